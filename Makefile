@@ -1,0 +1,79 @@
+# Foretide. `make` lists the targets; README.md has the two commands to know, CONTRIBUTING.md the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export CLUSTER ?= embedded
+
+.PHONY: help
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+# --- set-up -------------------------------------------------------------------------------------------------------
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
+	@e2e/setup-python.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.installed ## Create .venv with the locked dependencies.
+
+# --- main job -----------------------------------------------------------------------------------------------------
+.PHONY: demo
+demo: setup ## Cluster, operator, a real model under a real trace; about 6 minutes when warm.
+	@$(BIN)/python -m e2e.demo $(DEMO_ARGS)
+
+# --- tests --------------------------------------------------------------------------------------------------------
+.PHONY: lint
+lint: setup ## ruff, mypy --strict and the import rules.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy operator/foretide e2e tests bench
+	$(BIN)/lint-imports --no-logo --verbose 2>/dev/null || $(BIN)/lint-imports
+	
+.PHONY: unit
+unit: setup ## Unit and property tests.
+	$(BIN)/pytest tests
+
+.PHONY: generated
+generated: setup ## Fail when generated files are not what their sources say (CRDs; install.yaml).
+	$(BIN)/python -m foretide.api.crdgen --check
+
+.PHONY: check
+check: lint generated unit ## Lint, types, layers, generated files, unit tests: what to run before each commit.
+
+.PHONY: e2e
+e2e: setup ## End-to-end tests on the embedded cluster.
+	$(BIN)/python -m e2e.cluster up
+	$(BIN)/pytest e2e --timeout=300
+
+.PHONY: test
+test: check e2e ## All tests.
+
+# --- cluster ------------------------------------------------------------------------------------------------------
+.PHONY: cluster
+cluster: setup ## Bring the embedded cluster up (idempotent).
+	@$(BIN)/python -m e2e.cluster up
+
+.PHONY: cluster-down
+cluster-down: setup ## Take the embedded cluster down; nothing of it stays on the machine but the cache.
+	@$(BIN)/python -m e2e.cluster down
+
+.PHONY: cluster-status
+cluster-status: setup ## What of the embedded cluster runs.
+	@$(BIN)/python -m e2e.cluster status
+
+# --- generated files ----------------------------------------------------------------------------------------------
+.PHONY: crds
+crds: setup ## Generate crds/ and the chart's copy from the pydantic models.
+	$(BIN)/python -m foretide.api.crdgen
+
+.PHONY: manifests
+manifests: crds ## Render manifests/install.yaml from the chart.
+	$(BIN)/python manifests/render.py
+
+.PHONY: lock
+lock: setup ## Resolve the dependencies of pyproject.toml anew, with hashes.
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/operator.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra dev -o requirements/dev.txt

@@ -1,0 +1,59 @@
+"""`python -m foretide`: runs the operator."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+import uvloop
+from pythonjsonlogger.json import JsonFormatter
+
+from foretide.adapters.errors import AdapterError
+from foretide.app.run import LeaseLost, run
+from foretide.app.settings import PREFIX, Settings, SettingsError, load
+
+
+def main() -> int:
+    """Starts the operator; the exit code is 0 after SIGTERM and not 0 when it must be restarted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m foretide",
+        description="The Foretide operator. It runs in the cluster (install it with the Helm chart charts/foretide) "
+        "or, for development, outside of it with the current kubeconfig context.",
+        epilog="Settings are environment variables:\n" + _settings_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args()
+    try:
+        settings = load()
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
+        return 2
+    _configure_logging(settings)
+    try:
+        uvloop.run(run(settings))
+    except (LeaseLost, AdapterError) as error:
+        logging.getLogger("foretide").error("%s; exiting to be restarted", error)
+        return 1
+    return 0
+
+
+def _settings_help() -> str:
+    return "\n".join(
+        f"  {PREFIX}{name.upper()} (default {field.default!r})" for name, field in Settings.model_fields.items()
+    )
+
+
+def _configure_logging(settings: Settings) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    if settings.log_format == "json":
+        handler.setFormatter(JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
+    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    # kopf logs each event at DEBUG and its own life cycle at INFO.
+    logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The only code that talks: one protocol and one implementation for each outside system."""

@@ -1,0 +1,34 @@
+"""The two words an adapter may say about a failed call.
+
+AdapterError
+ ├─ Unavailable   the other side could not answer now: try again later
+ └─ Rejected      the other side understood and refused: trying the same again is useless
+     └─ Conflict  somebody else owns what was to be written
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Enough to name the field and the rule; short enough that no secret in an error body reaches a status or a log.
+MESSAGE_LIMIT: Final = 256
+
+
+class AdapterError(Exception):
+    """A call to another system failed; `reason` is the other side's own machine-readable word."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message[:MESSAGE_LIMIT])
+        self.reason = reason
+
+
+class Unavailable(AdapterError):
+    """No answer now: connection refused, time-out, 429 or 5xx."""
+
+
+class Rejected(AdapterError):
+    """A definite no: 4xx; `reason` is for example Forbidden, Invalid or NotFound."""
+
+
+class Conflict(Rejected):
+    """409: the object changed or belongs to somebody else."""

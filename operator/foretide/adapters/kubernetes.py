@@ -1,0 +1,191 @@
+"""The one gateway to the Kubernetes API: dictionaries in, dictionaries out, two kinds of error.
+
+Raw paths instead of the typed methods of `kubernetes.aio`: building a model of every response costs
+1.4 ms of CPU a request, the same request without it 1.0 ms, and what we send are dictionaries anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, Protocol
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from foretide.adapters.errors import Conflict, Rejected, Unavailable
+from foretide.adapters.resources import DEPLOYMENT, POD, Object, Resource, resource_of
+
+REQUEST_TIMEOUT_SECONDS: Final = 10.0
+# The reconcile workers (16) and the tick (32 writes at once) share these; kopf's watches have their own session.
+CONNECTIONS: Final = 64
+PAGE_SIZE: Final = 500
+LOG_LIMIT_BYTES: Final = 65_536
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+MERGE_PATCH: Final = "application/merge-patch+json"
+
+
+class Kubernetes(Protocol):
+    """What the rest of the operator asks of the API server."""
+
+    async def apply(self, obj: Object, *, manager: str, subresource: str | None = None) -> Object:
+        """Server-side apply of the full intent of `manager`; returns the live object."""
+        ...
+
+    async def get(self, resource: Resource, *, namespace: str | None, name: str) -> Object | None:
+        """The object, or None where there is none."""
+        ...
+
+    async def list(self, resource: Resource, *, label_selector: str = "") -> list[Object]:
+        """All objects of the kind in all namespaces."""
+        ...
+
+    async def scale(self, *, namespace: str, deployment: str, replicas: int, manager: str) -> None:
+        """Sets the number of replicas of a Deployment through its /scale, and nothing else."""
+        ...
+
+    async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
+        """The end of a container's log (64 KiB at most)."""
+        ...
+
+    async def replace(self, obj: Object) -> Object:
+        """Update with the object's resourceVersion as precondition; raises Conflict when it has changed."""
+        ...
+
+    async def create(self, obj: Object) -> Object:
+        """Creates the object; raises Conflict when it exists."""
+        ...
+
+
+class KubernetesApi:
+    """`Kubernetes` over HTTP with one shared connection pool."""
+
+    def __init__(self, api_client: client.ApiClient) -> None:
+        self._client = api_client
+
+    async def apply(self, obj: Object, *, manager: str, subresource: str | None = None) -> Object:
+        metadata = obj["metadata"]
+        path = resource_of(obj).path(
+            namespace=metadata.get("namespace"), name=metadata["name"], subresource=subresource
+        )
+        query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
+        return await self._json("PATCH", path, query=query, body=obj, content_type=APPLY_PATCH)
+
+    async def get(self, resource: Resource, *, namespace: str | None, name: str) -> Object | None:
+        try:
+            return await self._json("GET", resource.path(namespace=namespace, name=name))
+        except Rejected as error:
+            if error.reason == "NotFound":
+                return None
+            raise
+
+    async def list(self, resource: Resource, *, label_selector: str = "") -> list[Object]:
+        query = {"limit": str(PAGE_SIZE), "labelSelector": label_selector}
+        items: list[Object] = []
+        while True:
+            page = await self._json("GET", resource.path(), query=query)
+            items += page["items"]
+            token = page["metadata"].get("continue")
+            if not token:
+                return items
+            query = {**query, "continue": token}
+
+    async def scale(self, *, namespace: str, deployment: str, replicas: int, manager: str) -> None:
+        path = DEPLOYMENT.path(namespace=namespace, name=deployment, subresource="scale")
+        body = {"spec": {"replicas": replicas}}
+        await self._json("PATCH", path, query={"fieldManager": manager}, body=body, content_type=MERGE_PATCH)
+
+    async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
+        path = POD.path(namespace=namespace, name=pod, subresource="log")
+        query = {
+            "container": container,
+            "previous": "true" if previous else "false",
+            "tailLines": "400",
+            "limitBytes": str(LOG_LIMIT_BYTES),
+        }
+        return (await self._request("GET", path, query=query)).decode(errors="replace")
+
+    async def replace(self, obj: Object) -> Object:
+        metadata = obj["metadata"]
+        path = resource_of(obj).path(namespace=metadata.get("namespace"), name=metadata["name"])
+        return await self._json("PUT", path, body=obj)
+
+    async def create(self, obj: Object) -> Object:
+        return await self._json("POST", resource_of(obj).path(namespace=obj["metadata"].get("namespace")), body=obj)
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        data = await self._request(method, path, query=query, body=body, content_type=content_type)
+        answer: dict[str, Any] = json.loads(data)
+        return answer
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
+        headers = {"Accept": "application/json, */*", "Content-Type": content_type}
+        try:
+            request = await self._client.param_serialize(
+                method, path, None, list((query or {}).items()), headers, body, auth_settings=["BearerToken"]
+            )
+            response = await self._client.call_api(*request, _request_timeout=REQUEST_TIMEOUT_SECONDS)
+            data: bytes = await response.read()
+        except TimeoutError as error:
+            raise Unavailable(
+                f"{method} {path}: no answer in {REQUEST_TIMEOUT_SECONDS:g} s", reason="Timeout"
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unavailable(f"{method} {path}: {error}", reason=type(error).__name__) from error
+        if response.status >= 400:
+            raise _refusal(response.status, data)
+        return data
+
+
+def _refusal(status: int, body: bytes) -> Unavailable | Rejected:
+    """The API server's Status object as one of our errors."""
+    try:
+        answer = json.loads(body)
+        reason, message = str(answer.get("reason") or status), str(answer.get("message") or "no message")
+    except (ValueError, AttributeError):
+        reason, message = str(status), "not a Kubernetes Status"
+    if status == 409:
+        return Conflict(message, reason=reason)
+    if status == 429 or status >= 500:
+        return Unavailable(message, reason=reason)
+    return Rejected(message, reason=reason)
+
+
+@asynccontextmanager
+async def connect() -> AsyncIterator[KubernetesApi]:
+    """A gateway to the cluster this process runs in, or else to the current kubeconfig context.
+
+    Raises:
+        Rejected: there is neither a service account nor a usable kubeconfig.
+    """
+    configuration = client.Configuration()
+    try:
+        config.load_incluster_config(client_configuration=configuration)
+    except config.ConfigException:
+        try:
+            await config.load_kube_config(client_configuration=configuration)
+        except config.ConfigException as error:
+            raise Rejected(f"no cluster to talk to: {error}", reason="NoKubeconfig") from error
+    configuration.connection_pool_maxsize = CONNECTIONS
+    async with client.ApiClient(configuration) as api_client:
+        yield KubernetesApi(api_client)
+        # aiohttp closes TLS transports in the next loop iterations; without a pause the loop warns of open ones.
+        await asyncio.sleep(0)

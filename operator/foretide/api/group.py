@@ -1,0 +1,30 @@
+"""Names that are fixed for ever at the first release: group, kinds, field managers and label keys."""
+
+from typing import Final
+
+GROUP: Final = "foretide.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+CATEGORY: Final = "foretide"
+
+INFERENCE_SERVICE_KIND: Final = "InferenceService"
+INFERENCE_SERVICES: Final = "inferenceservices"
+HARDWARE_CLASS_KIND: Final = "HardwareClass"
+HARDWARE_CLASSES: Final = "hardwareclasses"
+
+# One writer per field: the reconcile loop owns the children and Ready, the autoscale loop owns /scale and the rest.
+RECONCILE_MANAGER: Final = "foretide"
+AUTOSCALE_MANAGER: Final = "foretide-autoscaler"
+
+SERVICE_LABEL: Final = f"{GROUP}/service"
+HARDWARE_CLASS_LABEL: Final = f"{GROUP}/hardware-class"
+# A digest of config.pbtxt in the pod template: a changed configuration rolls the pods.
+CONFIG_DIGEST_ANNOTATION: Final = f"{GROUP}/config-digest"
+NAME_LABEL: Final = "app.kubernetes.io/name"
+INSTANCE_LABEL: Final = "app.kubernetes.io/instance"
+COMPONENT_LABEL: Final = "app.kubernetes.io/component"
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+
+TRITON: Final = "triton"
+INFERENCE_SERVER: Final = "inference-server"
+MANAGED_BY: Final = "foretide"

@@ -1,0 +1,130 @@
+"""InferenceService: what a team writes. A model, the hardware it may use, and the latency it must keep."""
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from foretide.api.durations import Latency, parse_seconds
+from foretide.api.fields import Fields
+from foretide.api.model import Model
+from foretide.api.names import HardwareClassName
+from foretide.api.percentages import Objective, parse_fraction
+from foretide.api.rules import Rule
+
+MAX_REPLICAS: Final = 10_000
+
+Replicas = Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
+
+
+class Hardware(Fields):
+    """The hardware the service may use."""
+
+    classes: Annotated[
+        tuple[HardwareClassName, ...],
+        Field(
+            min_length=1,
+            max_length=1,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = Field(examples=["[cpu-16]"])
+    """Names of HardwareClasses; exactly one for now."""
+
+
+class Slo(Fields):
+    """What the service promises its callers."""
+
+    objective: Objective = Field(examples=['"99"'])
+    """Share of requests, in percent, that must be answered correctly within the latency."""
+    latency: Latency = Field(examples=["100ms"])
+    """Time from a request's arrival at Triton to its answer, as a Go duration."""
+
+    @property
+    def latency_seconds(self) -> float:
+        return parse_seconds(self.latency)
+
+    @property
+    def objective_fraction(self) -> float:
+        return parse_fraction(self.objective)
+
+
+class Scaling(Fields):
+    """The bounds of the autoscaler."""
+
+    min_replicas: Replicas = 1
+    """Fewest replicas that the autoscaler may choose."""
+    max_replicas: Replicas = 10
+    """Most replicas that the autoscaler may choose."""
+    replicas: Replicas | None = None
+    """Pins the number of replicas; minReplicas and maxReplicas do not count while it is set."""
+    paused: bool = False
+    """Stops the autoscaler from changing the number of replicas; it keeps reporting."""
+
+    rules = (
+        Rule(
+            cel="self.minReplicas <= self.maxReplicas",
+            holds=lambda scaling: scaling.min_replicas <= scaling.max_replicas,
+            rule="must not be greater than maxReplicas",
+            fix="raise maxReplicas or lower minReplicas",
+            shown="%s with maxReplicas %s",
+            cel_values=("self.minReplicas", "self.maxReplicas"),
+            values=lambda scaling: (scaling.min_replicas, scaling.max_replicas),
+            field="minReplicas",
+        ),
+    )
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The fewest and the most replicas, both the pinned number where there is one."""
+        if self.replicas is not None:
+            return self.replicas, self.replicas
+        return self.min_replicas, self.max_replicas
+
+
+class InferenceServiceSpec(Fields):
+    """What to serve, on which hardware, how fast, and with how many replicas."""
+
+    model: Model = Field(examples=["{backend: onnxruntime, source: {configMap: {name: model-files}}}"])
+    """What is served."""
+    hardware: Hardware = Field(examples=["{classes: [cpu-16]}"])
+    """The hardware the service may use."""
+    slo: Slo = Field(examples=['{objective: "99", latency: 100ms}'])
+    """What the service promises its callers."""
+    scaling: Scaling = Scaling()
+    """The bounds of the autoscaler."""
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceService:
+    """An InferenceService that keeps every rule, with its defaults filled in. Only parse() makes one from raw input."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    spec: InferenceServiceSpec
+
+    @property
+    def model_name(self) -> str:
+        return self.spec.model.name or self.name
+
+    @property
+    def hardware_class(self) -> str:
+        return self.spec.hardware.classes[0]
+
+    @property
+    def latency_seconds(self) -> float:
+        return self.spec.slo.latency_seconds
+
+    @property
+    def objective(self) -> float:
+        """Share of requests that must be answered within the latency, as a fraction of one."""
+        return self.spec.slo.objective_fraction
+
+    @property
+    def min_replicas(self) -> int:
+        return self.spec.scaling.bounds[0]
+
+    @property
+    def max_replicas(self) -> int:
+        return self.spec.scaling.bounds[1]

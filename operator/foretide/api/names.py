@@ -1,0 +1,76 @@
+"""Names: of objects in Kubernetes, of models and tensors in Triton, of folders in a volume."""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from foretide.api.rules import matching
+
+_SUBDOMAIN: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+# A segment never starts with a dot: no "..", no hidden folder, and so nothing outside the claim.
+_SEGMENT: Final = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
+
+# 40 characters: children are called <service>-<class>, <service>-config, <service>-triton, and all stay below 63.
+SERVICE_NAME: Final = matching(
+    "[a-z]([-a-z0-9]{0,38}[a-z0-9])?",
+    "must be at most 40 characters of a-z, 0-9 and -, start with a letter and not end with -",
+    'choose a name like "ranker"',
+)
+# The name becomes the value of a label, which Kubernetes limits to 63 characters.
+CLASS_NAME: Final = matching(
+    "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+    "must be at most 63 characters of a-z, 0-9 and -, and not start or end with -",
+    'choose a name like "gpu-t4"',
+)
+
+HardwareClassName = Annotated[str, Field(min_length=1, max_length=63), CLASS_NAME]
+
+ObjectName = Annotated[
+    str,
+    Field(min_length=1, max_length=253),
+    matching(
+        _SUBDOMAIN,
+        "must be the name of a Kubernetes object: parts of a-z, 0-9 and -, joined by dots",
+        'write it like "model-files"',
+    ),
+]
+
+ModelName = Annotated[
+    str,
+    Field(min_length=1, max_length=63),
+    matching(
+        "[A-Za-z0-9][A-Za-z0-9_.-]*",
+        "must start with a letter or digit and continue with letters, digits, _, . or -",
+        'write it like "ranker_v2"',
+    ),
+]
+
+ModelVersion = Annotated[
+    str,
+    Field(min_length=1, max_length=9),
+    matching(
+        "[1-9][0-9]*",
+        "must be a positive integer in quotes, because Triton names the folder of a version by its number",
+        'write it like "3"',
+    ),
+]
+
+FolderPath = Annotated[
+    str,
+    Field(max_length=255),
+    matching(
+        f"({_SEGMENT}(/{_SEGMENT})*)?",
+        "must be a folder relative to the root of the claim, of letters, digits, _, . and -, no part starting with .",
+        'write it like "ranker/3", or leave it out for the root',
+    ),
+]
+
+ImageReference = Annotated[
+    str,
+    Field(min_length=1, max_length=512),
+    matching(
+        "[A-Za-z0-9][A-Za-z0-9_.:/@-]*",
+        "must be an image reference without spaces",
+        'write it like "nvcr.io/nvidia/tritonserver:26.07-py3"',
+    ),
+]

@@ -1,0 +1,91 @@
+"""The one door from raw objects to typed ones: what comes out keeps every rule, or is the list of all broken ones."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from foretide.api import structure
+from foretide.api.hardwareclass import HardwareClass, HardwareClassSpec
+from foretide.api.inferenceservice import InferenceService, InferenceServiceSpec
+from foretide.api.names import CLASS_NAME, SERVICE_NAME
+from foretide.api.problems import Problem, Problems, missing
+
+# The deepest field of the API is 7 levels down; below that nothing is looked at, so no nesting can exhaust the stack.
+_DEPTH: Final = 16
+
+_Section = TypeVar("_Section", bound=BaseModel)
+
+
+def inference_service(raw: Mapping[str, object]) -> InferenceService | Problems:
+    """The service, or everything that is wrong with it. Never raises, whatever JSON it is given."""
+    problems: list[Problem] = []
+    metadata = _section(raw, "metadata", _ServiceMetadata, problems)
+    spec = _section(raw, "spec", InferenceServiceSpec, problems)
+    if metadata is None or spec is None:
+        return Problems(tuple(problems))
+    return InferenceService(
+        name=metadata.name,
+        namespace=metadata.namespace,
+        uid=metadata.uid,
+        generation=metadata.generation,
+        spec=spec,
+    )
+
+
+def hardware_class(raw: Mapping[str, object]) -> HardwareClass | Problems:
+    """The class, or everything that is wrong with it. Never raises, whatever JSON it is given."""
+    problems: list[Problem] = []
+    metadata = _section(raw, "metadata", _ClassMetadata, problems)
+    spec = _section(raw, "spec", HardwareClassSpec, problems)
+    if metadata is None or spec is None:
+        return Problems(tuple(problems))
+    return HardwareClass(name=metadata.name, uid=metadata.uid, generation=metadata.generation, spec=spec)
+
+
+class _Metadata(BaseModel):
+    """What is read of metadata. Files have no uid and generation yet, so both may be missing."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    uid: str = ""
+    generation: int = 0
+
+
+class _ServiceMetadata(_Metadata):
+    name: Annotated[str, SERVICE_NAME] = Field(examples=["ranker"])
+    namespace: str = "default"
+
+
+class _ClassMetadata(_Metadata):
+    name: Annotated[str, CLASS_NAME] = Field(examples=["cpu-16"])
+
+
+def _section(raw: object, name: str, model: type[_Section], problems: list[Problem]) -> _Section | None:
+    """One validated part of the object; None when it added to `problems`."""
+    if not isinstance(raw, Mapping) or name not in raw:
+        problems.append(missing(name))
+        return None
+    try:
+        return model.model_validate(_plain(raw[name]), by_alias=True, by_name=False)
+    except ValidationError as error:
+        problems.extend(structure.problems(error, model, name))
+        return None
+
+
+def _plain(value: object, depth: int = 0) -> object:
+    """The value as the models take it: dicts (kopf hands out views) and tuples (models are immutable).
+
+    As in the apiserver, a member that is null is left out, and a number like 3.0 is an integer.
+    """
+    if depth == _DEPTH:
+        return value
+    match value:
+        case Mapping():
+            return {name: _plain(member, depth + 1) for name, member in value.items() if member is not None}
+        case list() | tuple():
+            return tuple(_plain(item, depth + 1) for item in value)
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value

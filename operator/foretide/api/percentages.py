@@ -1,0 +1,34 @@
+"""Percentages as strings ("99.9"): a float in YAML would lose digits on its way through JSON."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from foretide.api.rules import Rule
+
+_PERCENTAGE: Final = "(0|[1-9][0-9]?)([.][0-9]{1,4})?"
+
+
+def parse_fraction(text: str) -> float:
+    """The percentage as a fraction of one: "99.9" is 0.999. ValueError on what an objective may not be."""
+    if not _is_objective(text):
+        raise ValueError(f"not a percentage between 0 and 100: {text[:40]!r}")
+    return float(Decimal(text) / 100)
+
+
+def _is_objective(text: str) -> bool:
+    return re.fullmatch(_PERCENTAGE, text) is not None and Decimal(text) > 0
+
+
+Objective = Annotated[
+    str,
+    Field(min_length=1, max_length=7),
+    Rule(
+        cel=f"self.matches('^{_PERCENTAGE}$') && double(self) > 0.0",
+        holds=_is_objective,
+        rule="must be a percentage greater than 0 and less than 100, with at most 4 decimals and no percent sign",
+        fix='write it like "99" or "99.9"',
+    ),
+]

@@ -1,0 +1,1 @@
+"""Wiring only: settings, kopf handlers, the endpoint for probes and metrics, and the order of start and stop."""

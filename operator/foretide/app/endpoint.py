@@ -1,0 +1,47 @@
+"""/livez, /readyz and /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+# Whether the operator is well, and why not.
+Check = Callable[[], str | None]
+SHUTDOWN_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The HTTP server for kubelet and Prometheus; `alive` and `ready` answer None or the reason why not."""
+
+    port: int
+    alive: Check
+    ready: Check
+    registry: CollectorRegistry
+
+    async def start(self) -> web.AppRunner:
+        """Listens on all addresses; the caller cleans the returned runner up."""
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/livez", lambda _: _answer(self.alive())),
+                web.get("/readyz", lambda _: _answer(self.ready())),
+                web.get("/metrics", self._metrics),
+            ]
+        )
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        await runner.setup()
+        await web.TCPSite(runner, port=self.port).start()
+        return runner
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _answer(problem: str | None) -> web.Response:
+    return web.Response(text="ok\n") if problem is None else web.Response(status=503, text=f"{problem}\n")

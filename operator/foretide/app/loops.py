@@ -1,0 +1,124 @@
+"""The loops of a leading operator: watch, work queue, sweep and tick."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from foretide.adapters.clock import Clock
+from foretide.adapters.errors import AdapterError
+from foretide.adapters.kubernetes import Kubernetes
+from foretide.adapters.resources import CHILDREN, POD, Object, Resource
+from foretide.app import watching
+from foretide.app.metrics import SelfMetrics
+from foretide.app.settings import Settings
+from foretide.control.autoscale import Autoscaler
+from foretide.control.reconcile import Reconciler
+from foretide.control.workqueue import WorkQueue
+from foretide.control.world import Key, World
+
+log: Final = logging.getLogger(__name__)
+
+# A tick that takes longer than this many of its periods is given up: the next one starts from what is then known.
+TICK_DEADLINE_PERIODS: Final = 2
+SHORTEST_DEADLINE_SECONDS: Final = 30.0
+
+
+class Loops:
+    """Runs everything that only the holder of the Lease may run."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        api: Kubernetes,
+        world: World,
+        reconciler: Reconciler,
+        autoscaler: Autoscaler,
+        clock: Clock,
+        metrics: SelfMetrics,
+    ) -> None:
+        self._settings: Final = settings
+        self._api: Final = api
+        self._world: Final = world
+        self._reconciler: Final = reconciler
+        self._autoscaler: Final = autoscaler
+        self._clock: Final = clock
+        self._metrics: Final = metrics
+        self._queue: Final[WorkQueue[Key]] = WorkQueue()
+        self._ticked = time.monotonic()
+        self.started = False
+        metrics.queue_depth.set_function(lambda: len(self._queue))
+        metrics.queue_retrying.set_function(lambda: self._queue.retrying)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs until `stop` is set; raises when one of the loops cannot go on."""
+        await self._sweep()  # the whole view before the first decision: classes and services arrive in any order
+        self.started = True
+        async with asyncio.TaskGroup() as group:
+            endless = [group.create_task(self._queue.work(self._reconcile)) for _ in range(self._settings.workers)]
+            endless += [group.create_task(self._tick_for_ever()), group.create_task(self._sweep_for_ever())]
+            await watching.watch(self._seen, stop=stop)
+            for task in endless:
+                task.cancel()
+
+    @property
+    def tick_age_seconds(self) -> float:
+        """Time since a tick last came to its end."""
+        return time.monotonic() - self._ticked
+
+    @property
+    def tick_deadline_seconds(self) -> float:
+        return max(SHORTEST_DEADLINE_SECONDS, TICK_DEADLINE_PERIODS * self._settings.tick_seconds)
+
+    def _seen(self, resource: Resource, obj: Object, deleted: bool) -> None:
+        self._metrics.events.labels(resource.kind).inc()
+        for key in self._world.seen(resource, obj, deleted=deleted):
+            self._queue.add(key)
+
+    async def _reconcile(self, key: Key) -> None:
+        try:
+            with self._metrics.reconciling():
+                await self._reconciler.reconcile(key)
+        except AdapterError as error:
+            log.warning("%s/%s: %s: %s", *key, error.reason, error)
+            raise
+        except Exception:
+            log.exception("%s/%s: a fault of the operator; other services go on", *key)
+            raise
+
+    async def _sweep(self) -> None:
+        """Compares the caches with the cluster: kopf tells nothing of objects that vanished while a watch was down."""
+        for resource in watching.WATCHED:
+            selector = watching.OURS if resource in (*CHILDREN, POD) else ""
+            objects = await self._api.list(resource, label_selector=selector)
+            typed = ({"apiVersion": resource.api_version, "kind": resource.kind, **obj} for obj in objects)
+            for key in self._world.replace(resource, typed):
+                self._queue.add(key)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.sweep_seconds)
+            try:
+                await self._sweep()
+            except AdapterError as error:
+                log.warning("sweep: %s: %s", error.reason, error)
+
+    async def _tick_for_ever(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            try:
+                async with asyncio.timeout(self.tick_deadline_seconds):
+                    with self._metrics.tick_seconds.time():
+                        outcome = await self._autoscaler.tick()
+                self._metrics.ticked(outcome, now_seconds=self._clock.now())
+            except TimeoutError:
+                log.error("tick: not done in %g s, given up", self.tick_deadline_seconds)
+            except Exception:
+                log.exception("tick: a fault of the operator; replicas stay as they are until the next tick")
+            self._ticked = time.monotonic()
+            due = max(due + self._settings.tick_seconds, loop.time())
+            await asyncio.sleep(due - loop.time())

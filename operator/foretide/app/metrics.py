@@ -1,0 +1,95 @@
+"""The operator's own metrics: what an SRE alerts on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+from foretide.adapters.promql import QUERIES_PER_TICK
+from foretide.control.autoscale import Outcome
+from foretide.control.world import Key
+
+BUCKETS_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_SERVICE: Final = ("namespace", "service")
+
+
+class SelfMetrics:
+    """One registry; a service's series go when the service goes."""
+
+    def __init__(self) -> None:
+        self.registry: Final = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+
+        def gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
+            return Gauge(f"foretide_{name}", text, labels, registry=self.registry)
+
+        def histogram(name: str, text: str) -> Histogram:
+            return Histogram(f"foretide_{name}", text, buckets=BUCKETS_SECONDS, registry=self.registry)
+
+        self.leader = gauge("leader", "1 while this operator holds the Lease.")
+        self.queue_depth = gauge("workqueue_depth", "Services that wait to be reconciled.")
+        self.queue_retrying = gauge("workqueue_retrying", "Services whose last reconciliation failed.")
+        self.events = Counter("foretide_watch_events", "Watch events received.", ("kind",), registry=self.registry)
+        self.reconcile_seconds = histogram("reconcile_duration_seconds", "Time of one reconciliation.")
+        self.reconcile_errors = Counter(
+            "foretide_reconcile_errors", "Reconciliations that failed and are retried.", registry=self.registry
+        )
+        self.tick_seconds = histogram("tick_duration_seconds", "Time of one tick of the autoscale loop.")
+        self.tick_queries = Counter(
+            "foretide_prometheus_queries", "PromQL queries sent to Prometheus.", registry=self.registry
+        )
+        self.tick_time = gauge("last_tick_timestamp_seconds", "When the last tick ended.")
+        self.failed_writes = Counter(
+            "foretide_scale_write_errors", "Decisions that the API server did not take.", registry=self.registry
+        )
+        self.services = gauge("services", "InferenceServices that the autoscale loop decides for.")
+        self.metrics_available = gauge("metrics_available", "1 when Prometheus answered the last tick.")
+        self.replicas = gauge("replicas", "spec.replicas of the Deployment.", _SERVICE)
+        self.desired_replicas = gauge("desired_replicas", "Replicas of the last decision.", _SERVICE)
+        self.demand = gauge("demand_items_per_second", "Items asked for; absent while unknown.", _SERVICE)
+        self.capacity = gauge(
+            "capacity_items_per_second", "Items that one replica is counted on for within the SLO.", _SERVICE
+        )
+        self._known: set[Key] = set()
+
+    @contextmanager
+    def reconciling(self) -> Iterator[None]:
+        """Times one reconciliation and counts its failure."""
+        with self.reconcile_seconds.time(), self.reconcile_errors.count_exceptions():
+            yield
+
+    def ticked(self, outcome: Outcome, *, now_seconds: float) -> None:
+        """Takes in what a tick did."""
+        made = outcome.decisions
+        self.tick_time.set(now_seconds)
+        self.tick_queries.inc(QUERIES_PER_TICK)
+        self.failed_writes.inc(outcome.failed_writes)
+        self.services.set(len(outcome.keys))
+        self.metrics_available.set(outcome.no_metrics is None)
+        for row, key in enumerate(outcome.keys):
+            self.replicas.labels(*key).set(made.fleet.replicas[row])
+            self.desired_replicas.labels(*key).set(made.desired[row])
+            self.capacity.labels(*key).set(made.capacity.rate_rps[row])
+            if made.seen.demand.known[row]:
+                self.demand.labels(*key).set(made.seen.demand.value[row])
+            else:
+                _remove(self.demand, key)  # unknown is not zero
+        for gone in self._known.difference(outcome.keys):
+            for metric in (self.replicas, self.desired_replicas, self.capacity, self.demand):
+                _remove(metric, gone)
+        self._known = set(outcome.keys)
+
+
+def _remove(metric: Gauge, key: Key) -> None:
+    metric.remove_by_labels({"namespace": key.namespace, "service": key.name})

@@ -1,0 +1,125 @@
+"""The order of start and stop: endpoint, Lease, loops; then the Lease is given back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable
+from typing import Final
+
+from foretide.adapters.clock import SystemClock
+from foretide.adapters.kubernetes import KubernetesApi, connect
+from foretide.adapters.lease import Lease
+from foretide.adapters.prometheus import PrometheusApi
+from foretide.adapters.triton import TritonHttp
+from foretide.app.endpoint import Endpoint
+from foretide.app.loops import Loops
+from foretide.app.metrics import SelfMetrics
+from foretide.app.settings import Settings
+from foretide.control.autoscale import Autoscaler, Ports
+from foretide.control.reconcile import Reconciler
+from foretide.control.world import World
+from foretide.scaling.settings import ScalingSettings
+from foretide.serving.manifests import ServingSettings
+
+log: Final = logging.getLogger(__name__)
+
+LEASE_NAME: Final = "foretide-operator"
+
+
+class LeaseLost(Exception):
+    """Another operator may lead by now: this process must end at once."""
+
+
+async def run(settings: Settings) -> None:
+    """Runs the operator until SIGTERM or SIGINT; raises when it must be restarted."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    metrics = SelfMetrics()
+    prometheus = PrometheusApi(settings.prometheus_url)
+    try:
+        async with connect() as api:
+            loops = _loops(settings, api, prometheus, metrics)
+            endpoint = Endpoint(
+                port=settings.listen_port,
+                alive=lambda: _stuck(loops),
+                ready=lambda: None,  # a standby is ready: it takes over within one lease
+                registry=metrics.registry,
+            )
+            runner = await endpoint.start()
+            try:
+                await _lead(settings, api, loops, metrics, stop)
+            finally:
+                await runner.cleanup()
+    finally:
+        prometheus.close()
+
+
+async def _lead(
+    settings: Settings, api: KubernetesApi, loops: Loops, metrics: SelfMetrics, stop: asyncio.Event
+) -> None:
+    identity = settings.pod_name or f"{socket.gethostname()}-{os.getpid()}"
+    lease = Lease(api, namespace=settings.pod_namespace, name=LEASE_NAME, identity=identity)
+    log.info("%s waits for Lease %s/%s", identity, settings.pod_namespace, LEASE_NAME)
+    if not await _unless(stop, lease.acquire()):
+        return
+    metrics.leader.set(1)
+    log.info("%s leads", identity)
+    holding = asyncio.create_task(lease.hold())
+    working = asyncio.create_task(loops.run(stop))
+    try:
+        await asyncio.wait({holding, working}, return_when=asyncio.FIRST_COMPLETED)
+        if holding.done():
+            raise LeaseLost(f"Lease {settings.pod_namespace}/{LEASE_NAME} could not be renewed in time")
+        working.result()
+    finally:
+        working.cancel()
+        holding.cancel()
+        await asyncio.gather(working, holding, return_exceptions=True)
+        metrics.leader.set(0)
+    await lease.release()
+    log.info("%s stopped", identity)
+
+
+def _loops(settings: Settings, api: KubernetesApi, prometheus: PrometheusApi, metrics: SelfMetrics) -> Loops:
+    world, clock = World(), SystemClock()
+    ports = Ports(kubernetes=api, prometheus=prometheus, triton=TritonHttp(), clock=clock)
+    scaling = ScalingSettings(
+        tick_seconds=settings.tick_seconds, scale_down_hold_seconds=settings.scale_down_hold_seconds
+    )
+    return Loops(
+        settings=settings,
+        api=api,
+        world=world,
+        reconciler=Reconciler(
+            api=api, world=world, clock=clock, settings=ServingSettings(drain_seconds=settings.drain_seconds)
+        ),
+        autoscaler=Autoscaler(ports, world, settings=scaling, rate_window_seconds=settings.rate_window_seconds),
+        clock=clock,
+        metrics=metrics,
+    )
+
+
+def _stuck(loops: Loops) -> str | None:
+    """Why the kubelet should restart this process: a leader whose ticks came to an end."""
+    limit_seconds = 3 * loops.tick_deadline_seconds
+    if loops.started and loops.tick_age_seconds > limit_seconds:
+        return f"no tick for {loops.tick_age_seconds:.0f} s (limit {limit_seconds:.0f} s)"
+    return None
+
+
+async def _unless(stop: asyncio.Event, doing: Awaitable[None]) -> bool:
+    """Waits for `doing`; False when `stop` came first."""
+    task, stopped = asyncio.ensure_future(doing), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not task.done():
+        task.cancel()
+        return False
+    task.result()
+    return True

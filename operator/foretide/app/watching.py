@@ -1,0 +1,97 @@
+"""kopf as the watch engine: every event goes to the caches, and the keys it concerns to the work queue.
+
+No handler keeps state in kopf: no annotations, no finalizers, no retries. Events are hints; the reconcile loop
+compares the whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import kopf
+
+from foretide.adapters.resources import (
+    CHILDREN,
+    HARDWARE_CLASS,
+    HORIZONTAL_POD_AUTOSCALER,
+    INFERENCE_SERVICE,
+    POD,
+    Object,
+    Resource,
+)
+from foretide.api import group
+
+WATCHED: Final = (HARDWARE_CLASS, INFERENCE_SERVICE, *CHILDREN, POD, HORIZONTAL_POD_AUTOSCALER)
+OURS: Final = f"{group.MANAGED_BY_LABEL}={group.MANAGED_BY}"
+# Bookmarks come every 60 s; a stream that is silent for longer is dead and is opened anew.
+SILENCE_SECONDS: Final = 70.0
+
+Seen = Callable[[Resource, Object, bool], None]
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """kopf needs the last handled state only for handlers of changes, of which there are none."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        return kopf.BodyEssence()
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        return None
+
+
+async def watch(seen: Seen, *, stop: asyncio.Event) -> None:
+    """Watches all kinds until `stop` is set; raises when kopf cannot go on."""
+    registry = kopf.OperatorRegistry()
+    for resource in WATCHED:
+        _register(registry, resource, seen)
+    kopf.on.login(registry=registry)(_login)
+    await kopf.operator(
+        registry=registry,
+        settings=_settings(),
+        clusterwide=True,
+        standalone=True,
+        stop_flag=stop,
+        identity=None,
+    )
+
+
+def _register(registry: kopf.OperatorRegistry, resource: Resource, seen: Seen) -> None:
+    api_group, _, version = resource.api_version.rpartition("/")
+
+    async def on_event(event: kopf.RawEvent, **_: Any) -> None:
+        seen(resource, _trimmed(event["object"]), event["type"] == "DELETED")
+
+    kopf.on.event(group=api_group, version=version, plural=resource.plural, registry=registry)(on_event)
+
+
+def _trimmed(obj: Any) -> Object:
+    """The object without managedFields, which are half of its size and are never read."""
+    metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
+    return {**obj, "metadata": metadata}
+
+
+def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.persistence.diffbase_storage = _NoDiffBase()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True  # the kinds are fixed; no right to list CRDs and namespaces is needed
+    settings.peering.standalone = True
+    settings.watching.inactivity_timeout = SILENCE_SECONDS
+    settings.watching.chunk_size = 500
+    settings.networking.request_timeout = 30
+    # An idle worker task of kopf lives this long; ours only hands the event over.
+    settings.queueing.idle_timeout = 1.0
+    settings.process.ultimate_exiting_timeout = None
+    for resource in (*CHILDREN, POD):
+        api_group, _, version = resource.api_version.rpartition("/")
+        settings.watching.label_selectors[api_group, version, resource.plural] = OURS
+    return settings

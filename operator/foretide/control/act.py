@@ -1,0 +1,63 @@
+"""Acts on decisions: what must be remembered goes to status, and only then the number goes to /scale.
+
+A crash between the two loses nothing: the next tick finds the old number, decides again and writes the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from foretide.adapters.errors import AdapterError
+from foretide.adapters.kubernetes import Kubernetes
+from foretide.api import group
+from foretide.control.status_writer import StatusWriter
+from foretide.control.world import Key, World
+
+log: Final = logging.getLogger(__name__)
+
+WRITES_AT_ONCE: Final = 32
+
+
+class Actuator:
+    """Writes the autoscale loop's part of status and /scale, for many services at once."""
+
+    def __init__(self, api: Kubernetes, world: World) -> None:
+        self._api: Final = api
+        self._world: Final = world
+        self._status: Final = StatusWriter(api, manager=group.AUTOSCALE_MANAGER)
+        self._slots: Final = asyncio.Semaphore(WRITES_AT_ONCE)
+
+    def told(self, key: Key, uid: str) -> Mapping[str, Any] | None:
+        """The status that this process wrote last."""
+        return self._status.last(key, uid)
+
+    async def act(
+        self, key: Key, uid: str, *, status: Mapping[str, Any], memory: str, replicas: int, present: int
+    ) -> bool:
+        """Status first, then the number of replicas; False when the API server did not take one of them.
+
+        The memory changes at each tick and is written only along with something worth telling: a service at rest
+        causes no writes. What a restart then finds is old, and it starts its hold anew instead of shrinking early.
+        """
+        told = self.told(key, uid)
+        if replicas == present and told is not None and {**told, "memory": ""} == {**status, "memory": ""}:
+            return True
+        try:
+            async with self._slots:
+                await self._status.write(key, uid, {**status, "memory": memory})
+                if replicas != present:
+                    await self._scale(key, replicas)
+        except AdapterError as error:
+            log.warning("%s/%s stays at %d replicas until the next tick: %s", *key, present, error)
+            return False
+        return True
+
+    async def _scale(self, key: Key, replicas: int) -> None:
+        deployment = self._world.served[key].deployment
+        await self._api.scale(
+            namespace=key.namespace, deployment=deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER
+        )
+        self._world.scaled(key, deployment, replicas)

@@ -1,0 +1,201 @@
+"""The autoscale loop: one tick observes all services, decides for all, and writes only those that change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+
+from foretide.adapters.clock import Clock
+from foretide.adapters.kubernetes import Kubernetes
+from foretide.adapters.prometheus import Prometheus
+from foretide.adapters.resources import Object
+from foretide.adapters.triton import Triton
+from foretide.control import observe, scaling_status
+from foretide.control.act import Actuator
+from foretide.control.learning import BatchReader
+from foretide.control.observe import Metrics, NoMetrics
+from foretide.control.recall import Identity, Recall, identity
+from foretide.control.scaling_status import Circumstances
+from foretide.control.serving_status import rollout
+from foretide.control.world import Key, Served, World
+from foretide.scaling import forecast
+from foretide.scaling.capacity import BatchCounts, fit, learn, rate_per_replica
+from foretide.scaling.capacity.evidence import BatchStatistics
+from foretide.scaling.decide import decide
+from foretide.scaling.decision import Bounds, Decisions, Fleet
+from foretide.scaling.demand import observe as demand_of
+from foretide.scaling.journal import encode
+from foretide.scaling.memory import Memory
+from foretide.scaling.settings import ScalingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the loop talks to."""
+
+    kubernetes: Kubernetes
+    prometheus: Prometheus
+    triton: Triton
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one tick did; the rows of `decisions` are the services of `keys`."""
+
+    keys: tuple[Key, ...]
+    decisions: Decisions
+    no_metrics: NoMetrics | None
+    failed_writes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One service as it stood when the answers were in."""
+
+    key: Key
+    served: Served
+    raw: Object
+    deployment: Object
+    foreign_scaler: str | None
+
+
+class Autoscaler:
+    """Keeps the memory of all services between ticks."""
+
+    def __init__(self, ports: Ports, world: World, *, settings: ScalingSettings, rate_window_seconds: float) -> None:
+        self._ports: Final = ports
+        self._world: Final = world
+        self._settings: Final = settings
+        self._rate_window_seconds: Final = rate_window_seconds
+        self._batches: Final = BatchReader(ports.triton, world)
+        self._actuator: Final = Actuator(ports.kubernetes, world)
+        self._recall: Final = Recall()
+
+    async def tick(self) -> Outcome:
+        """Observes, decides and acts once for every service that has a Deployment."""
+        metrics, executed = await asyncio.gather(
+            observe.metrics(self._ports.prometheus, rate_window_seconds=self._rate_window_seconds),
+            self._batches.read(),
+        )
+        # All that follows is read without a pause, so that every row is of one moment.
+        rows = self._rows()
+        now_seconds = self._ports.clock.now()
+        identities = [identity(row.key, row.served) for row in rows]
+        memory = self._recall.recall(identities, [row.raw.get("status", {}) for row in rows])
+        made = self._decided(rows, metrics, executed, memory, now_seconds=now_seconds)
+        self._recall.keep(identities, made.memory)
+        written = await asyncio.gather(
+            *(
+                self._act(made, index, row, identities[index], metrics, now_seconds=now_seconds)
+                for index, row in enumerate(rows)
+            )
+        )
+        return Outcome(
+            keys=tuple(row.key for row in rows),
+            decisions=made,
+            no_metrics=metrics if isinstance(metrics, NoMetrics) else None,
+            failed_writes=written.count(False),
+        )
+
+    def _rows(self) -> list[_Row]:
+        rows = []
+        for key, served in sorted(self._world.served.items(), key=lambda item: item[0]):
+            raw, deployment = self._world.services.get(key), self._world.deployment(key)
+            if raw is not None and deployment is not None:
+                scaler = self._world.foreign_scaler(key, served.deployment)
+                rows.append(_Row(key, served, raw, deployment, scaler))
+        return rows
+
+    def _decided(
+        self,
+        rows: Sequence[_Row],
+        metrics: Metrics | NoMetrics,
+        executed: Mapping[Key, list[BatchStatistics]],
+        memory: Memory,
+        *,
+        now_seconds: float,
+    ) -> Decisions:
+        """The brain, fed with arrays: a pure function of what was read."""
+        services = [row.served.service for row in rows]
+        max_batch = np.array([service.spec.model.max_batch_size for service in services], dtype=np.int64)
+        batches = [(index, counts) for index, row in enumerate(rows) for counts in executed.get(row.key, ())]
+        memory = replace(memory, evidence=learn(memory.evidence, BatchCounts.gather(batches)))
+        capacity = rate_per_replica(
+            fit(memory.evidence),
+            slo_latency_seconds=np.array([service.latency_seconds for service in services], dtype=np.float64),
+            objective=np.array([service.objective for service in services], dtype=np.float64),
+            max_batch=max_batch,
+            instances=np.array([row.served.hardware_class.spec.triton.instances for row in rows], dtype=np.int64),
+        )
+        seen = demand_of(
+            observe.pods(self._world, [row.key for row in rows], metrics, now_seconds=now_seconds),
+            services=len(rows),
+            max_batch=max_batch,
+            items_per_request=memory.items_per_request,
+            settings=self._settings,
+        )
+        unforeseen = forecast.none(len(rows))  # the seam: the forecaster's quantiles at the lead time go here
+        return decide(
+            _bounds(rows),
+            _fleet(rows),
+            seen,
+            capacity,
+            unforeseen,
+            memory,
+            now_seconds=now_seconds,
+            settings=self._settings,
+        )
+
+    async def _act(
+        self,
+        made: Decisions,
+        index: int,
+        row: _Row,
+        whose: Identity,
+        metrics: Metrics | NoMetrics,
+        *,
+        now_seconds: float,
+    ) -> bool:
+        known = Circumstances(
+            generation=row.served.service.generation,
+            no_metrics=metrics if isinstance(metrics, NoMetrics) else None,
+            foreign_scaler=row.foreign_scaler,
+            now=datetime.fromtimestamp(now_seconds, UTC),
+        )
+        before = self._actuator.told(row.key, whose.uid) or row.raw.get("status", {})
+        return await self._actuator.act(
+            row.key,
+            whose.uid,
+            status=scaling_status.status(made, index, known, before),
+            memory=encode(made.memory, index, uid=whose.uid, model=whose.model),
+            replicas=int(made.desired[index]),
+            present=int(made.fleet.replicas[index]),
+        )
+
+
+def _bounds(rows: Sequence[_Row]) -> Bounds:
+    """What the users order; a service with a foreign scaler is left alone like a paused one."""
+    services = [row.served.service for row in rows]
+    scalings = [service.spec.scaling for service in services]
+    paused = [row.foreign_scaler is not None or row.served.service.spec.scaling.paused for row in rows]
+    return Bounds(
+        minimum=np.array([service.min_replicas for service in services], dtype=np.int64),
+        maximum=np.array([service.max_replicas for service in services], dtype=np.int64),
+        paused=np.array(paused, dtype=np.bool_),
+        is_pinned=np.array([scaling.replicas is not None for scaling in scalings], dtype=np.bool_),
+        pinned=np.array([scaling.replicas or 0 for scaling in scalings], dtype=np.int64),
+    )
+
+
+def _fleet(rows: Sequence[_Row]) -> Fleet:
+    states = [rollout(row.deployment) for row in rows]
+    return Fleet(
+        replicas=np.array([state.wanted for state in states], dtype=np.int64),
+        rolling=np.array([state.replacing for state in states], dtype=np.bool_),
+    )

@@ -1,0 +1,73 @@
+"""Applies the children of one service: only what changed or drifted, and never an object that is not ours."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from foretide.adapters.kubernetes import Kubernetes
+from foretide.adapters.resources import Object, resource_of
+from foretide.api import group
+from foretide.control.drift import drift
+from foretide.control.world import Key, World
+
+
+class ForeignChild(Exception):
+    """An object with the name of a child exists and belongs to somebody else."""
+
+    def __init__(self, obj: Object) -> None:
+        metadata = obj["metadata"]
+        super().__init__(
+            f"{obj['kind']} {metadata['namespace']}/{metadata['name']} exists and is not controlled by this "
+            "InferenceService; delete or rename one of the two"
+        )
+
+
+class Children:
+    """Remembers what was applied, so that an event that changes nothing writes nothing."""
+
+    def __init__(self, api: Kubernetes, world: World) -> None:
+        self._api: Final = api
+        self._world: Final = world
+        self._applied: dict[tuple[Key, str, str], str] = {}
+
+    async def apply(self, key: Key, manifests: Sequence[Object]) -> list[Object]:
+        """Brings every child to its manifest, in order; returns those that had to be created.
+
+        Raises ForeignChild before anything is written, and the gateway's errors.
+        """
+        live = [await self._live(key, manifest) for manifest in manifests]
+        created: list[Object] = []
+        for manifest, now in zip(manifests, live, strict=True):
+            name = manifest["metadata"]["name"]
+            applied_key = (key, manifest["kind"], name)
+            digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+            if now is not None and self._applied.get(applied_key) == digest and drift(manifest, now) is None:
+                continue
+            after = await self._api.apply(manifest, manager=group.RECONCILE_MANAGER)
+            self._applied[applied_key] = digest
+            self._world.seen(resource_of(manifest), after)
+            if now is None:
+                created.append(after)
+        return created
+
+    def forget(self, key: Key) -> None:
+        """Drops what was remembered of a deleted service."""
+        self._applied = {known: digest for known, digest in self._applied.items() if known[0] != key}
+
+    async def _live(self, key: Key, manifest: Object) -> Object | None:
+        kind, metadata = manifest["kind"], manifest["metadata"]
+        live = self._world.child(key, kind, metadata["name"])
+        if live is None:
+            # Not seen yet is not absent: the watch may be behind, and it shows only objects with our labels.
+            live = await self._api.get(resource_of(manifest), namespace=metadata["namespace"], name=metadata["name"])
+        if live is not None and not _controlled_by(live, metadata["ownerReferences"][0]["uid"]):
+            raise ForeignChild({"kind": kind, **live})
+        return live
+
+
+def _controlled_by(obj: Object, uid: str) -> bool:
+    owners = obj["metadata"].get("ownerReferences", ())
+    return any(owner.get("controller") and owner["uid"] == uid for owner in owners)

@@ -1,0 +1,31 @@
+"""Whether a live object still says what its manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def drift(intended: Any, live: Any, *, path: str = "") -> str | None:
+    """The path of the first intended value that the live object lacks, or None.
+
+    Fields that only the live object has are other writers' (or the API server's defaults) and no drift.
+    A quantity that the API server rewrites (0.5 -> 500m) reads as drift for ever; that costs one apply an
+    event and no loop, because an apply that changes nothing makes no event.
+    """
+    if isinstance(intended, Mapping):
+        if not isinstance(live, Mapping):
+            return path
+        for key, value in intended.items():
+            if (found := drift(value, live.get(key), path=f"{path}.{key}")) is not None:
+                return found
+        return None
+    if isinstance(intended, Sequence) and not isinstance(intended, str):
+        if not isinstance(live, Sequence) or isinstance(live, str) or len(live) != len(intended):
+            return path
+        for index, (value, other) in enumerate(zip(intended, live, strict=True)):
+            if (found := drift(value, other, path=f"{path}[{index}]")) is not None:
+                return found
+        return None
+    # The API server leaves out empty strings and false where they are defaults.
+    return None if intended == live or (live is None and not intended) else path

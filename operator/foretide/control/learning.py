@@ -1,0 +1,76 @@
+"""Reads batch statistics from a few Triton pods a tick and hands on what was executed since the last reading."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Final
+
+from foretide.adapters.errors import Unavailable
+from foretide.adapters.triton import Triton
+from foretide.control.pods import is_ready
+from foretide.control.world import Key, World
+from foretide.scaling.capacity import increase
+from foretide.scaling.capacity.evidence import BatchStatistics
+from foretide.serving.naming import HTTP_PORT
+
+# 32 pods a tick of 15 s read each of 2,000 pods every quarter of an hour; a service needs one pod to be known.
+PODS_A_TICK: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    key: Key
+    uid: str
+    address: str
+    model: str
+
+
+class BatchReader:
+    """Remembers the last reading of each pod."""
+
+    def __init__(self, triton: Triton, world: World) -> None:
+        self._triton: Final = triton
+        self._world: Final = world
+        self._last: dict[str, BatchStatistics] = {}
+        self._read_at: dict[str, int] = {}
+        self._round = 0
+
+    async def read(self) -> dict[Key, list[BatchStatistics]]:
+        """The executions of the pods whose turn it is, since their last reading."""
+        self._round += 1
+        targets = self._targets()
+        alive = {target.uid for target in targets}
+        self._last = {uid: counts for uid, counts in self._last.items() if uid in alive}
+        self._read_at = {uid: turn for uid, turn in self._read_at.items() if uid in alive}
+        chosen = sorted(targets, key=lambda target: self._read_at.get(target.uid, 0))[:PODS_A_TICK]
+        readings = await asyncio.gather(*(self._increase(target) for target in chosen))
+        found: dict[Key, list[BatchStatistics]] = defaultdict(list)
+        for target, counts in zip(chosen, readings, strict=True):
+            found[target.key].append(counts)
+        return found
+
+    def _targets(self) -> list[_Target]:
+        return [
+            _Target(
+                key=key,
+                uid=pod["metadata"]["uid"],
+                address=f"{pod['status']['podIP']}:{HTTP_PORT}",
+                model=served.service.model_name,
+            )
+            for key, served in self._world.served.items()
+            for pod in self._world.pods(key)
+            if is_ready(pod) and pod["status"].get("podIP")
+        ]
+
+    async def _increase(self, target: _Target) -> BatchStatistics:
+        self._read_at[target.uid] = self._round
+        try:
+            answer = await self._triton.batch_counts(address=target.address, model=target.model)
+        except Unavailable:
+            return {}  # a pod that leaves or hangs; what it executed is read next time, or was not needed
+        now = {count.batch_size: (float(count.executions), count.compute_seconds) for count in answer}
+        before = self._last.get(target.uid, {})
+        self._last[target.uid] = now
+        return increase(before, now)

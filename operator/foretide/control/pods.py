@@ -1,0 +1,102 @@
+"""What the pods of a service say about it: how many serve, and why others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from foretide.adapters.resources import Object
+from foretide.api.reasons import Reason
+from foretide.serving.naming import CONTAINER
+
+MESSAGE_LIMIT: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a pod does not serve, in the words of the component that said so."""
+
+    pod: str
+    reason: Reason
+    message: str
+    restarts: int
+    crashed: bool  # there is a log of a dead container to read
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether the pod serves now (a terminating pod does not count: no new request should reach it)."""
+    return not is_terminating(pod) and _condition(pod, "Ready").get("status") == "True"
+
+
+def is_terminating(pod: Object) -> bool:
+    """Whether the pod was told to leave."""
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def ready_since(pod: Object) -> float | None:
+    """Seconds since the epoch at which the pod became ready, or None when it is not."""
+    if not is_ready(pod):
+        return None
+    return seconds(_condition(pod, "Ready")["lastTransitionTime"])
+
+
+def seconds(timestamp: str) -> float:
+    """A Kubernetes timestamp in seconds since the epoch."""
+    return datetime.fromisoformat(timestamp).timestamp()
+
+
+def failures(pods: Iterable[Object]) -> list[Failure]:
+    """The failing pods, the newest first: they run the newest template."""
+    newest_first = sorted(pods, key=lambda pod: pod["metadata"]["creationTimestamp"], reverse=True)
+    found = (_failure(pod) for pod in newest_first if not is_terminating(pod) and not is_ready(pod))
+    return [failure for failure in found if failure is not None]
+
+
+def _failure(pod: Object) -> Failure | None:
+    name = pod["metadata"]["name"]
+    scheduled = _condition(pod, "PodScheduled")
+    if scheduled.get("reason") == "Unschedulable":
+        return Failure(name, Reason.UNSCHEDULABLE, _cut(scheduled.get("message", "")), 0, crashed=False)
+    for container in pod.get("status", {}).get("containerStatuses", ()):
+        if container["name"] != CONTAINER:
+            continue
+        waiting: Mapping[str, Any] = container["state"].get("waiting", {})
+        ended: Mapping[str, Any] = container["state"].get("terminated") or container["lastState"].get("terminated", {})
+        restarts = container["restartCount"]
+        if waiting.get("reason") in (
+            "ErrImagePull",
+            "ImagePullBackOff",
+            "InvalidImageName",
+            "ErrImageNeverPull",
+        ):
+            return Failure(name, Reason.IMAGE_PULL_FAILED, _cut(waiting.get("message", "")), restarts, crashed=False)
+        if ended:
+            text = (
+                ended.get("message") or f"Triton ended with exit code {ended.get('exitCode')} ({ended.get('reason')})"
+            )
+            return Failure(name, _crash_reason(ended), text, restarts, crashed=True)
+        if waiting.get("reason") in (
+            "CreateContainerConfigError",
+            "CreateContainerError",
+            "RunContainerError",
+        ):
+            return Failure(name, Reason.PODS_NOT_READY, _cut(waiting.get("message", "")), restarts, crashed=False)
+    return None
+
+
+def _condition(pod: Object, kind: str) -> Mapping[str, Any]:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return next((condition for condition in conditions if condition["type"] == kind), {})
+
+
+def _cut(message: str) -> str:
+    return message[:MESSAGE_LIMIT]
+
+
+def _crash_reason(ended: Mapping[str, Any]) -> Reason:
+    """Triton ends with exit code 1 when a model does not load, and with no other."""
+    if ended.get("reason") == "OOMKilled":
+        return Reason.OUT_OF_MEMORY
+    return Reason.MODEL_LOAD_FAILED if ended.get("exitCode") == 1 else Reason.CONTAINER_CRASHED

@@ -1,0 +1,74 @@
+"""The memory of all services between ticks, and after a restart from their status."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from foretide.control.world import Key, Served
+from foretide.scaling.journal import Lost, decode, encode
+from foretide.scaling.memory import Memory
+
+log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose memory it is: an object by its uid, and all that its batch times depend on."""
+
+    key: Key
+    uid: str
+    model: str
+
+
+def identity(key: Key, served: Served) -> Identity:
+    """A new version, image or class may be faster or slower: what was learned of batch times is dropped with it."""
+    model, triton = served.service.spec.model, served.hardware_class.spec.triton
+    parts = (served.hardware_class.name, triton.image, triton.instances, model.backend, model.version, model.source)
+    return Identity(key, served.service.uid, repr(parts))
+
+
+class Recall:
+    """The rows of the last tick, by service."""
+
+    def __init__(self) -> None:
+        self._memory = Memory.fresh(0)
+        self._rows: dict[Key, tuple[Identity, int]] = {}
+
+    def recall(self, identities: Sequence[Identity], statuses: Sequence[Mapping[str, Any]]) -> Memory:
+        """One row per identity, in order: of the last tick, else of its status, else fresh."""
+        memories, rows, length = [self._memory], [], len(self._memory)
+        for wanted, status in zip(identities, statuses, strict=True):
+            known, row = self._rows.get(wanted.key, (None, -1))
+            if known != wanted:
+                text = self._text(known, row, wanted) or status.get("memory")
+                memory = _decoded(text, wanted)
+                memories.append(memory)
+                row, length = length, length + 1
+            rows.append(row)
+        return Memory.concatenate(memories).take(np.array(rows, dtype=np.int64))
+
+    def keep(self, identities: Sequence[Identity], memory: Memory) -> None:
+        """The rows after the decisions of this tick."""
+        self._memory = memory
+        self._rows = {wanted.key: (wanted, row) for row, wanted in enumerate(identities)}
+
+    def _text(self, known: Identity | None, row: int, wanted: Identity) -> str | None:
+        """What this process remembers of the same object with another model: decode() drops the batch times."""
+        if known is None or known.uid != wanted.uid:
+            return None
+        return encode(self._memory, row, uid=known.uid, model=known.model)
+
+
+def _decoded(text: object, wanted: Identity) -> Memory:
+    if not isinstance(text, str):
+        return Memory.fresh(1)
+    memory = decode(text, uid=wanted.uid, model=wanted.model)
+    if isinstance(memory, Lost):
+        log.info("memory of %s/%s is lost: %s", wanted.key.namespace, wanted.key.name, memory.reason)
+        return Memory.fresh(1)
+    return memory

@@ -1,0 +1,161 @@
+"""Reconcile: from any state, the same spec ends in the same children (level-based; events are only hints)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from foretide.adapters.clock import Clock
+from foretide.adapters.errors import AdapterError, Conflict, Rejected
+from foretide.adapters.kubernetes import Kubernetes
+from foretide.adapters.resources import DEPLOYMENT, Object
+from foretide.api import group, parse
+from foretide.api.hardwareclass import HardwareClass
+from foretide.api.inferenceservice import InferenceService
+from foretide.api.problems import Problems
+from foretide.api.reasons import Reason
+from foretide.control import pods, serving_status
+from foretide.control.children import Children, ForeignChild
+from foretide.control.pods import Failure
+from foretide.control.serving_status import Refused
+from foretide.control.status_writer import StatusWriter
+from foretide.control.triton_log import load_failure
+from foretide.control.world import Key, Served, World
+from foretide.serving import naming
+from foretide.serving.manifests import ServingSettings, build
+
+log: Final = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Brings the children and the status of one service at a time to what its spec says."""
+
+    def __init__(self, *, api: Kubernetes, world: World, clock: Clock, settings: ServingSettings) -> None:
+        self._api: Final = api
+        self._world: Final = world
+        self._clock: Final = clock
+        self._settings: Final = settings
+        self._children: Final = Children(api, world)
+        self._status: Final = StatusWriter(api, manager=group.RECONCILE_MANAGER)
+        self._load_failures: dict[tuple[str, int], str] = {}  # (pod, restarts) -> Triton's words
+
+    async def reconcile(self, key: Key) -> None:
+        """One pass over one service; raises the gateway's errors so that the work queue retries."""
+        raw = self._world.services.get(key)
+        if raw is None or "deletionTimestamp" in raw["metadata"]:
+            # Nothing to undo: the garbage collector deletes the children, with or without an operator.
+            self._world.served.pop(key, None)
+            self._children.forget(key)
+            self._status.forget(key)
+            return
+        retry: AdapterError | None = None
+        try:
+            outcome = await self._applied(key, raw)
+        except ForeignChild as error:
+            outcome = Refused(Reason.FOREIGN_CHILD, str(error))
+        except Conflict:
+            raise  # the object changed or went away between the read and the write: look again
+        except Rejected as error:
+            reason = Reason.FORBIDDEN if error.reason == "Forbidden" else Reason.CHILD_REFUSED
+            outcome, retry = Refused(reason, str(error)), error
+        await self._tell(key, raw, outcome)
+        if retry is not None:
+            raise retry
+
+    async def _applied(self, key: Key, raw: Object) -> InferenceService | Refused:
+        """Applies the children; the service, or why it cannot be served."""
+        service = parse.inference_service(raw)
+        if isinstance(service, Problems):
+            return Refused(Reason.INVALID_SPEC, service.message)
+        hardware_class = self._hardware_class(service.hardware_class)
+        if isinstance(hardware_class, Refused):
+            return hardware_class
+        manifests = build(service, hardware_class, settings=self._settings)
+        created = await self._children.apply(key, manifests)
+        deployment = naming.deployment_name(service.name, hardware_class.name)
+        self._world.served[key] = Served(service, hardware_class, deployment)
+        if any(child["kind"] == DEPLOYMENT.kind for child in created):
+            await self._restore_replicas(service, raw, deployment)
+        return service
+
+    def _hardware_class(self, name: str) -> HardwareClass | Refused:
+        raw = self._world.hardware_classes.get(name)
+        if raw is None:
+            known = ", ".join(sorted(self._world.hardware_classes)) or "none"
+            return Refused(
+                Reason.HARDWARE_CLASS_NOT_FOUND,
+                f'spec.hardware.classes[0]: "{name}" is not a HardwareClass of this cluster (known: {known})',
+            )
+        parsed = parse.hardware_class(raw)
+        if isinstance(parsed, Problems):
+            return Refused(Reason.HARDWARE_CLASS_INVALID, parsed.message)
+        return parsed
+
+    async def _restore_replicas(self, service: InferenceService, raw: Object, deployment: str) -> None:
+        """A new Deployment starts with one replica; one that was deleted by hand had more, and status knows.
+
+        The autoscaler's field manager writes the number, so that no later apply of ours can take it back.
+        """
+        remembered = raw.get("status", {}).get("desiredReplicas")
+        wanted = remembered if isinstance(remembered, int) else service.min_replicas
+        replicas = min(max(wanted, service.min_replicas), service.max_replicas)
+        if replicas != 1:
+            await self._api.scale(
+                namespace=service.namespace,
+                deployment=deployment,
+                replicas=replicas,
+                manager=group.AUTOSCALE_MANAGER,
+            )
+
+    async def _tell(self, key: Key, raw: Object, outcome: InferenceService | Refused) -> None:
+        """Writes the reconcile loop's part of status."""
+        metadata = raw["metadata"]
+        generation = metadata.get("generation", 0)
+        deployment = self._world.deployment(key)
+        state = None if deployment is None else serving_status.rollout(deployment)
+        if isinstance(outcome, Refused):
+            current = serving_status.refused(
+                outcome, generation=generation, serving=state is not None and state.ready > 0
+            )
+        else:
+            failing = await self._explained(key, pods.failures(self._world.pods(key)))
+            current = serving_status.judged(state or serving_status.NOTHING_YET, failing, generation=generation)
+        status = serving_status.status(
+            current,
+            generation=generation,
+            state=state,
+            url=naming.url(key.name, key.namespace),
+            previous=self._status.last(key, metadata["uid"]) or raw.get("status", {}),
+            now=datetime.fromtimestamp(self._clock.now(), UTC),
+        )
+        await self._status.write(key, metadata["uid"], status)
+
+    async def _explained(self, key: Key, failing: Sequence[Failure]) -> list[Failure]:
+        """The failures, the newest crash with Triton's own log line for its message."""
+        explained = list(failing)
+        if explained and explained[0].crashed:
+            newest = explained[0]
+            message = await self._load_failure(key, newest)
+            explained[0] = Failure(newest.pod, newest.reason, message, newest.restarts, newest.crashed)
+        return explained
+
+    async def _load_failure(self, key: Key, failure: Failure) -> str:
+        """Triton's words from the log of the dead container, read once per death."""
+        death = (f"{key.namespace}/{failure.pod}", failure.restarts)
+        if death not in self._load_failures:
+            text = failure.message
+            try:
+                text = await self._api.logs(
+                    namespace=key.namespace,
+                    pod=failure.pod,
+                    container=naming.CONTAINER,
+                    previous=failure.restarts > 0,
+                )
+            except AdapterError as error:
+                log.info("log of pod %s: %s", death[0], error)  # the kubelet's copy of its end has to do
+            if len(self._load_failures) >= 1000:
+                self._load_failures.clear()
+            self._load_failures[death] = load_failure(text) or load_failure(failure.message) or failure.message[-600:]
+        return self._load_failures[death]

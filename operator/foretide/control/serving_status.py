@@ -1,0 +1,141 @@
+"""The reconcile loop's part of status: a pure function of what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from foretide.adapters.resources import Object
+from foretide.api import conditions, kstatus
+from foretide.api.conditions import Condition, ConditionStatus, ConditionType
+from foretide.api.reasons import Reason
+from foretide.control.pods import Failure
+
+Conditions = tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The service cannot be served as it is; a person must act."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """The Deployment's own count of its pods."""
+
+    wanted: int
+    ready: int
+    updated: int
+    existing: int
+    observed: bool  # the Deployment controller has seen the newest template
+    refusal: str  # why pods cannot be created (quota, admission), in the API server's words
+
+    @property
+    def replacing(self) -> bool:
+        """Pods of an older template are still there, or may be."""
+        return not self.observed or self.updated < self.existing
+
+    @property
+    def complete(self) -> bool:
+        """Every wanted pod runs the newest template and answers."""
+        return not self.replacing and self.existing == self.ready == self.wanted
+
+    @property
+    def count(self) -> str:
+        return f"{self.ready} of {self.wanted} replicas ready"
+
+
+# Before the Deployment is seen.
+NOTHING_YET = Rollout(wanted=0, ready=0, updated=0, existing=0, observed=False, refusal="")
+
+
+def rollout(deployment: Object) -> Rollout:
+    """Reads a Deployment; what its status does not say yet counts as zero pods."""
+    status = deployment.get("status", {})
+    failures = [c for c in status.get("conditions", ()) if c["type"] == "ReplicaFailure" and c["status"] == "True"]
+    return Rollout(
+        wanted=deployment["spec"].get("replicas", 1),
+        ready=status.get("readyReplicas", 0),
+        updated=status.get("updatedReplicas", 0),
+        existing=status.get("replicas", 0),
+        observed=status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0),
+        refusal=failures[0].get("message", "") if failures else "",
+    )
+
+
+def refused(problem: Refused, *, generation: int, serving: bool) -> Conditions:
+    """A spec that cannot be applied: what runs goes on running, so Ready tells whether it does."""
+    ready = ConditionStatus.TRUE if serving else ConditionStatus.FALSE
+    summary = kstatus.stalled(problem.reason, problem.message, generation=generation, ready=ready)
+    if serving:
+        loaded = _loaded(ConditionStatus.TRUE, Reason.MODEL_LOADED, "an earlier specification is served", generation)
+    else:
+        loaded = _loaded(ConditionStatus.UNKNOWN, problem.reason, problem.message, generation)
+    return (*summary, loaded)
+
+
+def judged(state: Rollout, failing: Sequence[Failure], *, generation: int) -> Conditions:
+    """A service whose children are applied: how far its pods are, and what keeps them.
+
+    A fleet that grows is not "reconciling": GitOps tools would show a healthy service as progressing at each step
+    of the autoscaler.
+    """
+    serving = ConditionStatus.TRUE if state.ready else ConditionStatus.FALSE
+    reason, message = _cause(state, failing)
+    if failing and failing[0].crashed:
+        summary = kstatus.stalled(reason, message, generation=generation, ready=serving)
+    elif state.complete:
+        summary = kstatus.settled(state.count, generation=generation)
+    elif state.ready and not state.replacing:
+        text = f"{state.count}; {message}" if failing or state.refusal else state.count
+        summary = kstatus.settled(text, generation=generation, reason=Reason.MINIMUM_REPLICAS_AVAILABLE)
+    else:
+        summary = kstatus.progressing(reason, message, generation=generation, ready=serving)
+    if failing and reason is Reason.MODEL_LOAD_FAILED:
+        loaded = _loaded(ConditionStatus.FALSE, reason, message, generation)
+    elif state.ready:
+        loaded = _loaded(ConditionStatus.TRUE, Reason.MODEL_LOADED, state.count, generation)
+    else:
+        loaded = _loaded(ConditionStatus.UNKNOWN, Reason.MODEL_LOADING, "no replica has loaded it yet", generation)
+    return (*summary, loaded)
+
+
+def _cause(state: Rollout, failing: Sequence[Failure]) -> tuple[Reason, str]:
+    """What the service waits for."""
+    if failing:
+        return failing[0].reason, f"pod {failing[0].pod}: {failing[0].message}"
+    if state.refusal:
+        return (Reason.QUOTA_EXCEEDED if "exceeded quota" in state.refusal else Reason.PODS_REFUSED), state.refusal
+    if state.ready:
+        return Reason.ROLLOUT_IN_PROGRESS, f"new pods replace old ones; {state.count}"
+    return (Reason.PODS_NOT_READY if state.existing else Reason.CREATING), state.count
+
+
+def _loaded(status: ConditionStatus, reason: Reason, message: str, generation: int) -> Condition:
+    return Condition(ConditionType.MODEL_LOADED, status, reason, message, generation)
+
+
+def status(
+    current: Conditions,
+    *,
+    generation: int,
+    state: Rollout | None,
+    url: str,
+    previous: Mapping[str, Any],
+    now: datetime,
+) -> dict[str, Any]:
+    """The fields of status that the field manager `foretide` owns, all of them."""
+    timed = conditions.transitioned(current, conditions.read(previous), now=now)
+    fields: dict[str, Any] = {
+        "observedGeneration": generation,
+        "conditions": [condition.as_json() for condition in timed],
+        "url": url,
+    }
+    if state is not None:
+        fields |= {"replicas": state.existing, "readyReplicas": state.ready}
+    return fields

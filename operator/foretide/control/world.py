@@ -1,0 +1,155 @@
+"""What the operator has seen of the cluster: caches filled by watch events and corrected by the sweep.
+
+An event says only *that* something changed; every decision reads from here. Nothing is written to the cluster.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from foretide.adapters.resources import (
+    CHILDREN,
+    DEPLOYMENT,
+    HARDWARE_CLASS,
+    HORIZONTAL_POD_AUTOSCALER,
+    INFERENCE_SERVICE,
+    POD,
+    Object,
+    Resource,
+)
+from foretide.api import group
+from foretide.api.hardwareclass import HardwareClass
+from foretide.api.inferenceservice import InferenceService
+
+
+class Key(NamedTuple):
+    """The identity of an InferenceService (never the bare name: two namespaces may use the same)."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A service that was accepted and rendered, and the Deployment that runs it."""
+
+    service: InferenceService
+    hardware_class: HardwareClass
+    deployment: str
+
+
+ObjectsByName = dict[tuple[str, str], Object]
+
+
+@dataclass(slots=True)
+class World:
+    """Objects by kind; `served` is what the reconcile loop accepted and the autoscale loop works on."""
+
+    services: dict[Key, Object] = field(default_factory=dict)
+    hardware_classes: dict[str, Object] = field(default_factory=dict)
+    served: dict[Key, Served] = field(default_factory=dict)
+    _children: dict[Key, ObjectsByName] = field(default_factory=lambda: defaultdict(dict))
+    _pods: dict[Key, dict[str, Object]] = field(default_factory=lambda: defaultdict(dict))
+    _scalers: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))  # by namespace
+
+    def seen(self, resource: Resource, obj: Object, *, deleted: bool = False) -> set[Key]:
+        """Takes in one object; returns the services whose reconciliation may now come out differently."""
+        metadata = obj["metadata"]
+        name = metadata["name"]
+        if resource == HARDWARE_CLASS:
+            _put(self.hardware_classes, name, obj, deleted)
+            return {key for key, service in self.services.items() if name in _classes_of(service)}
+        if resource == INFERENCE_SERVICE:
+            key = Key(metadata["namespace"], name)
+            _put(self.services, key, obj, deleted)
+            if deleted:
+                self.served.pop(key, None)
+            return {key}
+        if resource == HORIZONTAL_POD_AUTOSCALER:
+            self._scaler_seen(obj, deleted)
+            return set()  # the autoscale loop looks at each tick
+        service_label = metadata.get("labels", {}).get(group.SERVICE_LABEL)
+        key = Key(metadata["namespace"], service_label or _owner_name(obj) or "")
+        if resource == POD:
+            _put(self._pods[key], name, obj, deleted)
+        else:
+            _put(self._children[key], (resource.kind, name), obj, deleted)
+        return {key} if key in self.services else set()
+
+    def replace(self, resource: Resource, objects: Iterable[Object]) -> set[Key]:
+        """Takes in the whole list of a kind: what is not in it is gone, whatever events were lost."""
+        listed = {(obj["metadata"].get("namespace"), obj["metadata"]["name"]): obj for obj in objects}
+        affected: set[Key] = set()
+        for known in list(self._all(resource)):
+            metadata = known["metadata"]
+            if (metadata.get("namespace"), metadata["name"]) not in listed:
+                affected |= self.seen(resource, known, deleted=True)
+        for obj in listed.values():
+            affected |= self.seen(resource, obj)
+        return affected
+
+    def child(self, key: Key, kind: str, name: str) -> Object | None:
+        """A child of the service as last seen."""
+        return self._children[key].get((kind, name)) if key in self._children else None
+
+    def deployment(self, key: Key) -> Object | None:
+        """The Deployment that serves the service, once it was applied and seen."""
+        served = self.served.get(key)
+        return None if served is None else self.child(key, DEPLOYMENT.kind, served.deployment)
+
+    def scaled(self, key: Key, deployment: str, replicas: int) -> None:
+        """Takes in a /scale that was just written: until its event arrives the old number would be decided on."""
+        live = self.child(key, DEPLOYMENT.kind, deployment)
+        if live is not None:
+            self._children[key][DEPLOYMENT.kind, deployment] = {**live, "spec": {**live["spec"], "replicas": replicas}}
+
+    def pods(self, key: Key) -> list[Object]:
+        """The pods of the service, terminating ones included."""
+        return list(self._pods[key].values()) if key in self._pods else []
+
+    def foreign_scaler(self, key: Key, deployment: str) -> str | None:
+        """The name of a HorizontalPodAutoscaler that targets the Deployment."""
+        scalers = self._scalers.get(key.namespace, {})
+        return next((name for name, target in scalers.items() if target == deployment), None)
+
+    def _scaler_seen(self, obj: Object, deleted: bool) -> None:
+        target = obj["spec"]["scaleTargetRef"]
+        scalers = self._scalers[obj["metadata"]["namespace"]]
+        if deleted or target.get("kind") != DEPLOYMENT.kind:
+            scalers.pop(obj["metadata"]["name"], None)
+        else:
+            scalers[obj["metadata"]["name"]] = target["name"]
+
+    def _all(self, resource: Resource) -> Iterator[Object]:
+        if resource == INFERENCE_SERVICE:
+            yield from self.services.values()
+        elif resource == HARDWARE_CLASS:
+            yield from self.hardware_classes.values()
+        elif resource == POD:
+            for pods in self._pods.values():
+                yield from pods.values()
+        elif resource in CHILDREN:
+            for children in self._children.values():
+                yield from (obj for (kind, _), obj in children.items() if kind == resource.kind)
+
+
+def _put(objects: dict[Any, Object], key: Any, obj: Object, deleted: bool) -> None:
+    if deleted:
+        objects.pop(key, None)
+    else:
+        objects[key] = obj
+
+
+def _classes_of(service: Object) -> list[str]:
+    """The hardware classes an unparsed service names."""
+    classes = service.get("spec", {}).get("hardware", {}).get("classes", [])
+    return classes if isinstance(classes, list) else []
+
+
+def _owner_name(obj: Object) -> str | None:
+    """The InferenceService that controls the object: the label may have been removed by hand."""
+    owners = obj["metadata"].get("ownerReferences", ())
+    return next((owner["name"] for owner in owners if owner["kind"] == INFERENCE_SERVICE.kind), None)

@@ -1,0 +1,114 @@
+"""The decision: how many replicas every service gets now, and which bound made it so.
+
+Growth is immediate and follows the need, not a ratio of pods, so that pods which start, hang or surge in a rollout
+are neither counted twice nor grow the fleet further (k8s#72775, k8s#87199). Shrinking is slow and needs certainty.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.capacity.rate import Capacity
+from foretide.scaling.decision import Bound, Bounds, Decisions, Fleet
+from foretide.scaling.memory import Memory
+from foretide.scaling.observation import Seen
+from foretide.scaling.readings import Readings
+from foretide.scaling.settings import ScalingSettings
+from foretide.scaling.window import advance
+
+# Needs and forecasts are cut off here, far above any maximum and far below what an int64 holds.
+MOST_REPLICAS: Final = 1e9
+MOST_FORESEEN: Final = 1e15
+# 3.0000000000000004 replicas are 3.
+ROUNDING: Final = 1e-9
+
+
+def decide(
+    bounds: Bounds,
+    fleet: Fleet,
+    seen: Seen,
+    capacity: Capacity,
+    forecast: Readings,
+    memory: Memory,
+    *,
+    now_seconds: float,
+    settings: ScalingSettings,
+) -> Decisions:
+    """Desired replicas of all services; a pure function, and no row looks at another.
+
+    In this order: paused -> as it is; pinned -> that number; else between minimum and maximum, always, also while
+    nothing is known: a maximum set below the present number is the user's explicit order and outranks "unknown
+    never shrinks". Within: load unknown -> as it is; need above -> the need, at once; need below -> down to the most
+    needed within the hold, a step at a time, with margin, and not while a rollout, a backlog or no pod old enough
+    makes the load uncertain. Silent pods count 0 for growing and full for shrinking, and neither can turn the
+    direction: when 4 of 8 are silent and the others show a need of 3, then 3 does not grow and 3 + 4 shrinks to 7.
+    """
+    current, known, rate = fleet.replicas, seen.demand.known, capacity.rate_rps
+    forecast = Readings.checked(np.minimum(forecast.value, MOST_FORESEEN), forecast.known, low=0.0)
+    backlog = np.maximum(seen.pending - seen.reporting * capacity.queue_items, 0.0)
+    load = seen.demand.value + backlog / settings.drain_seconds
+    asked = _replicas(load / rate)
+    foreseen = _replicas(forecast.value / rate)
+    wanted = np.maximum(asked, foreseen)
+    roomy = load * (1.0 + settings.scale_down_margin) / rate
+    spacious = np.maximum(_replicas(roomy + seen.silent), foreseen)
+
+    window = advance(
+        memory.window,
+        np.minimum(spacious, bounds.maximum),
+        known=known,
+        anew=bounds.paused | bounds.is_pinned,  # un-pausing does not jump
+        replicas=current,
+        now_seconds=now_seconds,
+        settings=settings,
+    )
+    held = window.highest
+    step = np.maximum(1, np.ceil(current * settings.scale_down_step - ROUNDING)).astype(np.int64)
+    certain = known & ~fleet.rolling & (seen.expected > 0) & (backlog <= 0.0)
+    lower = np.minimum(current, np.maximum(np.maximum(held, spacious), current - step))
+    unbounded = np.where(known & (wanted > current), wanted, np.where(certain, lower, current))
+    bounded = np.minimum(np.maximum(unbounded, bounds.minimum), bounds.maximum)
+    desired = np.where(bounds.paused, current, np.where(bounds.is_pinned, bounds.pinned, bounded))
+
+    # Fewer replicas would carry the load: something else keeps them.
+    surplus = np.maximum(wanted, bounds.minimum) < desired
+    kept = surplus & (desired == current)
+    # The first that holds, from the strongest bound down to the plain load.
+    won = {
+        Bound.PAUSED: bounds.paused,
+        Bound.PINNED: bounds.is_pinned,
+        Bound.MAXIMUM: unbounded > bounds.maximum,
+        Bound.MINIMUM: (unbounded < bounds.minimum) | (known & (wanted < desired) & ~surplus),
+        Bound.UNKNOWN: ~known,
+        Bound.ROLLOUT: kept & fleet.rolling,
+        Bound.NOT_READY: kept & (seen.expected == 0),
+        Bound.BACKLOG: kept & (backlog > 0.0),
+        Bound.STEP_LIMIT: surplus & (desired > np.maximum(held, spacious)),
+        Bound.HOLD: surplus & (held > spacious),
+        Bound.SILENT_PODS: surplus & (seen.silent > 0),
+        Bound.MARGIN: surplus,
+        Bound.FORECAST: foreseen > asked,
+    }
+    return Decisions(
+        desired=desired,
+        bound=np.select(list(won.values()), [int(bound) for bound in won], default=Bound.REACTIVE),
+        memory=replace(memory, window=window, items_per_request=seen.items_per_request),
+        asked=asked,
+        foreseen=foreseen,
+        spacious=spacious,
+        held=held,
+        backlog=backlog,
+        bounds=bounds,
+        fleet=fleet,
+        seen=seen,
+        capacity=capacity,
+        forecast=forecast,
+        settings=settings,
+    )
+
+
+def _replicas(ratio: Floats) -> Ints:
+    """Whole replicas; any finite ratio is a number of them."""
+    return np.ceil(np.clip(ratio, 0.0, MOST_REPLICAS) - ROUNDING).astype(np.int64)

@@ -1,0 +1,79 @@
+"""What goes into a decision besides observations, and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from foretide.scaling.arrays import Bools, Floats, Ints
+from foretide.scaling.capacity.rate import Capacity
+from foretide.scaling.memory import Memory
+from foretide.scaling.observation import Seen
+from foretide.scaling.readings import Readings
+from foretide.scaling.settings import ScalingSettings
+
+
+class Bound(IntEnum):
+    """What decided the number."""
+
+    REACTIVE = 0  # the load measured now
+    FORECAST = 1  # the load foreseen
+    MINIMUM = 2
+    MAXIMUM = 3
+    HOLD = 4  # more was needed within the hold
+    STEP_LIMIT = 5  # fewer would do, one step takes away no more
+    MARGIN = 6  # one replica fewer would do, but with too little room
+    BACKLOG = 7  # fewer would do once the queue is gone
+    SILENT_PODS = 8  # fewer would do if the silent pods had no load
+    NOT_READY = 9  # fewer would do, but no pod is ready long enough to show the whole load
+    ROLLOUT = 10  # fewer would do, but a rollout is running
+    UNKNOWN = 11  # the load is unknown
+    PAUSED = 12
+    PINNED = 13
+
+    @property
+    def label(self) -> str:
+        """As status shows it, e.g. `StepLimit`."""
+        return self.name.title().replace("_", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bounds:
+    """What users order."""
+
+    minimum: Ints
+    maximum: Ints
+    paused: Bools
+    is_pinned: Bools
+    pinned: Ints  # of use where is_pinned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fleet:
+    """What is there."""
+
+    replicas: Ints  # spec.replicas of the Deployment
+    rolling: Bools  # a rollout is running
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Decisions:
+    """The answer, the new memory, and all that a sentence about it needs; one row per service."""
+
+    desired: Ints
+    bound: Ints  # a Bound
+    memory: Memory
+    asked: Ints  # replicas that the load measured now asks for, backlog included
+    foreseen: Ints  # replicas that the forecast asks for
+    spacious: Ints  # replicas below which there is too little room: margin, and silent pods at full load
+    held: Ints  # most replicas needed within the hold
+    backlog: Floats  # items that wait beyond what waits in a healthy queue
+    bounds: Bounds
+    fleet: Fleet
+    seen: Seen
+    capacity: Capacity
+    forecast: Readings
+    settings: ScalingSettings
+
+    def __len__(self) -> int:
+        return len(self.desired)

@@ -1,0 +1,102 @@
+"""From readings of pods to the demand of services.
+
+At saturation Triton's success counter shows what is served, not what is asked; with a queue that refuses by timeout,
+success + REJECTED is exactly what was offered (2.25 x overload: 1,969 answered + 2,544 refused = 4,513 sent), and
+while the queue still fills, its growth is the rest.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from foretide.scaling.arrays import Bools, Floats, Ints, count, total
+from foretide.scaling.observation import Gap, Pods, Seen
+from foretide.scaling.readings import Readings
+from foretide.scaling.settings import ScalingSettings
+
+# No pod serves a milliard requests a second: a reading above it is a fault of the pipeline (1e308 was seen, k8s#126892
+# wrapped an int32), and a fault may neither shrink a fleet nor send it to its maximum.
+ABSURD: Final = 1e9
+# Prometheus and the operator may run on nodes whose clocks differ a little; samples further ahead are dropped.
+CLOCK_TOLERANCE_SECONDS: Final = 5.0
+
+
+def observe(
+    pods: Pods,
+    *,
+    services: int,
+    max_batch: Ints,
+    items_per_request: Floats,
+    settings: ScalingSettings,
+) -> Seen:
+    """Demand in items a second = (success + failures + growth of the queue) x items per request.
+
+    `items_per_request` is the last known ratio (`Memory.items_per_request`), used while nothing is answered.
+    """
+    success = Readings.checked(pods.success_rps.value, pods.success_rps.known, low=0.0, high=ABSURD)
+    failure = Readings.checked(pods.failure_rps.value, pods.failure_rps.known, low=0.0, high=ABSURD)
+    waiting = Readings.checked(pods.pending.value, pods.pending.known, low=0.0, high=ABSURD)
+    growth = Readings.checked(pods.pending_growth_rps.value, pods.pending_growth_rps.known, low=-ABSURD, high=ABSURD)
+    fresh = Readings.checked(
+        pods.sample_age_seconds.value,
+        pods.sample_age_seconds.known,
+        low=-CLOCK_TOLERANCE_SECONDS,
+        high=settings.stale_after_seconds,
+    ).known
+    whole = fresh & success.known & failure.known & waiting.known & growth.known
+
+    # An age that is not a number is no excuse for silence: only "younger than the grace" is.
+    expected = pods.ready & ~(pods.ready_age_seconds < settings.report_grace_seconds)
+    awaited = count(pods.service, expected, length=services)
+    reporting = count(pods.service, expected & whole, length=services)
+    heard = count(pods.service, whole, length=services)
+    known = np.where(awaited > 0, reporting > 0, heard > 0)
+
+    def per_service(readings: Readings) -> Floats:
+        # A pod that tells only part of it adds that part; being silent on the rest it still counts as silent.
+        return total(pods.service, np.where(fresh, readings.value, 0.0), length=services)
+
+    ratio = _items_per_request(pods, fresh, success, max_batch=max_batch, before=items_per_request)
+    # Growth of one pod's queue and shrinking of another's cancel: the sum, then its positive part.
+    requests = per_service(success) + per_service(failure) + np.maximum(per_service(growth), 0.0)
+    return Seen(
+        demand=Readings(value=np.where(known, requests * ratio, 0.0), known=known),
+        pending=np.where(known, per_service(waiting) * ratio, 0.0),
+        items_per_request=ratio,
+        ready=count(pods.service, pods.ready, length=services),
+        expected=awaited,
+        reporting=reporting,
+        gap=_gaps(pods, expected, fresh, awaited, known),
+    )
+
+
+def _items_per_request(pods: Pods, fresh: Bools, success: Readings, *, max_batch: Ints, before: Floats) -> Floats:
+    """Items answered per request answered, or what it was before where nothing is answered.
+
+    Never below 1 nor above the largest batch: at 0.02 requests a second two windows that differ by one sample would
+    give a ratio of anything.
+    """
+    items = Readings.checked(pods.inference_rps.value, pods.inference_rps.known, low=0.0, high=ABSURD)
+    both = fresh & items.known & success.known
+    answered = total(pods.service, np.where(both, success.value, 0.0), length=len(before))
+    made = total(pods.service, np.where(both, items.value, 0.0), length=len(before))
+    measured = (answered > 0.0) & (made > 0.0)
+    # min() before the division, for 1e9 items over the smallest float would be infinite.
+    largest = np.maximum(max_batch, 1).astype(np.float64)
+    made = np.minimum(made, answered * largest)
+    ratio = np.where(measured, made / np.where(measured, answered, 1.0), before)
+    return np.clip(np.where(np.isfinite(ratio), ratio, 1.0), 1.0, largest)
+
+
+def _gaps(pods: Pods, expected: Bools, fresh: Bools, awaited: Ints, known: Bools) -> Ints:
+    """Why demand is unknown: the best that any pod of the service offers names the reason."""
+    services = len(awaited)
+    # Where pods are awaited, only theirs count as series; else anybody's.
+    judged = expected | (awaited[pods.service] == 0)
+    any_fresh = count(pods.service, judged & fresh, length=services) > 0
+    any_series = count(pods.service, judged & pods.sample_age_seconds.known, length=services) > 0
+    return np.select(
+        [known, any_fresh, any_series, awaited > 0],
+        [Gap.NONE, Gap.UNUSABLE_VALUES, Gap.STALE_SERIES, Gap.NO_SERIES],
+        default=Gap.NO_READY_REPLICAS,
+    ).astype(np.int64)

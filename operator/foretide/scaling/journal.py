@@ -1,0 +1,134 @@
+"""The memory of one service as text for its status, and back; garbage is lost memory, never an error.
+
+Lost memory is a restart: the hold starts anew with the present replicas, so nothing shrinks early.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from foretide.scaling.capacity.evidence import (
+    CLASS_STARTS,
+    LONGEST_SECONDS,
+    REMEMBERED_EXECUTIONS,
+    SHORTEST_SECONDS,
+    Evidence,
+)
+from foretide.scaling.memory import Memory
+from foretide.scaling.window import SLOTS, Window
+
+MAX_BYTES: Final = 4096  # of status.memory
+VERSION: Final = 1
+MOST_REPLICAS: Final = 2**31 - 1
+# Wall clocks from 1970 to the year 5138: more is no time.
+MOST_SECONDS: Final = 1e11
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """There was text, and it is no memory of this service."""
+
+    reason: str
+
+
+def encode(memory: Memory, row: int, *, uid: str, model: str) -> str:
+    """One row as compact JSON, a few hundred bytes. `uid` is the object's; `model` names all that batch times
+    depend on (model, version, backend, image, hardware class)."""
+    window, evidence = memory.window, memory.evidence
+    document: dict[str, object] = {
+        "v": VERSION,
+        "uid": _digest(uid),
+        "model": _digest(model),
+        "items": _short(memory.items_per_request[row]),
+        "batches": [
+            [index, *(_short(column[row, index]) for column in (evidence.executions, evidence.items, evidence.seconds))]
+            for index in np.flatnonzero(evidence.executions[row]).tolist()
+        ],
+    }
+    if window.started[row]:
+        document["seen"] = round(float(window.last_seen_seconds[row]), 3)
+        document["hold"] = float(window.hold_seconds[row])
+        document["slot"] = int(window.slot[row])
+        document["peaks"] = window.peaks[row].tolist()
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+
+
+def decode(text: str, *, uid: str, model: str) -> Memory | Lost:
+    """The memory (one row) that `encode` wrote for this very object. The object of another uid inherits nothing;
+    another model keeps the hold and forgets the batch times."""
+    if len(text) > MAX_BYTES:
+        return Lost(f"longer than {MAX_BYTES} bytes")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return Lost("not JSON")
+    if not isinstance(document, dict) or document.get("v") != VERSION:
+        return Lost(f"not of version {VERSION}")
+    if document.get("uid") != _digest(uid):
+        return Lost("of another object")
+    try:
+        window = _window(document) if "seen" in document else Window.fresh(1)
+        items = _number(document.get("items"), 1.0, 1e6)
+        known_model = document.get("model") == _digest(model)
+        evidence = _evidence(document.get("batches")) if known_model else Evidence.none(1)
+    except _Unsound as unsound:
+        return Lost(f"unsound: {unsound}")
+    return Memory(window=window, items_per_request=np.array([items]), evidence=evidence)
+
+
+class _Unsound(Exception):
+    """A value that `encode` never writes."""
+
+
+def _window(document: dict[str, object]) -> Window:
+    peaks = _list(document.get("peaks"), SLOTS)
+    return Window(
+        started=np.array([True]),
+        last_seen_seconds=np.array([_number(document.get("seen"), 0.0, MOST_SECONDS)]),
+        hold_seconds=np.array([_number(document.get("hold"), 0.0, MOST_SECONDS)]),
+        slot=np.array([int(_number(document.get("slot"), 0, MOST_SECONDS))]),
+        peaks=np.array([[int(_number(peak, 0, MOST_REPLICAS)) for peak in peaks]], dtype=np.int64),
+    )
+
+
+def _evidence(batches: object) -> Evidence:
+    evidence = Evidence.none(1)
+    if not isinstance(batches, list) or len(batches) > len(CLASS_STARTS):
+        raise _Unsound("batches")
+    for batch in batches:
+        index, executions, items, seconds = _list(batch, 4)
+        column = int(_number(index, 0, len(CLASS_STARTS) - 1))
+        count = _number(executions, 1e-9, REMEMBERED_EXECUTIONS * 1.001)
+        evidence.executions[0, column] = count
+        # Rounding to six digits may move a mean out of its range by a little.
+        evidence.items[0, column] = _number(items, 0.999 * count * CLASS_STARTS[column], 1.001e12 * count)
+        evidence.seconds[0, column] = _number(
+            seconds, 0.999 * count * SHORTEST_SECONDS, 1.001 * count * LONGEST_SECONDS
+        )
+    return evidence
+
+
+def _list(value: object, length: int) -> list[object]:
+    if not isinstance(value, list) or len(value) != length:
+        raise _Unsound(f"{value!r:.40} is not a list of {length}")
+    return value
+
+
+def _number(value: object, low: float, high: float) -> float:
+    # bool is an int to Python; NaN fails both comparisons; an int of 4,000 digits compares without overflow.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise _Unsound(f"{value!r:.40} is not a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _short(value: np.float64) -> float:
+    return float(f"{value:.6g}")

@@ -1,0 +1,118 @@
+"""Why: one sentence with numbers and one word of the API for each decision, from the record of the decision alone."""
+
+from typing import Final
+
+from foretide.api.reasons import Reason
+from foretide.scaling.decision import Bound, Decisions
+from foretide.scaling.observation import Gap, Seen
+
+# Unchanged replicas are explained by what keeps them; changed ones by the direction.
+KEPT: Final = {
+    Bound.REACTIVE: Reason.STEADY,
+    Bound.FORECAST: Reason.STEADY,
+    Bound.MARGIN: Reason.STEADY,
+    Bound.MINIMUM: Reason.AT_MIN_REPLICAS,
+    Bound.MAXIMUM: Reason.AT_MAX_REPLICAS,
+    Bound.HOLD: Reason.SCALE_DOWN_HELD,
+    Bound.BACKLOG: Reason.SCALE_DOWN_HELD,
+    Bound.STEP_LIMIT: Reason.STEP_LIMITED,
+    Bound.SILENT_PODS: Reason.PARTIAL_SERIES,
+    Bound.NOT_READY: Reason.NO_READY_REPLICAS,
+    Bound.ROLLOUT: Reason.ROLLOUT_HELD,
+    Bound.UNKNOWN: Reason.METRICS_UNAVAILABLE,
+    Bound.PAUSED: Reason.SCALING_PAUSED,
+    Bound.PINNED: Reason.REPLICAS_PINNED,
+}
+# Bounds that name a change better than its direction does.
+CHANGED: Final = {
+    Bound.PINNED: Reason.REPLICAS_PINNED,
+    Bound.MINIMUM: Reason.AT_MIN_REPLICAS,
+    Bound.MAXIMUM: Reason.AT_MAX_REPLICAS,
+}
+GAPS: Final = {
+    Gap.NO_READY_REPLICAS: (Reason.NO_READY_REPLICAS, "no replica is ready long enough to report"),
+    Gap.NO_SERIES: (Reason.NO_SERIES, "there is no series of any ready replica"),
+    Gap.STALE_SERIES: (Reason.STALE_SERIES, "the newest sample is too old or from the future"),
+    Gap.UNUSABLE_VALUES: (Reason.NOT_FINITE, "samples are missing in part, not finite, negative or absurd"),
+}
+
+
+def reason(made: Decisions, row: int) -> Reason:
+    """The word for status.decisions and for the event."""
+    bound = Bound(made.bound[row])
+    change = int(made.desired[row] - made.fleet.replicas[row])
+    if change == 0:
+        return KEPT[bound]
+    return CHANGED.get(bound, Reason.SCALED_UP if change > 0 else Reason.SCALED_DOWN)
+
+
+def metrics_reason(seen: Seen, row: int) -> Reason:
+    """The word for the condition MetricsAvailable, as far as the series themselves tell it."""
+    if seen.demand.known[row]:
+        return Reason.PARTIAL_SERIES if seen.silent[row] > 0 else Reason.METRICS_COMPLETE
+    return GAPS[Gap(seen.gap[row])][0]
+
+
+def explain(made: Decisions, row: int) -> str:
+    """One sentence, e.g. `3 -> 5: 118.2 items/s asked, 26.4 a replica within 100ms at p99 (measured 4.5ms + 1.2ms
+    per item), so 5`."""
+    now, then = int(made.fleet.replicas[row]), int(made.desired[row])
+    move = f"{now} -> {then}" if then != now else f"stays at {now}"
+    return f"{move}: {_because(made, row, Bound(made.bound[row]))}"
+
+
+def _because(made: Decisions, row: int, bound: Bound) -> str:
+    if bound is Bound.PAUSED:
+        return "paused by the spec"
+    if bound is Bound.PINNED:
+        return f"pinned to {made.bounds.pinned[row]} by the spec"
+    if not made.seen.demand.known[row]:
+        ending = "so nothing changes" if bound is Bound.UNKNOWN else f"but {_limit(made, row, bound)}"
+        return f"the load is unknown ({GAPS[Gap(made.seen.gap[row])][1]}), {ending}"
+    needed = int(max(made.asked[row], made.foreseen[row]))
+    if bound in (Bound.REACTIVE, Bound.FORECAST):
+        return f"{_load(made, row)}, so {needed}"
+    if bound in (Bound.MINIMUM, Bound.MAXIMUM):
+        return f"{_load(made, row)}, so {needed}, but {_limit(made, row, bound)}"
+    return f"{_load(made, row)}, so {needed} would do, but {_keeper(made, row, bound)}"
+
+
+def _keeper(made: Decisions, row: int, bound: Bound) -> str:
+    """What keeps more replicas than the load needs."""
+    settings = made.settings
+    return {
+        Bound.ROLLOUT: "a rollout is running",
+        Bound.NOT_READY: "no replica is ready long enough to show the whole load",
+        Bound.BACKLOG: "the queue must be gone first",
+        Bound.STEP_LIMIT: f"one step takes away no more than {made.fleet.replicas[row] - made.desired[row]}",
+        Bound.HOLD: f"{made.held[row]} were needed within the last {settings.scale_down_hold_seconds:g}s",
+        Bound.SILENT_PODS: f"{made.seen.silent[row]} silent replicas count as fully loaded",
+        Bound.MARGIN: f"that leaves less than {settings.scale_down_margin:.0%} of room",
+    }[bound]
+
+
+def _limit(made: Decisions, row: int, bound: Bound) -> str:
+    if bound is Bound.MINIMUM:
+        return f"minReplicas is {made.bounds.minimum[row]}"
+    return f"maxReplicas is {made.bounds.maximum[row]}"
+
+
+def _load(made: Decisions, row: int) -> str:
+    """What is asked for, and what a replica is counted on for."""
+    capacity, seen = made.capacity, made.seen
+    asked = f"{seen.demand.value[row]:.1f} items/s asked"
+    if seen.silent[row] > 0:
+        asked += f" of {seen.reporting[row]} of {seen.expected[row]} replicas"
+    if made.backlog[row] > 0.0:
+        asked += f" and {made.backlog[row]:.0f} waiting"
+    if made.foreseen[row] > made.asked[row]:
+        asked += f", {made.forecast.value[row]:.1f} foreseen"
+    slo, objective = _milliseconds(capacity.slo_seconds[row]), f"p{100.0 * capacity.objective[row]:g}"
+    fixed, per_item = _milliseconds(capacity.fixed_seconds[row]), _milliseconds(capacity.per_item_seconds[row])
+    source = f"measured {fixed} + {per_item} per item" if capacity.measured[row] else "assumed, nothing measured yet"
+    within = f"within {slo} at {objective}" if capacity.feasible[row] else f"(none within {slo})"
+    return f"{asked}, {capacity.rate_rps[row]:.1f} a replica {within} ({source})"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g}ms"

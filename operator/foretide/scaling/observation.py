@@ -1,0 +1,77 @@
+"""What is known about now: per pod as it was measured (`Pods`), per service as decisions use it (`Seen`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from foretide.scaling.arrays import Bools, Floats, Ints
+from foretide.scaling.readings import Readings
+
+
+class Gap(IntEnum):
+    """Why the demand of a service is unknown."""
+
+    NONE = 0
+    NO_READY_REPLICAS = 1  # no pod is expected to report, and none does
+    NO_SERIES = 2  # pods are expected to report, and there is no series of any of them
+    STALE_SERIES = 3  # there are series, and their newest samples are too old (or from the future)
+    UNUSABLE_VALUES = 4  # there are fresh samples, and they are missing in part, not finite, negative or absurd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pods:
+    """Readings of every pod of every service: one row per pod, `service` is the row of its service.
+
+    `ready` is false for a pod that is being deleted: it is no capacity and nobody waits for its metrics, though
+    what it still serves counts as demand.
+    """
+
+    service: Ints
+    ready: Bools
+    ready_age_seconds: Floats
+    success_rps: Readings  # requests answered
+    failure_rps: Readings  # requests refused or failed, all reasons
+    inference_rps: Readings  # items (batch elements) answered
+    pending: Readings  # requests waiting
+    pending_growth_rps: Readings  # change of the above; may be negative
+    sample_age_seconds: Readings  # time since the newest sample of the pod
+
+    def __post_init__(self) -> None:
+        lengths = {
+            len(column)
+            for column in (
+                self.service,
+                self.ready,
+                self.ready_age_seconds,
+                self.success_rps,
+                self.failure_rps,
+                self.inference_rps,
+                self.pending,
+                self.pending_growth_rps,
+                self.sample_age_seconds,
+            )
+        }
+        if len(lengths) > 1:
+            raise ValueError(f"columns of Pods must have one length, not {sorted(lengths)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seen:
+    """Observations per service. Where pods are silent `demand` is a lower bound of what is asked."""
+
+    demand: Readings  # items a second that were asked for
+    pending: Floats  # items waiting; 0 where demand is unknown
+    items_per_request: Floats  # the newest known ratio; kept in memory for the moments when none is measured
+    ready: Ints  # ready pods
+    expected: Ints  # ready pods that have been ready long enough to report
+    reporting: Ints  # those of them that do, with fresh samples
+    gap: Ints  # a Gap
+
+    @property
+    def silent(self) -> Ints:
+        """Pods that should report and do not: 0 load when growing, full load when shrinking."""
+        silent: Ints = np.maximum(self.expected - self.reporting, 0)
+        return silent

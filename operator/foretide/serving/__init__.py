@@ -1,0 +1,1 @@
+"""Pure: an InferenceService and its HardwareClass become the manifests of its children."""

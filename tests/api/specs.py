@@ -1,0 +1,266 @@
+"""Objects that are right, and one wrong change each: the table that parse() and every apiserver must judge alike."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any, Final
+
+Raw = dict[str, Any]
+Path = tuple[str | int, ...]
+
+
+class _Removed:
+    """In place of a value: the member is taken away."""
+
+    def __repr__(self) -> str:
+        return "REMOVED"
+
+
+REMOVED: Final = _Removed()
+
+
+def service(**spec: Any) -> Raw:
+    """A right InferenceService that uses every field; keyword arguments replace whole parts of its spec."""
+    model = {
+        "name": "ranker_v2",
+        "version": "3",
+        "backend": "onnxruntime",
+        "source": {"persistentVolumeClaim": {"claimName": "models", "path": "ranker/3"}},
+        "inputs": [
+            {"name": "X", "dataType": "FP32", "shape": [128]},
+            {"name": "ids:0", "dataType": "INT64", "shape": [-1]},
+        ],
+        "outputs": [{"name": "Y", "dataType": "FP32", "shape": [1]}],
+        "maxBatchSize": 32,
+        "parameters": {"intra_op_thread_count": "2"},
+    }
+    return {
+        "apiVersion": "foretide.dev/v1alpha1",
+        "kind": "InferenceService",
+        "metadata": {"name": "ranker", "namespace": "default"},
+        "spec": {
+            "model": model,
+            "hardware": {"classes": ["cpu-16"]},
+            "slo": {"objective": "99.9", "latency": "100ms"},
+            "scaling": {"minReplicas": 2, "maxReplicas": 40, "replicas": 5, "paused": True},
+            **spec,
+        },
+    }
+
+
+def smallest_service() -> Raw:
+    """A right InferenceService with nothing but what is required."""
+    raw = service(model={"backend": "python", "source": {"configMap": {"name": "code"}}})
+    del raw["spec"]["scaling"]
+    return raw
+
+
+def hardware_class(**spec: Any) -> Raw:
+    """A right HardwareClass that uses every field."""
+    return {
+        "apiVersion": "foretide.dev/v1alpha1",
+        "kind": "HardwareClass",
+        "metadata": {"name": "gpu-t4"},
+        "spec": {
+            "family": "GPU",
+            "resources": {
+                "requests": {"cpu": "3500m", "memory": "16Gi", "nvidia.com/gpu": 1},
+                "limits": {"cpu": 4, "memory": "16Gi", "nvidia.com/gpu": "1"},
+            },
+            "placement": {
+                "nodeSelector": {"example.com/pool": "t4"},
+                "tolerations": [
+                    {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+                    {"key": "pool", "value": "t4", "effect": "NoExecute", "tolerationSeconds": 60},
+                    {"operator": "Exists"},
+                ],
+                "priorityClassName": "serving",
+            },
+            "triton": {"image": "nvcr.io/nvidia/tritonserver:26.07-py3", "instances": 2},
+            **spec,
+        },
+    }
+
+
+def smallest_hardware_class() -> Raw:
+    """A right HardwareClass with nothing but what is required."""
+    raw = hardware_class(family="CPU", triton={"image": "tritonserver"})
+    del raw["spec"]["resources"], raw["spec"]["placement"]
+    return raw
+
+
+def changed(raw: Raw, path: Path, value: object) -> Raw:
+    """A copy with one value set, or taken away with REMOVED."""
+    result = copy.deepcopy(raw)
+    parent: Any = result
+    for part in path[:-1]:
+        parent = parent[part]
+    if value is REMOVED:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = value
+    return result
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """One change that makes a right object wrong, and what both judges must say about it."""
+
+    path: Path
+    value: object
+    rule: str  # a fragment of parse()'s sentence, which has the field and the value as well
+    server: str = ""  # a fragment of the apiserver's sentence where its own rule speaks; else it is `rule` too
+    field: str = ""  # where the sentence names another field than the one changed
+    shown: str | None = None  # where the sentence shows another value than the one changed
+
+    @property
+    def base(self) -> Raw:
+        return hardware_class() if self.path[1] in ("family", "resources", "placement", "triton") else service()
+
+    @property
+    def raw(self) -> Raw:
+        return changed(self.base, self.path, self.value)
+
+    @property
+    def field_name(self) -> str:
+        named = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path)
+        return self.field or named.removeprefix(".")
+
+    @property
+    def shown_value(self) -> str:
+        if self.shown is not None:
+            return self.shown
+        return f'"{self.value}"' if isinstance(self.value, str) else str(self.value)
+
+    def __str__(self) -> str:
+        return f"{self.field_name}={self.value!r}"[:80]
+
+
+def _model(*path: str | int) -> Path:
+    return ("spec", "model", *path)
+
+
+_AT_LEAST = "should be greater than or equal to"
+_AT_MOST = "should be less than or equal to"
+_CLAIM = _model("source", "persistentVolumeClaim")
+_TENSOR = {"name": "X", "dataType": "FP32", "shape": [1]}
+_TOLERATION: Path = ("spec", "placement", "tolerations", 0)
+_MISSING = "(missing)"
+
+WRONG: Final = (
+    # metadata.name of the apiserver is checked at the root, so its sentence brings the field itself
+    Wrong(("metadata", "name"), "a" * 41, "must be at most 40 characters"),
+    Wrong(("metadata", "name"), "9ranker", "start with a letter"),
+    Wrong(("metadata", "name"), "ran.ker", "must be at most 40 characters of a-z, 0-9 and -"),
+    # model
+    Wrong(_model("name"), "ran/ker", "must start with a letter or digit and continue with"),
+    Wrong(_model("name"), "", "must not be empty", "should be at least 1 chars long"),
+    Wrong(_model("name"), "x" * 64, "must have at most 63 characters", "Too long", shown=f'"{"x" * 60}'),
+    Wrong(_model("version"), 3, "must be a string", 'must be of type string: "integer"'),
+    Wrong(_model("version"), "0", "must be a positive integer in quotes"),
+    Wrong(_model("version"), "v3", "must be a positive integer in quotes"),
+    Wrong(_model("version"), "01", "must be a positive integer in quotes"),
+    Wrong(_model("version"), "1\n", "must be a positive integer in quotes", shown='"1�"'),
+    Wrong(_model("backend"), "onnx", "must be one of onnxruntime, tensorrt", 'supported values: "onnxruntime"'),
+    Wrong(_model("backend"), REMOVED, "is required", "Required value", shown=_MISSING),
+    Wrong(_model("source"), REMOVED, "is required", "Required value", shown=_MISSING),
+    Wrong(_model("source"), {}, "must be exactly one of persistentVolumeClaim and configMap", shown="none"),
+    Wrong(
+        _model("source", "configMap"),
+        {"name": "x"},
+        "must be exactly one of persistentVolumeClaim and configMap",
+        field="spec.model.source",
+        shown="both",
+    ),
+    Wrong((*_CLAIM, "claimName"), "My_Models", "must be the name of a Kubernetes object"),
+    Wrong((*_CLAIM, "path"), "../other", "must be a folder relative to the root of the claim"),
+    Wrong((*_CLAIM, "path"), "a/../../other", "must be a folder relative to the root of the claim"),
+    Wrong((*_CLAIM, "path"), "/etc", "must be a folder relative to the root of the claim"),
+    Wrong((*_CLAIM, "path"), "a//b", "must be a folder relative to the root of the claim"),
+    Wrong(_model("inputs"), [_TENSOR, _TENSOR], "must be the name of one item only", "Duplicate value", shown='"X"'),
+    Wrong(_model("inputs"), [], "must have at least 1 item", "should have at least 1 items", shown="a list of 0 items"),
+    Wrong(_model("outputs"), REMOVED, "must come together with", field="spec.model", shown="inputs"),
+    Wrong(_model("inputs"), REMOVED, "must come together with", field="spec.model", shown="outputs"),
+    Wrong(_model("inputs", 0, "shape"), [0], "must not be 0", field="spec.model.inputs[0].shape[0]", shown="0"),
+    Wrong(_model("inputs", 0, "shape", 0), -2, "must be at least -1", f"{_AT_LEAST} -1"),
+    Wrong(_model("inputs", 0, "shape", 0), 1.5, "must be an integer", 'must be of type integer: "number"'),
+    Wrong(_model("inputs", 0, "shape", 0), "128", "must be an integer", 'must be of type integer: "string"'),
+    Wrong(_model("inputs", 0, "dataType"), "TYPE_FP32", "must be one of BOOL, UINT8", "supported values"),
+    Wrong(_model("inputs", 0, "name"), "", "must not be empty", "should be at least 1 chars long"),
+    Wrong(_model("maxBatchSize"), -1, "must be at least 0", f"{_AT_LEAST} 0"),
+    Wrong(_model("maxBatchSize"), 4097, "must be at most 4096", f"{_AT_MOST} 4096"),
+    Wrong(_model("maxBatchSize"), True, "must be an integer", 'must be of type integer: "boolean"', shown="true"),
+    Wrong(_model("parameters", "threads"), 2, "must be a string", 'must be of type string: "integer"'),
+    Wrong(_model("batchSize"), 8, "the API has no such field", 'unknown field "spec.model.batchSize"'),
+    Wrong(_model("max_batch_size"), 8, "the API has no such field", 'unknown field "spec.model.max_batch_size"'),
+    # hardware
+    Wrong(("spec", "hardware", "classes"), [], "must have at least 1 item", "at least 1 items", shown="a list of 0"),
+    Wrong(
+        ("spec", "hardware", "classes"), ["a", "b"], "must have at most 1 item", "must have at most 1 item", shown=""
+    ),
+    Wrong(("spec", "hardware", "classes", 0), "CPU", "must be at most 63 characters of a-z"),
+    # slo
+    Wrong(("spec", "slo"), REMOVED, "is required", "Required value", shown=_MISSING),
+    Wrong(("spec", "slo"), None, "must be an object", 'must be of type object: "null"', shown="null"),
+    Wrong(("spec", "slo", "latency"), "100", "must be a duration from 1ms to 1h"),
+    Wrong(("spec", "slo", "latency"), "0.5ms", "must be a duration from 1ms to 1h"),
+    Wrong(("spec", "slo", "latency"), "1h1ms", "must be a duration from 1ms to 1h"),
+    Wrong(("spec", "slo", "latency"), "-5s", "must be a duration from 1ms to 1h"),
+    Wrong(("spec", "slo", "latency"), "1d", "must be a duration from 1ms to 1h"),
+    Wrong(("spec", "slo", "latency"), "999999h999999h99999h", "must be a duration from 1ms to 1h"),
+    Wrong(("spec", "slo", "latency"), 100, "must be a string", 'must be of type string: "integer"'),
+    Wrong(("spec", "slo", "objective"), "99%", "must be a percentage greater than 0 and less than 100"),
+    Wrong(("spec", "slo", "objective"), "100", "must be a percentage greater than 0 and less than 100"),
+    Wrong(("spec", "slo", "objective"), "0.0", "must be a percentage greater than 0 and less than 100"),
+    Wrong(("spec", "slo", "objective"), 99, "must be a string", 'must be of type string: "integer"'),
+    # scaling
+    Wrong(("spec", "scaling", "minReplicas"), 0, "must be at least 1", f"{_AT_LEAST} 1"),
+    Wrong(("spec", "scaling", "maxReplicas"), 10_001, "must be at most 10000", f"{_AT_MOST} 10000"),
+    Wrong(
+        ("spec", "scaling", "minReplicas"), 41, "must not be greater than maxReplicas", shown="41 with maxReplicas 40"
+    ),
+    Wrong(
+        ("spec", "scaling"),
+        {"minReplicas": 20},
+        "must not be greater than maxReplicas",
+        field="spec.scaling.minReplicas",
+        shown="20 with maxReplicas 10",
+    ),
+    Wrong(("spec", "scaling", "replicas"), 0, "must be at least 1", f"{_AT_LEAST} 1"),
+    Wrong(("spec", "scaling", "paused"), "yes", "must be true or false", 'must be of type boolean: "string"'),
+    # hardware class
+    Wrong(("spec", "family"), "TPU", "must be one of GPU, CPU, Inferentia", 'supported values: "GPU"'),
+    Wrong(("spec", "resources", "limits", "memory"), "16 GB", "must be a Kubernetes quantity"),
+    Wrong(("spec", "resources", "limits", "cpu"), "-1", "must be a Kubernetes quantity"),
+    Wrong(("spec", "resources", "limits", "cpu"), -1, "must be a Kubernetes quantity", shown="-1"),
+    Wrong(
+        ("spec", "resources", "limits", "cpu"), 0.5, "must be a string or an integer", "must be of type integer,string"
+    ),
+    Wrong(
+        ("spec", "resources", "limits", "gpu"),
+        1,
+        "must be cpu, memory, ephemeral-storage",
+        field="spec.resources.limits",
+        shown='"gpu"',
+    ),
+    Wrong(
+        ("spec", "resources", "requests", "memory"),
+        "16385Mi",
+        "must not be requested above its limit",
+        field="spec.resources.requests",
+        shown='"memory"',
+    ),
+    Wrong(
+        ("spec", "resources", "requests", "amd.com/gpu"),
+        1,
+        "must be under limits, because Kubernetes does not share devices",
+        field="spec.resources.requests",
+        shown='"amd.com/gpu"',
+    ),
+    Wrong((*_TOLERATION, "value"), "x", "must be empty with operator Exists"),
+    Wrong((*_TOLERATION, "tolerationSeconds"), 5, "must be left out unless effect is NoExecute"),
+    Wrong((*_TOLERATION, "effect"), "Never", "must be one of NoSchedule", "supported values"),
+    Wrong(("spec", "placement", "tolerations", 2, "operator"), "Equal", "must be Exists where there is no key"),
+    Wrong(("spec", "triton", "image"), "triton server", "must be an image reference without spaces"),
+    Wrong(("spec", "triton", "image"), REMOVED, "is required", "Required value", shown=_MISSING),
+    Wrong(("spec", "triton", "instances"), 65, "must be at most 64", f"{_AT_MOST} 64"),
+)

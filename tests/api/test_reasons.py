@@ -1,0 +1,86 @@
+"""Reasons are API: removing or renaming one breaks alerts and scripts of users, so the list is pinned."""
+
+import re
+
+from foretide.api.reasons import Reason
+from foretide.api.status import ConditionEntry
+
+_PINNED = [
+    "Available",
+    "MinimumReplicasAvailable",
+    "UpToDate",
+    "NotStalled",
+    "Creating",
+    "RolloutInProgress",
+    "PodsNotReady",
+    "Unschedulable",
+    "ImagePullFailed",
+    "ContainerCrashed",
+    "OutOfMemory",
+    "VolumeNotMounted",
+    "QuotaExceeded",
+    "PodsRefused",
+    "InvalidSpec",
+    "HardwareClassNotFound",
+    "HardwareClassInvalid",
+    "ForeignChild",
+    "ChildRefused",
+    "Forbidden",
+    "ApiUnavailable",
+    "InternalError",
+    "ModelLoaded",
+    "ModelLoading",
+    "ModelLoadFailed",
+    "MetricsComplete",
+    "PrometheusUnreachable",
+    "PrometheusTimeout",
+    "PrometheusRejected",
+    "PrometheusMalformed",
+    "NoSeries",
+    "PartialSeries",
+    "StaleSeries",
+    "NotFinite",
+    "NoReadyReplicas",
+    "ScalingActive",
+    "ScalingPaused",
+    "ReplicasPinned",
+    "ForeignScaler",
+    "MetricsUnavailable",
+    "WithinLimits",
+    "AtMaxReplicas",
+    "AtMinReplicas",
+    "StepLimited",
+    "ScaleDownHeld",
+    "RolloutHeld",
+    "ScaledUp",
+    "ScaledDown",
+    "Steady",
+]
+
+
+def test_the_reasons_are_the_pinned_ones() -> None:
+    assert [reason.value for reason in Reason] == _PINNED
+
+
+def test_a_reason_is_one_camel_case_word_that_kubernetes_accepts() -> None:
+    for reason in Reason:
+        assert re.fullmatch("[A-Z][A-Za-z]*", reason)
+        assert re.sub("(?<!^)([A-Z])", r"_\1", reason.value).upper() == reason.name
+        assert len(reason) <= 64
+
+
+def test_every_reason_says_what_it_means_in_a_sentence() -> None:
+    for reason in Reason:
+        assert reason.meaning.endswith(".")
+    assert len({reason.meaning for reason in Reason}) == len(Reason)
+
+
+def test_a_reason_is_found_by_its_word() -> None:
+    assert Reason("InvalidSpec") is Reason.INVALID_SPEC
+    ConditionEntry(
+        type="Ready",
+        status="False",
+        reason=Reason.INVALID_SPEC,
+        message="",
+        last_transition_time="2026-01-01T00:00:00Z",
+    )

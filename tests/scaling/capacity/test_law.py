@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretide.scaling.capacity import BatchCounts, Evidence, fit, learn
+from tests.scaling.build import evidence_of
+from tests.scaling.strategies import evidences, often, seldom
+
+
+@pytest.mark.parametrize(
+    ("per_item", "fixed", "sizes"),
+    [(0.010, 0.040, (1, 2, 3, 4)), (0.001, 0.008, (1, 8)), (0.0012, 0.0045, (1, 2, 5, 32)), (0.0, 0.006, (1, 16))],
+)
+def test_the_law_is_found_from_times_per_batch_size(per_item: float, fixed: float, sizes: tuple[int, ...]) -> None:
+    law = fit(evidence_of(per_item, fixed, sizes=sizes))
+    assert law.per_item_seconds[0] == pytest.approx(per_item, abs=1e-9)
+    assert law.fixed_seconds[0] == pytest.approx(fixed, rel=1e-6)
+    assert law.largest[0] == max(sizes)
+    assert law.measured[0]
+
+
+@seldom
+@given(st.integers(0, 2**32 - 1))
+def test_noise_of_ten_percent_moves_predicted_times_by_less_than_fifteen(seed: int) -> None:
+    noise = np.random.default_rng(seed)
+    counts = {size: (50.0, 50.0 * (0.040 + 0.010 * size) * noise.uniform(0.9, 1.1)) for size in range(1, 9)}
+    law = fit(learn(Evidence.none(1), BatchCounts.gather([(0, counts)])))
+    for size in (1, 4, 8):
+        predicted = law.per_item_seconds[0] * size + law.fixed_seconds[0]
+        assert predicted == pytest.approx(0.040 + 0.010 * size, rel=0.15)
+
+
+@pytest.mark.parametrize("factor", [0.05, 0.2, 5.0, 20.0])
+@pytest.mark.parametrize("wrong", [1, 4, 6, 12])
+def test_one_class_far_off_does_not_bend_the_law(wrong: int, factor: float) -> None:
+    times = {size: 0.040 + 0.010 * size for size in (1, 2, 3, 4, 6, 8, 12)}
+    counts = {size: (100.0, 100.0 * time * (factor if size == wrong else 1.0)) for size, time in times.items()}
+    law = fit(learn(Evidence.none(1), BatchCounts.gather([(0, counts)])))
+    for size, time in times.items():
+        if size != wrong:
+            assert law.per_item_seconds[0] * size + law.fixed_seconds[0] == pytest.approx(time, rel=0.25)
+
+
+def test_with_one_size_seen_all_of_its_time_is_taken_for_fixed() -> None:
+    law = fit(evidence_of(0.010, 0.040, sizes=(8,)))
+    assert law.per_item_seconds[0] == 0.0
+    assert law.fixed_seconds[0] == pytest.approx(0.120)
+    assert law.largest[0] == 8.0
+    assert not law.single_known[0]
+    assert fit(evidence_of(0.010, 0.040, sizes=(1,))).single_known[0]
+
+
+def test_a_handful_of_executions_is_no_measurement() -> None:
+    assert not fit(evidence_of(0.010, 0.040, sizes=(1, 4), executions=9)).measured[0]
+    assert fit(evidence_of(0.010, 0.040, sizes=(1, 4), executions=10)).measured[0]
+
+
+def test_larger_batches_that_take_less_time_give_no_negative_slope() -> None:
+    counts = {1: (100.0, 10.0), 8: (100.0, 5.0)}
+    law = fit(learn(Evidence.none(1), BatchCounts.gather([(0, counts)])))
+    assert law.per_item_seconds[0] == 0.0
+    assert 0.05 <= law.fixed_seconds[0] <= 0.1
+
+
+def test_times_steeper_than_proportional_give_no_negative_start() -> None:
+    counts = {1: (100.0, 1.0), 8: (100.0, 40.0)}
+    law = fit(learn(Evidence.none(1), BatchCounts.gather([(0, counts)])))
+    assert law.fixed_seconds[0] == 0.0
+    assert law.per_item_seconds[0] > 0.0
+
+
+@often
+@given(evidences())
+def test_the_law_of_any_evidence_is_finite_and_not_negative(evidence: Evidence) -> None:
+    with np.errstate(divide="raise", over="raise", invalid="raise"):
+        law = fit(evidence)
+    for column in (law.per_item_seconds, law.fixed_seconds, law.largest):
+        assert np.isfinite(column).all()
+        assert (column >= 0.0).all()
+    time_of_one = law.per_item_seconds + law.fixed_seconds
+    assert ((time_of_one > 0.0) | ~law.measured).all()

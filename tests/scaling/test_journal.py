@@ -1,0 +1,106 @@
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretide.scaling.capacity import fit
+from foretide.scaling.journal import MAX_BYTES, Lost, decode, encode
+from foretide.scaling.memory import Memory
+from tests.scaling.build import held_since_long
+from tests.scaling.strategies import often, plausible, random_memory, random_world, seeds, seldom
+
+
+@seldom
+@given(seeds, st.text(max_size=300), st.text(max_size=300))
+def test_what_is_written_is_read_back(seed: int, uid: str, model: str) -> None:
+    memory = random_memory(np.random.default_rng(seed), 10, plausible)
+    for row in range(10):
+        text = encode(memory, row, uid=uid, model=model)
+        back = decode(text, uid=uid, model=model)
+        assert isinstance(back, Memory)
+        expected = memory.take(np.array([row]))
+        assert back.window.started[0] == expected.window.started[0]
+        if expected.window.started[0]:
+            assert (back.window.peaks == expected.window.peaks).all()
+            assert back.window.slot[0] == expected.window.slot[0]
+            assert back.window.hold_seconds[0] == expected.window.hold_seconds[0]
+            assert back.window.last_seen_seconds[0] == pytest.approx(expected.window.last_seen_seconds[0], abs=1e-3)
+        assert back.items_per_request[0] == pytest.approx(expected.items_per_request[0], rel=1e-5)
+        learnt, remembered = fit(expected.evidence), fit(back.evidence)
+        assert learnt.measured[0] == remembered.measured[0]
+        assert remembered.fixed_seconds[0] == pytest.approx(learnt.fixed_seconds[0], rel=1e-3, abs=1e-4)
+        # Written once more it is the same text: status does not change by being read.
+        assert encode(back, 0, uid=uid, model=model) == text
+
+
+@seldom
+@given(seeds)
+def test_the_memory_of_any_decision_fits_into_status_and_is_read_back(seed: int) -> None:
+    world = random_world(seed)
+    memory = world.decide().memory
+    for row in range(len(world)):
+        text = encode(memory, row, uid="3f6c1b1e-0000-4000-8000-000000000000", model="ranker/1/onnxruntime")
+        assert len(text.encode()) <= MAX_BYTES
+        assert isinstance(
+            decode(text, uid="3f6c1b1e-0000-4000-8000-000000000000", model="ranker/1/onnxruntime"), Memory
+        )
+
+
+def test_the_object_of_another_uid_inherits_nothing() -> None:
+    text = encode(held_since_long(7), 0, uid="a", model="m")
+    assert decode(text, uid="b", model="m") == Lost("of another object")
+
+
+def test_another_model_forgets_batch_times_and_keeps_the_hold() -> None:
+    memory = random_memory(np.random.default_rng(0), 1, plausible)
+    assert fit(memory.evidence).measured[0]
+    back = decode(encode(memory, 0, uid="a", model="m/1"), uid="a", model="m/2")
+    assert isinstance(back, Memory)
+    assert not fit(back.evidence).measured[0]
+    assert (back.window.peaks == memory.window.peaks).all()
+
+
+@often
+@given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
+def test_any_text_is_lost_and_never_an_error(text: str) -> None:
+    assert isinstance(decode(text, uid="a", model="m"), Lost)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "null", "[]", "{}", "[" * 4000, '{"v":' * 700, "9" * 4000, "1e999", "NaN", '{"v":1}', "\ud800", "x" * 9000],
+)
+def test_this_text_is_lost(text: str) -> None:
+    assert isinstance(decode(text, uid="a", model="m"), Lost)
+
+
+broken: st.SearchStrategy[Any] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(10**300, 10**301),
+    st.floats(),
+    st.text(max_size=5),
+    st.lists(st.integers() | st.floats() | st.lists(st.floats(), max_size=5), max_size=9),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
+
+
+@often
+@given(st.sampled_from(["v", "uid", "model", "items", "batches", "seen", "hold", "slot", "peaks"]), broken)
+def test_one_field_edited_by_hand_is_lost_or_still_sound(name: str, value: Any) -> None:
+    memory = random_memory(np.random.default_rng(0), 1, plausible)
+    document = json.loads(encode(memory, 0, uid="a", model="m"))
+    for edited in ({**document, name: value}, {key: document[key] for key in document if key != name}):
+        back = decode(json.dumps(edited), uid="a", model="m")
+        if isinstance(back, Lost):
+            continue
+        assert np.isfinite(back.window.last_seen_seconds).all()
+        assert (back.window.peaks >= 0).all()
+        assert (back.items_per_request >= 1.0).all()
+        law = fit(back.evidence)
+        assert np.isfinite(law.per_item_seconds).all()
+        assert np.isfinite(law.fixed_seconds).all()
