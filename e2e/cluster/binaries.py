@@ -94,12 +94,13 @@ def build(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path
     if artefacts.has("bin", name):
         return artefacts.path("bin", name)
     with progress.step("building Kubernetes, etcd, CoreDNS, Prometheus, Helm and kubectl from Go modules") as step:
-        step.note("downloading modules")
         seen = 0
 
         def count(line: str) -> None:
             nonlocal seen
-            if line and not line.startswith("go: "):  # -v prints the name of each package as it is compiled
+            if line.startswith("go: downloading"):
+                step.note("downloading modules")
+            elif line:  # -v prints the name of each package as it is compiled
                 seen += 1
                 step.note(f"{seen} packages compiled")
 

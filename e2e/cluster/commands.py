@@ -60,6 +60,9 @@ def run(
         if process.poll() is None:
             process.kill()
             process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
     if code != 0:
         text = (problems or output).strip()
         last = text.splitlines()[-1] if text else f"exit status {code}"

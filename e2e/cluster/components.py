@@ -134,7 +134,10 @@ def write_configuration() -> None:
         "Corefile": COREFILE,
     }
     for name, content in files.items():
-        (CONFIG / name).write_text(content)
+        # Only on a difference: kube-proxy watches its file and ends when it is written.
+        file = CONFIG / name
+        if not file.exists() or file.read_text() != content:
+            file.write_text(content)
 
 
 def etcd(programs: Path) -> Daemon:
@@ -204,6 +207,7 @@ def controller_manager(programs: Path) -> Daemon:
             "--use-service-account-credentials=true",
             "--leader-elect=false",
             "--allocate-node-cidrs=false",
+            f"--flex-volume-plugin-dir={STATE}/kubelet/volume-plugins",  # the default is in /usr/libexec
         ),
     )
 

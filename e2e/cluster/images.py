@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -145,7 +145,11 @@ class Builder:
 
         log = self.cache / "log" / f"image-{image.name}.log"
         command = [*words, "--file", str(image.containerfile), str(context)]
-        run(command, env=self._environment(), log=log, on_line=show, failure=f"The image {image.name} does not build")
+        try:
+            run(command, env=self._environment(), log=log, on_line=show)
+        except CommandFailed as error:
+            sentence = f"The image {image.name} does not build: {cause(error.output)} (log: {log})"
+            raise CommandFailed(sentence, error.output, killed=error.killed) from error
 
     def _buildah(self, *words: str) -> str:
         return run(self._words(*words), env=self._environment())
@@ -157,7 +161,11 @@ class Builder:
     def _environment(self) -> dict[str, str]:
         temporary = self.cache / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
-        return {**os.environ, "BUILDAH_ISOLATION": "chroot", "TMPDIR": str(temporary)}
+        # buildah makes this folder even for builds without a network of their own; the default is in /etc.
+        configuration = temporary / "containers.conf"
+        configuration.write_text(f'[network]\nnetwork_config_dir = "{temporary}/cni"\n')
+        variables = {"BUILDAH_ISOLATION": "chroot", "TMPDIR": str(temporary), "CONTAINERS_CONF": str(configuration)}
+        return {**os.environ, **variables}
 
     @contextmanager
     def storage(self) -> Iterator[None]:
@@ -176,6 +184,23 @@ class Builder:
                 in_use.unlink()
             raise
         in_use.unlink()
+        remove_blob_cache()
+
+
+def remove_blob_cache(containers: Path = Path("/var/lib/containers")) -> None:
+    """Removes the note of pushed layers that buildah writes outside its root, unless podman lives there."""
+    if not (containers / "storage").exists():
+        (containers / "cache" / "blob-info-cache-v1.boltdb").unlink(missing_ok=True)
+        for folder in (containers / "cache", containers):
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def cause(output: str) -> str:
+    """The last line before buildah's own, which repeats the whole step and says `exit status 1`."""
+    lines = output.splitlines()
+    said = [line for line in lines if line and not line.startswith(("Error: ", "subprocess exited", "STEP ", "["))]
+    return (said or lines or ["it printed nothing"])[-1]
 
 
 def find_program(name: str, programs: Path) -> Path:

@@ -61,6 +61,7 @@ class Progress:
             except BaseException:
                 self._line("failed", step)
                 raise
+            step.detail = ""
             self._line("ok", step)
 
     @contextmanager

@@ -9,13 +9,16 @@ from typing import Final
 from . import cgroups, iptables, mounts, network, processes
 from .commands import MARK
 from .components import NAMES
+from .images import remove_blob_cache
 from .paths import RUN, STATE, cache_folder
 from .progress import Progress
 
 # Folders of the host that the kubelet, the CNI library and containerd's shims write into, whatever one configures.
 POD_LOG_LINKS: Final = Path("/var/log/containers")
 CNI_RESULTS: Final = Path("/var/lib/cni/results")
+DEVICE_PLUGINS: Final = Path("/var/lib/kubelet/device-plugins")
 SHIM_SOCKETS: Final = Path("/run/containerd/s")
+SANDBOXES: Final = STATE / "containerd/io.containerd.grpc.v1.cri/sandboxes"
 TASKS: Final = RUN / "containerd/io.containerd.runtime.v2.task"
 
 
@@ -72,12 +75,17 @@ def _shim_sockets() -> list[Path]:
 
 
 def _remove_traces() -> None:
+    remove_blob_cache()
     for link in POD_LOG_LINKS.glob("*.log"):
         if link.is_symlink() and link.readlink().is_relative_to(STATE):
             link.unlink()
-    for result in CNI_RESULTS.glob("foretide-*"):
-        result.unlink()
-    for folder in (POD_LOG_LINKS, CNI_RESULTS, CNI_RESULTS.parent, SHIM_SOCKETS, SHIM_SOCKETS.parent):
+    sandboxes = {folder.name for folder in SANDBOXES.glob("*")}
+    for result in CNI_RESULTS.glob("*-*-*"):
+        if result.name.split("-")[-2] in sandboxes:
+            result.unlink()
+    (DEVICE_PLUGINS / "kubelet.sock").unlink(missing_ok=True)
+    folders = (POD_LOG_LINKS, CNI_RESULTS, DEVICE_PLUGINS, SHIM_SOCKETS)
+    for folder in (*folders, *(f.parent for f in folders[1:])):
         with suppress(OSError):  # not there, or somebody else has something in it
             folder.rmdir()
 

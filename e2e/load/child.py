@@ -103,8 +103,7 @@ async def reporting(sender: Sender, pipe: Connection) -> None:
             if pipe.poll():
                 pipe.recv()
                 sender.stop()
-            if sender.rows:
-                pipe.send(sender.drain())
+            pipe.send(sender.drain())  # also when empty: it tells when the load began
         except (EOFError, BrokenPipeError):
             sender.stop()  # nobody is left to report to
             sender.rows.clear()

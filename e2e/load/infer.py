@@ -58,7 +58,7 @@ def tensors(answer: Answer) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
     for entry in json.loads(answer.body[:start])["outputs"]:
         end = start + int(entry["parameters"]["binary_data_size"])
-        data = np.frombuffer(answer.body[start:end], dtype=DATA_TYPES[entry["datatype"]])
+        data: NDArray[Any] = np.frombuffer(answer.body[start:end], dtype=DATA_TYPES[entry["datatype"]])
         arrays[entry["name"]] = data.reshape(entry["shape"])
         start = end
     return arrays

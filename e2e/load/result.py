@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from e2e.load.schedule import FloatArray
 
+COLUMNS = ("planned_at", "sent_at", "latency_seconds", "outcome", "http_status", "answer")
 MESSAGES_KEPT = 20  # distinct failure texts; each is cut to 160 characters
 
 
@@ -50,6 +51,11 @@ class Result:
 
     def __len__(self) -> int:
         return len(self.planned_at)
+
+    def where(self, chosen: NDArray[np.bool_]) -> Result:
+        """Only the chosen rows."""
+        arrays = {name: getattr(self, name)[chosen] for name in COLUMNS}
+        return Result(started_at=self.started_at, **arrays)
 
     def save(self, path: Path) -> None:
         """Writes the arrays to an .npz file."""
@@ -90,10 +96,7 @@ def join(parts: Sequence[Result]) -> Result:
     if not parts:
         return collect([], started_at=float("nan"))
     order = np.argsort(np.concatenate([part.planned_at for part in parts]), kind="stable")
-    arrays = {
-        name: np.concatenate([getattr(part, name) for part in parts])[order]
-        for name in ("planned_at", "sent_at", "latency_seconds", "outcome", "http_status", "answer")
-    }
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts])[order] for name in COLUMNS}
     messages: Counter[str] = Counter()
     for part in parts:
         messages.update(part.messages)

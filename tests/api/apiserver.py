@@ -1,8 +1,8 @@
 """The part of an apiserver that judges custom resources, in miniature, so that unit tests can ask it.
 
 It covers the vocabulary of our own schemas and raises on any other word. Rules run in a real CEL evaluator; only
-quantity() and format(), which are Kubernetes' own, are stand-ins. e2e/test_crd_validation.py puts the same table of specs
-before a real apiserver.
+quantity() and format(), which the evaluator lacks, are stand-ins. e2e/test_crd_validation.py puts the same table of
+specs before a real apiserver.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,30 +17,12 @@ from foretide.api.quantities import parse_quantity
 
 Schema = dict[str, Any]
 
-_KNOWN: Final = frozenset(
-    [
-        "description",
-        "type",
-        "default",
-        "required",
-        "properties",
-        "additionalProperties",
-        "items",
-        "enum",
-        "minimum",
-        "maximum",
-        "minLength",
-        "maxLength",
-        "minItems",
-        "maxItems",
-        "maxProperties",
-        "format",
-        "x-kubernetes-int-or-string",
-        "x-kubernetes-list-type",
-        "x-kubernetes-list-map-keys",
-        "x-kubernetes-validations",
-    ]
-)
+_WORDS: Final = """
+description type default required properties additionalProperties items enum minimum maximum minLength maxLength
+minItems maxItems maxProperties format x-kubernetes-int-or-string x-kubernetes-list-type x-kubernetes-list-map-keys
+x-kubernetes-validations
+"""
+_KNOWN: Final = frozenset(_WORDS.split())
 _TYPES: Final[dict[str, Callable[[Any], bool]]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
@@ -50,6 +32,7 @@ _TYPES: Final[dict[str, Callable[[Any], bool]]] = {
 }
 
 
+@cache
 def schema_of(kind: str) -> Schema:
     """The schema of a kind, as its CustomResourceDefinition has it."""
     found = next(crd for crd in definitions().values() if crd["spec"]["names"]["kind"] == kind)
@@ -65,14 +48,12 @@ def errors(raw: dict[str, Any]) -> list[str]:
 
 
 def with_defaults(value: Any, schema: Schema) -> Any:
-    """The value as the apiserver completes it: defaults in place of absent members and of null."""
-    if isinstance(value, dict) and "properties" in schema:
-        members = schema["properties"]
-        value = {k: v for k, v in value.items() if v is not None or "default" not in members.get(k, {})}
+    """The value as the apiserver completes it: a null member is left out, an absent one gets its default."""
+    if isinstance(value, dict):
+        members, others = schema.get("properties", {}), schema.get("additionalProperties", {})
         missing = {name: member["default"] for name, member in members.items() if "default" in member}
-        return {name: with_defaults(v, members.get(name, {})) for name, v in {**missing, **value}.items()}
-    if isinstance(value, dict) and "additionalProperties" in schema:
-        return {name: with_defaults(member, schema["additionalProperties"]) for name, member in value.items()}
+        given = {name: member for name, member in value.items() if member is not None}
+        return {name: with_defaults(member, members.get(name, others)) for name, member in {**missing, **given}.items()}
     if isinstance(value, list) and "items" in schema:
         return [with_defaults(item, schema["items"]) for item in value]
     return value
@@ -128,8 +109,8 @@ _BOUNDS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 def _rules(value: Any, schema: Schema, path: str) -> Iterator[str]:
     for rule in schema.get("x-kubernetes-validations", ()):
         if not _evaluated(rule["rule"], value):
-            where = path + rule.get("fieldPath", "")
-            yield f"{where.removeprefix('.')}: {_evaluated(rule['messageExpression'], value)}"
+            where = f"{path}{rule.get('fieldPath', '')}: ".removeprefix(".").removeprefix(": ")
+            yield f"{where}{_evaluated(rule['messageExpression'], value)}"
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _rules(item, schema["items"], f"{path}[{index}]")

@@ -200,7 +200,7 @@ WRONG: Final = (
     Wrong(("spec", "hardware", "classes", 0), "CPU", "must be at most 63 characters of a-z"),
     # slo
     Wrong(("spec", "slo"), REMOVED, "is required", "Required value", shown=_MISSING),
-    Wrong(("spec", "slo"), None, "must be an object", 'must be of type object: "null"', shown="null"),
+    Wrong(("spec", "slo"), None, "is required", "Required value", shown=_MISSING),
     Wrong(("spec", "slo", "latency"), "100", "must be a duration from 1ms to 1h"),
     Wrong(("spec", "slo", "latency"), "0.5ms", "must be a duration from 1ms to 1h"),
     Wrong(("spec", "slo", "latency"), "1h1ms", "must be a duration from 1ms to 1h"),

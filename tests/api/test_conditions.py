@@ -61,9 +61,16 @@ def test_what_was_written_is_read_back() -> None:
 
 @pytest.mark.parametrize(
     "status",
-    [None, [], {}, {"conditions": None}, {"conditions": "x"}, {"conditions": [None, 3, {}, {"type": "Ready"}]}]
-    + [{"conditions": [{"type": "Ready", "status": "Maybe", "reason": "Available"}]}]
-    + [{"conditions": [{"type": "Ready", "status": "True", "reason": "OfALaterVersion"}]}],
+    [
+        None,
+        [],
+        {},
+        {"conditions": None},
+        {"conditions": "x"},
+        {"conditions": [None, 3, {}, {"type": "Ready"}]},
+        {"conditions": [{"type": "Ready", "status": "Maybe", "reason": "Available"}]},
+        {"conditions": [{"type": "Ready", "status": "True", "reason": "OfALaterVersion"}]},
+    ],
 )
 def test_what_is_not_ours_is_passed_over(status: object) -> None:
     assert conditions.read(status) == {}

@@ -177,7 +177,7 @@ def _paths(value: Any, path: specs.Path = ()) -> list[specs.Path]:
     return [path, *(below for key, member in members for below in _paths(member, (*path, key)))]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_any_json_anywhere_gives_an_object_or_problems(data: st.DataObject) -> None:
     base = data.draw(st.sampled_from([specs.service(), specs.hardware_class()]))
@@ -188,6 +188,7 @@ def test_any_json_anywhere_gives_an_object_or_problems(data: st.DataObject) -> N
         assert all(problem.sentence.isprintable() and len(problem.value) <= 100 for problem in result.items)
 
 
+@settings(deadline=None)
 @given(_JSON)
 def test_any_json_alone_gives_problems(raw: Any) -> None:
     assert isinstance(parse.inference_service(raw), Problems)

@@ -41,7 +41,9 @@ class _Usage:
 
 def test_a_taken_port_is_named_with_its_holder() -> None:
     strangers = [Listener(10250, 7, "kubelet"), Listener(6443, 4711, "haproxy")]
-    with pytest.raises(ClusterError, match=r"Port 6443, which kube-apiserver needs, is held by haproxy \(process 4711\)"):
+    with pytest.raises(
+        ClusterError, match=r"Port 6443, which kube-apiserver needs, is held by haproxy \(process 4711\)"
+    ):
         checks.taken(strangers)
     checks.taken([])
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 import numpy as np
 
 from foretide.scaling import forecast
-from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.capacity import BatchCounts, Capacity, Evidence, fit, learn, rate_per_replica
 from foretide.scaling.decide import decide
 from foretide.scaling.decision import Bounds, Decisions, Fleet
@@ -18,8 +18,6 @@ from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Gap, Pods, Seen
 from foretide.scaling.readings import Readings
 from foretide.scaling.settings import ScalingSettings
-
-Record = TypeVar("Record")
 
 SETTINGS: Final = ScalingSettings()
 NOW: Final = 1_763_800_000.0
@@ -33,17 +31,16 @@ def floats(*values: float) -> Floats:
     return np.array(values, dtype=np.float64)
 
 
-def bools(*values: bool) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def bools(*values: bool) -> Bools:
     return np.array(values, dtype=np.bool_)
 
 
-def join(records: Sequence[Record]) -> Record:
-    """The rows of all records in one; the service column of pods is shifted along."""
+def join(records: Sequence[Any]) -> Any:
+    """The rows of all records (arrays, or dataclasses of them, however deep) in one."""
     first = records[0]
     if isinstance(first, np.ndarray):
-        return np.concatenate(records)  # type: ignore[call-overload,no-any-return]
-    assert is_dataclass(first)
-    columns = {f.name: [getattr(record, f.name) for record in records] for f in fields(first)}
+        return np.concatenate(records)
+    columns = {field.name: [getattr(record, field.name) for record in records] for field in fields(first)}
     return type(first)(**{name: join(column) for name, column in columns.items()})
 
 
@@ -96,12 +93,14 @@ class World:
 
 
 def join_worlds(worlds: Sequence[World]) -> World:
+    """All services in one world; the service column of pods is shifted along."""
     shifts = np.cumsum([0, *(len(world) for world in worlds[:-1])])
     shifted = [
         replace(world, pods=replace(world.pods, service=world.pods.service + shift))
         for world, shift in zip(worlds, shifts, strict=True)
     ]
-    return join(shifted)
+    joined: World = join(shifted)
+    return joined
 
 
 def bounds(low: int = 1, high: int = 10, *, paused: bool = False, pinned: int | None = None) -> Bounds:

@@ -23,7 +23,7 @@ from foretide.scaling.window import SLOTS, Window
 from tests.scaling.build import NOW, SETTINGS, World
 
 # Time per example says nothing on a busy machine; the deadline of the test does.
-often = settings(deadline=None, max_examples=200)
+often = settings(deadline=None, max_examples=100)
 seldom = settings(deadline=None, max_examples=30)
 
 NASTY: Final = (0.0, -0.0, 1e308, -1e308, 5e-324, -1.0, 1e9, 1e12, float("nan"), float("inf"), float("-inf"))

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,8 +85,8 @@ def test_no_ratio_leaves_what_a_batch_can_hold(success: float, items: float) -> 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1.0, -5e-324, 1e308, 1.01e9])
 @pytest.mark.parametrize("column", ["success_rps", "failure_rps", "pending"])
 def test_a_reading_that_cannot_be_true_is_unknown(column: str, value: float) -> None:
-    wrong = Readings(value=floats(value), known=bools(True))
-    seen = look(replace(pods(), **{column: wrong}))
+    changes: dict[str, Any] = {column: Readings(value=floats(value), known=bools(True))}
+    seen = look(replace(pods(), **changes))
     assert not seen.demand.known[0]
     assert seen.gap[0] == Gap.UNUSABLE_VALUES
     assert metrics_reason(seen, 0) == Reason.NOT_FINITE

@@ -77,6 +77,11 @@ def test_this_text_is_lost(text: str) -> None:
     assert isinstance(decode(text, uid="a", model="m"), Lost)
 
 
+def test_true_is_no_number() -> None:
+    document = json.loads(encode(held_since_long(7), 0, uid="a", model="m"))
+    assert isinstance(decode(json.dumps({**document, "items": True}), uid="a", model="m"), Lost)
+
+
 broken: st.SearchStrategy[Any] = st.one_of(
     st.none(),
     st.booleans(),

@@ -1,6 +1,6 @@
 """From pydantic's errors to problems: where an object does not have the structure of its model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, Final, get_args
 
@@ -84,8 +84,16 @@ def _count(number: int, noun: str) -> str:
 
 def _choice(value: object, expected: str) -> tuple[str, str]:
     options = [option.strip("'") for option in expected.replace(" or ", ", ").split(", ")]
-    near = get_close_matches(str(value)[:64].lower(), options, n=1) or get_close_matches(str(value)[:64], options, n=1)
-    return f"must be one of {', '.join(options)}", f"write {near[0]}" if near else "write one of them"
+    near = _nearest(str(value)[:64], options)
+    return f"must be one of {', '.join(options)}", f"write {near}" if near else "write one of them"
+
+
+def _nearest(word: str, options: Iterable[str]) -> str | None:
+    """The option that was probably meant: `onnx` or `Onnxruntim` for onnxruntime, `TYPE_FP32` for FP32."""
+    by_lower = {option.lower(): option for option in options}
+    close = get_close_matches(word.lower(), by_lower, n=1)
+    inside = [lower for lower in by_lower if len(word) > 2 and (word.lower() in lower or lower in word.lower())]
+    return next((by_lower[lower] for lower in [*close, *inside]), None)
 
 
 def _path(root: str, location: Location) -> str:
@@ -124,5 +132,5 @@ def _example(owner: type[BaseModel] | None, member: str) -> str:
 
 
 def _nearest_member(owner: type[BaseModel] | None, member: str) -> str:
-    close = get_close_matches(member, _members(owner), n=1)
-    return f"write {close[0]}" if close else "remove it"
+    near = _nearest(member[:64], _members(owner))
+    return f"write {near}" if near else "remove it"

@@ -13,6 +13,7 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 
 from foretide.adapters.promql import QUERIES_PER_TICK
@@ -27,6 +28,7 @@ class SelfMetrics:
     """One registry; a service's series go when the service goes."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # a `_created` series beside each counter, which nobody reads
         self.registry: Final = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)

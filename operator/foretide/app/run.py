@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from typing import Final
 
 from foretide.adapters.clock import SystemClock
+from foretide.adapters.events import KubernetesEvents
 from foretide.adapters.kubernetes import KubernetesApi, connect
 from foretide.adapters.lease import Lease
 from foretide.adapters.prometheus import PrometheusApi
@@ -44,7 +45,8 @@ async def run(settings: Settings) -> None:
     prometheus = PrometheusApi(settings.prometheus_url)
     try:
         async with connect() as api:
-            loops = _loops(settings, api, prometheus, metrics)
+            identity = settings.pod_name or f"{socket.gethostname()}-{os.getpid()}"
+            loops = _loops(settings, api, prometheus, metrics, identity=identity)
             endpoint = Endpoint(
                 port=settings.listen_port,
                 alive=lambda: _stuck(loops),
@@ -53,7 +55,7 @@ async def run(settings: Settings) -> None:
             )
             runner = await endpoint.start()
             try:
-                await _lead(settings, api, loops, metrics, stop)
+                await _lead(settings, api, loops, metrics, stop, identity=identity)
             finally:
                 await runner.cleanup()
     finally:
@@ -61,9 +63,14 @@ async def run(settings: Settings) -> None:
 
 
 async def _lead(
-    settings: Settings, api: KubernetesApi, loops: Loops, metrics: SelfMetrics, stop: asyncio.Event
+    settings: Settings,
+    api: KubernetesApi,
+    loops: Loops,
+    metrics: SelfMetrics,
+    stop: asyncio.Event,
+    *,
+    identity: str,
 ) -> None:
-    identity = settings.pod_name or f"{socket.gethostname()}-{os.getpid()}"
     lease = Lease(api, namespace=settings.pod_namespace, name=LEASE_NAME, identity=identity)
     log.info("%s waits for Lease %s/%s", identity, settings.pod_namespace, LEASE_NAME)
     if not await _unless(stop, lease.acquire()):
@@ -82,13 +89,18 @@ async def _lead(
         holding.cancel()
         await asyncio.gather(working, holding, return_exceptions=True)
         metrics.leader.set(0)
-    await lease.release()
-    log.info("%s stopped", identity)
+        # Also after a fault: the next operator need not wait for a Lease that nobody holds. One that was lost is
+        # another's by now, and release() leaves it alone.
+        await lease.release()
+        log.info("%s stopped", identity)
 
 
-def _loops(settings: Settings, api: KubernetesApi, prometheus: PrometheusApi, metrics: SelfMetrics) -> Loops:
+def _loops(
+    settings: Settings, api: KubernetesApi, prometheus: PrometheusApi, metrics: SelfMetrics, *, identity: str
+) -> Loops:
     world, clock = World(), SystemClock()
-    ports = Ports(kubernetes=api, prometheus=prometheus, triton=TritonHttp(), clock=clock)
+    events = KubernetesEvents(api, clock, instance=identity)
+    ports = Ports(kubernetes=api, prometheus=prometheus, triton=TritonHttp(), events=events, clock=clock)
     scaling = ScalingSettings(
         tick_seconds=settings.tick_seconds, scale_down_hold_seconds=settings.scale_down_hold_seconds
     )
@@ -97,7 +109,11 @@ def _loops(settings: Settings, api: KubernetesApi, prometheus: PrometheusApi, me
         api=api,
         world=world,
         reconciler=Reconciler(
-            api=api, world=world, clock=clock, settings=ServingSettings(drain_seconds=settings.drain_seconds)
+            api=api,
+            events=events,
+            world=world,
+            clock=clock,
+            settings=ServingSettings(drain_seconds=settings.drain_seconds),
         ),
         autoscaler=Autoscaler(ports, world, settings=scaling, rate_window_seconds=settings.rate_window_seconds),
         clock=clock,

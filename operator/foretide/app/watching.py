@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import kopf
 
@@ -56,7 +56,8 @@ async def watch(seen: Seen, *, stop: asyncio.Event) -> None:
         clusterwide=True,
         standalone=True,
         stop_flag=stop,
-        identity=None,
+        # Left alone, kopf asks for the name of user 65532, who is in no /etc/passwd, and dies.
+        identity=cast(Any, group.MANAGED_BY),
     )
 
 

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from foretide.adapters.errors import AdapterError
+from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.api import group
+from foretide.api.reasons import Reason
 from foretide.control.status_writer import StatusWriter
 from foretide.control.world import Key, World
 
@@ -24,10 +26,11 @@ WRITES_AT_ONCE: Final = 32
 class Actuator:
     """Writes the autoscale loop's part of status and /scale, for many services at once."""
 
-    def __init__(self, api: Kubernetes, world: World) -> None:
+    def __init__(self, api: Kubernetes, events: Events, world: World) -> None:
         self._api: Final = api
+        self._events: Final = events
         self._world: Final = world
-        self._status: Final = StatusWriter(api, manager=group.AUTOSCALE_MANAGER)
+        self._status: Final = StatusWriter(api, events, manager=group.AUTOSCALE_MANAGER)
         self._slots: Final = asyncio.Semaphore(WRITES_AT_ONCE)
 
     def told(self, key: Key, uid: str) -> Mapping[str, Any] | None:
@@ -35,7 +38,15 @@ class Actuator:
         return self._status.last(key, uid)
 
     async def act(
-        self, key: Key, uid: str, *, status: Mapping[str, Any], memory: str, replicas: int, present: int
+        self,
+        key: Key,
+        uid: str,
+        *,
+        status: Mapping[str, Any],
+        before: Mapping[str, Any],
+        memory: str,
+        replicas: int,
+        present: int,
     ) -> bool:
         """Status first, then the number of replicas; False when the API server did not take one of them.
 
@@ -47,17 +58,25 @@ class Actuator:
             return True
         try:
             async with self._slots:
-                await self._status.write(key, uid, {**status, "memory": memory})
+                await self._status.write(key, uid, {**status, "memory": memory}, before=before)
                 if replicas != present:
-                    await self._scale(key, replicas)
+                    await self._scale(key, uid, replicas, decision=status["decisions"][-1])
         except AdapterError as error:
             log.warning("%s/%s stays at %d replicas until the next tick: %s", *key, present, error)
             return False
         return True
 
-    async def _scale(self, key: Key, replicas: int) -> None:
+    async def _scale(self, key: Key, uid: str, replicas: int, *, decision: Mapping[str, Any]) -> None:
         deployment = self._world.served[key].deployment
         await self._api.scale(
             namespace=key.namespace, deployment=deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER
         )
         self._world.scaled(key, deployment, replicas)
+        await self._events.emit(
+            namespace=key.namespace,
+            name=key.name,
+            uid=uid,
+            reason=Reason(decision["reason"]),
+            note=decision["text"],
+            warning=False,
+        )

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from foretide.adapters.clock import Clock
+from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.prometheus import Prometheus
 from foretide.adapters.resources import Object
@@ -41,6 +42,7 @@ class Ports:
     kubernetes: Kubernetes
     prometheus: Prometheus
     triton: Triton
+    events: Events
     clock: Clock
 
 
@@ -74,7 +76,7 @@ class Autoscaler:
         self._settings: Final = settings
         self._rate_window_seconds: Final = rate_window_seconds
         self._batches: Final = BatchReader(ports.triton, world)
-        self._actuator: Final = Actuator(ports.kubernetes, world)
+        self._actuator: Final = Actuator(ports.kubernetes, ports.events, world)
         self._recall: Final = Recall()
 
     async def tick(self) -> Outcome:
@@ -173,6 +175,7 @@ class Autoscaler:
             row.key,
             whose.uid,
             status=scaling_status.status(made, index, known, before),
+            before=before,
             memory=encode(made.memory, index, uid=whose.uid, model=whose.model),
             replicas=int(made.desired[index]),
             present=int(made.fleet.replicas[index]),

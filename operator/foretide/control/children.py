@@ -49,7 +49,8 @@ class Children:
             after = await self._api.apply(manifest, manager=group.RECONCILE_MANAGER)
             self._applied[applied_key] = digest
             self._world.seen(resource_of(manifest), after)
-            if now is None:
+            # The cache may be behind: what it shows may have been deleted and made anew by this very apply.
+            if now is None or now["metadata"].get("uid") != after["metadata"].get("uid"):
                 created.append(after)
         return created
 

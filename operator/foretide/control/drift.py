@@ -13,7 +13,9 @@ def drift(intended: Any, live: Any, *, path: str = "") -> str | None:
     A quantity that the API server rewrites (0.5 -> 500m) reads as drift for ever; that costs one apply an
     event and no loop, because an apply that changes nothing makes no event.
     """
+    # The API server leaves out empty maps and lists, empty strings and false where they are defaults.
     if isinstance(intended, Mapping):
+        live = {} if live is None else live
         if not isinstance(live, Mapping):
             return path
         for key, value in intended.items():
@@ -21,11 +23,11 @@ def drift(intended: Any, live: Any, *, path: str = "") -> str | None:
                 return found
         return None
     if isinstance(intended, Sequence) and not isinstance(intended, str):
+        live = () if live is None else live
         if not isinstance(live, Sequence) or isinstance(live, str) or len(live) != len(intended):
             return path
         for index, (value, other) in enumerate(zip(intended, live, strict=True)):
             if (found := drift(value, other, path=f"{path}[{index}]")) is not None:
                 return found
         return None
-    # The API server leaves out empty strings and false where they are defaults.
     return None if intended == live or (live is None and not intended) else path

@@ -9,6 +9,7 @@ from typing import Final
 
 from foretide.adapters.clock import Clock
 from foretide.adapters.errors import AdapterError, Conflict, Rejected
+from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.resources import DEPLOYMENT, Object
 from foretide.api import group, parse
@@ -32,14 +33,17 @@ log: Final = logging.getLogger(__name__)
 class Reconciler:
     """Brings the children and the status of one service at a time to what its spec says."""
 
-    def __init__(self, *, api: Kubernetes, world: World, clock: Clock, settings: ServingSettings) -> None:
+    def __init__(
+        self, *, api: Kubernetes, events: Events, world: World, clock: Clock, settings: ServingSettings
+    ) -> None:
         self._api: Final = api
         self._world: Final = world
         self._clock: Final = clock
         self._settings: Final = settings
         self._children: Final = Children(api, world)
-        self._status: Final = StatusWriter(api, manager=group.RECONCILE_MANAGER)
+        self._status: Final = StatusWriter(api, events, manager=group.RECONCILE_MANAGER)
         self._load_failures: dict[tuple[str, int], str] = {}  # (pod, restarts) -> Triton's words
+        self._bare: set[Key] = set()  # services whose new Deployment does not have its replicas back yet
 
     async def reconcile(self, key: Key) -> None:
         """One pass over one service; raises the gateway's errors so that the work queue retries."""
@@ -49,6 +53,7 @@ class Reconciler:
             self._world.served.pop(key, None)
             self._children.forget(key)
             self._status.forget(key)
+            self._bare.discard(key)
             return
         retry: AdapterError | None = None
         try:
@@ -75,9 +80,13 @@ class Reconciler:
         manifests = build(service, hardware_class, settings=self._settings)
         created = await self._children.apply(key, manifests)
         deployment = naming.deployment_name(service.name, hardware_class.name)
-        self._world.served[key] = Served(service, hardware_class, deployment)
         if any(child["kind"] == DEPLOYMENT.kind for child in created):
+            self._bare.add(key)
+        if key in self._bare:
+            self._world.served.pop(key, None)  # no tick decides on the one replica that a new Deployment starts with
             await self._restore_replicas(service, raw, deployment)
+            self._bare.discard(key)
+        self._world.served[key] = Served(service, hardware_class, deployment)
         return service
 
     def _hardware_class(self, name: str) -> HardwareClass | Refused:
@@ -108,6 +117,7 @@ class Reconciler:
                 replicas=replicas,
                 manager=group.AUTOSCALE_MANAGER,
             )
+            self._world.scaled(Key(service.namespace, service.name), deployment, replicas)
 
     async def _tell(self, key: Key, raw: Object, outcome: InferenceService | Refused) -> None:
         """Writes the reconcile loop's part of status."""
@@ -122,15 +132,16 @@ class Reconciler:
         else:
             failing = await self._explained(key, pods.failures(self._world.pods(key)))
             current = serving_status.judged(state or serving_status.NOTHING_YET, failing, generation=generation)
+        before = self._status.last(key, metadata["uid"]) or raw.get("status", {})
         status = serving_status.status(
             current,
             generation=generation,
             state=state,
             url=naming.url(key.name, key.namespace),
-            previous=self._status.last(key, metadata["uid"]) or raw.get("status", {}),
+            previous=before,
             now=datetime.fromtimestamp(self._clock.now(), UTC),
         )
-        await self._status.write(key, metadata["uid"], status)
+        await self._status.write(key, metadata["uid"], status, before=before)
 
     async def _explained(self, key: Key, failing: Sequence[Failure]) -> list[Failure]:
         """The failures, the newest crash with Triton's own log line for its message."""

@@ -1,20 +1,38 @@
-"""Writes one field manager's part of status, and only when it changed."""
+"""Writes one field manager's part of status, only when it changed, and tells each turn of a condition as an Event."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.resources import INFERENCE_SERVICE
+from foretide.api import conditions
+from foretide.api.conditions import Condition, ConditionStatus, ConditionType
+from foretide.api.reasons import Reason
 from foretide.control.world import Key
+
+# What a person wants to be told when it turns; the others follow from these.
+TOLD: Final = (
+    ConditionType.READY,
+    ConditionType.STALLED,
+    ConditionType.METRICS_AVAILABLE,
+    ConditionType.SCALING_ACTIVE,
+    ConditionType.SCALING_LIMITED,
+)
+# The usual steps of a start, which end by themselves; `kubectl describe` of the pods shows them.
+WAITING: Final = (Reason.CREATING, Reason.PODS_NOT_READY, Reason.ROLLOUT_IN_PROGRESS)
+# True is bad news for these.
+ABNORMAL: Final = (ConditionType.STALLED, ConditionType.SCALING_LIMITED)
 
 
 class StatusWriter:
     """Remembers what was written last for each service."""
 
-    def __init__(self, api: Kubernetes, *, manager: str) -> None:
+    def __init__(self, api: Kubernetes, events: Events, *, manager: str) -> None:
         self._api: Final = api
+        self._events: Final = events
         self._manager: Final = manager
         self._written: dict[Key, tuple[str, Mapping[str, Any]]] = {}
 
@@ -23,8 +41,10 @@ class StatusWriter:
         known = self._written.get(key)
         return known[1] if known is not None and known[0] == uid else None
 
-    async def write(self, key: Key, uid: str, status: Mapping[str, Any]) -> bool:
+    async def write(self, key: Key, uid: str, status: Mapping[str, Any], *, before: Mapping[str, Any]) -> bool:
         """Applies the whole intent of the manager; False when it is what was written last.
+
+        `before` is the status as it was: what this process wrote last, else what it found.
 
         The uid is a precondition: a status worked out for a deleted service never reaches its successor.
         """
@@ -41,8 +61,34 @@ class StatusWriter:
             subresource="status",
         )
         self._written[key] = (uid, status)
+        for turned in _turned(before, status):
+            await self._events.emit(
+                namespace=key.namespace,
+                name=key.name,
+                uid=uid,
+                reason=turned.reason,
+                note=f"{turned.type} is {turned.status}: {turned.message}",
+                warning=(turned.status is ConditionStatus.TRUE) == (turned.type in ABNORMAL),
+            )
         return True
 
     def forget(self, key: Key) -> None:
         """Drops what was remembered of a deleted service."""
         self._written.pop(key, None)
+
+
+def _turned(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Condition]:
+    """Conditions whose status or reason is another, apart from those that start out as they should be."""
+    old, new = conditions.read(before), conditions.read(after)
+    turned = []
+    for kind in TOLD:
+        now, was = new.get(kind), old.get(kind)
+        if now is None or now.status is ConditionStatus.UNKNOWN:
+            continue
+        if now.reason in WAITING:
+            continue
+        same = was is not None and was.status is now.status and was.reason == now.reason
+        born_well = was is None and (now.status is ConditionStatus.TRUE) != (kind in ABNORMAL)
+        if not same and not born_well:
+            turned.append(now)
+    return turned

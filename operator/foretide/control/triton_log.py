@@ -25,5 +25,6 @@ def load_failure(text: str) -> str | None:
 
 
 def _one_line(message: str) -> str:
-    """Triton escapes line breaks as backslash-n; a traceback follows the first sentences and is cut."""
+    """Triton escapes line breaks as backslash-n; the Python traceback after the message is cut."""
+    message = message.partition("\\n\\nAt:\\n")[0]
     return re.sub(r"(\\n|\s)+", " ", message).strip()[:MESSAGE_LIMIT]

@@ -14,6 +14,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 FIRST_RETRY_SECONDS: Final = 0.2
 LAST_RETRY_SECONDS: Final = 60.0
+# 0.2 s x 2^9 is more than a minute; without a bound the 1,025th failure would raise, for 2^1024 is no float.
+MOST_DOUBLINGS: Final = 9
 
 
 class WorkQueue(Generic[Key]):
@@ -72,7 +74,7 @@ class WorkQueue(Generic[Key]):
         """Schedules the retry of a key; `handle` has told the world why by then."""
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
-        self.add_after(key, min(FIRST_RETRY_SECONDS * 2**count, LAST_RETRY_SECONDS))
+        self.add_after(key, min(FIRST_RETRY_SECONDS * 2 ** min(count, MOST_DOUBLINGS), LAST_RETRY_SECONDS))
 
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)

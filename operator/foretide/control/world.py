@@ -53,6 +53,7 @@ class World:
     served: dict[Key, Served] = field(default_factory=dict)
     _children: dict[Key, ObjectsByName] = field(default_factory=lambda: defaultdict(dict))
     _pods: dict[Key, dict[str, Object]] = field(default_factory=lambda: defaultdict(dict))
+    _places: dict[tuple[str, str, str], Key] = field(default_factory=dict)  # of children and pods, by kind
     _scalers: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))  # by namespace
 
     def seen(self, resource: Resource, obj: Object, *, deleted: bool = False) -> set[Key]:
@@ -71,18 +72,23 @@ class World:
         if resource == HORIZONTAL_POD_AUTOSCALER:
             self._scaler_seen(obj, deleted)
             return set()  # the autoscale loop looks at each tick
-        service_label = metadata.get("labels", {}).get(group.SERVICE_LABEL)
-        key = Key(metadata["namespace"], service_label or _owner_name(obj) or "")
-        if resource == POD:
-            _put(self._pods[key], name, obj, deleted)
-        else:
-            _put(self._children[key], (resource.kind, name), obj, deleted)
-        return {key} if key in self.services else set()
+        # The owner first: the label may have been edited by hand, and that is a drift to repair.
+        service = _owner_name(obj) or metadata.get("labels", {}).get(group.SERVICE_LABEL) or ""
+        key = Key(metadata["namespace"], service)
+        place = (resource.kind, key.namespace, name)
+        before = self._places.pop(place, key)
+        self._put_part(resource, before, obj, deleted=True)
+        if not deleted:
+            self._places[place] = key
+            self._put_part(resource, key, obj, deleted=False)
+        return {before, key} & self.services.keys()
 
     def replace(self, resource: Resource, objects: Iterable[Object]) -> set[Key]:
         """Takes in the whole list of a kind: what is not in it is gone, whatever events were lost."""
         listed = {(obj["metadata"].get("namespace"), obj["metadata"]["name"]): obj for obj in objects}
         affected: set[Key] = set()
+        if resource == HORIZONTAL_POD_AUTOSCALER:
+            self._scalers.clear()  # of these only the names are kept
         for known in list(self._all(resource)):
             metadata = known["metadata"]
             if (metadata.get("namespace"), metadata["name"]) not in listed:
@@ -114,6 +120,13 @@ class World:
         """The name of a HorizontalPodAutoscaler that targets the Deployment."""
         scalers = self._scalers.get(key.namespace, {})
         return next((name for name, target in scalers.items() if target == deployment), None)
+
+    def _put_part(self, resource: Resource, key: Key, obj: Object, *, deleted: bool) -> None:
+        name = obj["metadata"]["name"]
+        if resource == POD:
+            _put(self._pods[key], name, obj, deleted)
+        else:
+            _put(self._children[key], (resource.kind, name), obj, deleted)
 
     def _scaler_seen(self, obj: Object, deleted: bool) -> None:
         target = obj["spec"]["scaleTargetRef"]
@@ -150,6 +163,6 @@ def _classes_of(service: Object) -> list[str]:
 
 
 def _owner_name(obj: Object) -> str | None:
-    """The InferenceService that controls the object: the label may have been removed by hand."""
+    """The InferenceService that controls the object."""
     owners = obj["metadata"].get("ownerReferences", ())
     return next((owner["name"] for owner in owners if owner["kind"] == INFERENCE_SERVICE.kind), None)

@@ -103,7 +103,7 @@ def _evidence(batches: object) -> Evidence:
     for batch in batches:
         index, executions, items, seconds = _list(batch, 4)
         column = int(_number(index, 0, len(CLASS_STARTS) - 1))
-        count = _number(executions, 1e-9, REMEMBERED_EXECUTIONS * 1.001)
+        count = _number(executions, 0.999, REMEMBERED_EXECUTIONS * 1.001)
         evidence.executions[0, column] = count
         # Rounding to six digits may move a mean out of its range by a little.
         evidence.items[0, column] = _number(items, 0.999 * count * CLASS_STARTS[column], 1.001e12 * count)

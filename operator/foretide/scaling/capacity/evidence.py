@@ -88,10 +88,10 @@ def learn(evidence: Evidence, counts: BatchCounts) -> Evidence:
     sound = (
         np.isfinite(counts.executions)
         & np.isfinite(counts.seconds)
-        & (counts.executions > 0.0)
+        & (counts.executions >= 1.0)
         & (counts.executions <= MOST)
         & (counts.batch_size >= 1)
-        & (counts.seconds >= SHORTEST_SECONDS * np.where(counts.executions > 0.0, counts.executions, 1.0))
+        & (counts.seconds >= SHORTEST_SECONDS * np.where(counts.executions <= MOST, counts.executions, 1.0))
     )
     executions, seconds = counts.executions[sound], counts.seconds[sound]
     size = counts.batch_size[sound]

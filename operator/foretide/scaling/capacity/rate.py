@@ -56,11 +56,11 @@ def rate_per_replica(
     keeps it, `feasible` is false, and the throughput of single items at the utilisation of an SLO of two items is
     taken, which lets scaling go on. b is a real number, for with whole ones the rate would rise where b steps down.
     """
-    slo = np.clip(np.nan_to_num(slo_latency_seconds, nan=SHORTEST_SECONDS), SHORTEST_SECONDS, LONGEST_SECONDS)
+    slo = np.clip(np.nan_to_num(slo_latency_seconds, nan=0.0), SHORTEST_SECONDS, LONGEST_SECONDS)
     half = slo / 2.0
     servers = np.maximum(instances, 1).astype(np.float64)
-    per_item = np.where(law.measured, np.clip(law.per_item_seconds, 0.0, LONGEST_SECONDS), 0.0)
-    compute = np.clip(law.fixed_seconds, 0.0, LONGEST_SECONDS)
+    per_item = np.where(law.measured, _within_reason(law.per_item_seconds), 0.0)
+    compute = _within_reason(law.fixed_seconds)
     fixed = np.where(law.measured, compute + BETWEEN_BATCHES_SECONDS, half)
     most = np.where(law.measured, np.minimum(np.maximum(max_batch, 1), np.maximum(law.largest, 1.0)), 1.0)
 
@@ -86,5 +86,10 @@ def rate_per_replica(
         measured=law.measured,
         feasible=~(law.measured & law.single_known & (alone > slo)),
         slo_seconds=slo,
-        objective=objective,
+        objective=1.0 - late,
     )
+
+
+def _within_reason(seconds: Floats) -> Floats:
+    within: Floats = np.clip(np.nan_to_num(seconds, nan=LONGEST_SECONDS), 0.0, LONGEST_SECONDS)
+    return within

@@ -1,0 +1,75 @@
+"""Looks at the InferenceService every two seconds, in a thread, and remembers what it saw."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from e2e.demo.example import Example
+from e2e.demo.target import CommandFailed, Object, Target
+
+LOOK_EVERY_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The service at one moment."""
+
+    at: float  # Unix time
+    ready: int
+    desired: int
+    decision: str  # of the autoscaler's last decision: its sentence
+    conditions: dict[str, str] = field(default_factory=dict)  # type -> reason, where not as it should be
+
+
+@dataclass(slots=True)
+class Watch:
+    """All looks so far; the newest is last."""
+
+    looks: list[Look] = field(default_factory=list)
+    missed: int = 0  # times the API server did not answer
+
+
+@contextmanager
+def watching(target: Target, wanted: Example) -> Iterator[Watch]:
+    """A watch that goes on in the background until the end of the block."""
+    seen, stop = Watch(), threading.Event()
+
+    def go_on() -> None:
+        while not stop.wait(LOOK_EVERY_SECONDS):
+            try:
+                found = target.get("inferenceservice", wanted.name, wanted.namespace)
+            except CommandFailed:
+                seen.missed += 1
+                continue
+            if found is not None:
+                seen.looks.append(look(found, at=time.time()))
+
+    thread = threading.Thread(target=go_on, name="watch", daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
+
+
+def look(service: Object, *, at: float) -> Look:
+    """What the status says."""
+    status = service.get("status", {})
+    decisions = status.get("decisions", [])
+    ready = int(status.get("readyReplicas", 0))
+    return Look(
+        at=at,
+        ready=ready,
+        desired=int(status.get("desiredReplicas", ready)),
+        decision=decisions[0]["text"] if decisions else "",
+        conditions={
+            entry["type"]: entry["reason"]
+            for entry in status.get("conditions", [])
+            if entry["type"] in ("Ready", "MetricsAvailable", "ScalingActive") and entry["status"] != "True"
+        },
+    )

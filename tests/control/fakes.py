@@ -1,0 +1,164 @@
+"""Stand-ins for the outside: a small API server, Prometheus, Triton, a clock and a list of events."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from foretide.adapters.errors import AdapterError, Conflict, Rejected, Unavailable
+from foretide.adapters.prometheus import Pod
+from foretide.adapters.promql import tick_queries
+from foretide.adapters.resources import Object, Resource
+from foretide.adapters.triton import BatchCount
+from foretide.api.reasons import Reason
+
+DOWN: Final = Unavailable("ConnectionRefusedError: connection refused", reason="PrometheusUnreachable")
+API_DOWN: Final = Unavailable("connection refused", reason="ClientConnectorError")
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write as the API server got it."""
+
+    verb: str
+    kind: str
+    name: str
+    manager: str
+    body: Mapping[str, Any]
+
+    @property
+    def what(self) -> str:
+        return f"{self.verb} {self.kind}"
+
+
+@dataclass(slots=True)
+class FakeKubernetes:
+    """Objects by kind, namespace and name; every write is recorded, and the k-th call may fail."""
+
+    objects: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    writes: list[Write] = field(default_factory=list)
+    fail: Callable[[int, str, str], AdapterError | None] = lambda call, verb, kind: None
+    lose: Callable[[int], AdapterError | None] = lambda call: None  # did what it was asked for, and the answer is lost
+    written: Callable[[dict[str, Any]], None] = lambda obj: None  # the watch
+    log: str | AdapterError = ""
+    calls: int = 0
+    _numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    async def apply(self, obj: Object, *, manager: str, subresource: str | None = None) -> Object:
+        metadata, kind = obj["metadata"], obj["kind"]
+        self._call("status" if subresource else "apply", kind, metadata["name"], manager, obj)
+        known = self.objects.get((kind, metadata["namespace"], metadata["name"]))
+        if subresource:
+            if known is None:
+                raise Rejected("not found", reason="NotFound")
+            if known["metadata"]["uid"] != metadata["uid"]:
+                raise Conflict("uid mismatch", reason="Conflict")
+            merged = {**known, "status": _merged(known.get("status", {}), obj["status"])}
+        elif known is None:
+            merged = {**copy.deepcopy(dict(obj)), "metadata": {**metadata, "uid": f"uid-{next(self._numbers)}"}}
+            merged["metadata"]["generation"] = 1
+        else:
+            merged = {**known, **copy.deepcopy(dict(obj)), "metadata": {**known["metadata"], **metadata}}
+            if "replicas" in known.get("spec", {}):
+                merged["spec"]["replicas"] = known["spec"]["replicas"]
+        return self._stored(merged)
+
+    async def get(self, resource: Resource, *, namespace: str | None, name: str) -> Object | None:
+        self._call("get", resource.kind, name, "", {})
+        return copy.deepcopy(self.objects.get((resource.kind, namespace or "", name)))
+
+    async def scale(self, *, namespace: str, deployment: str, replicas: int, manager: str) -> None:
+        self._call("scale", "Deployment", deployment, manager, {"replicas": replicas})
+        known = self.objects["Deployment", namespace, deployment]
+        self._stored({**known, "spec": {**known["spec"], "replicas": replicas}})
+
+    async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
+        self._call("logs", "Pod", f"{pod}/{container}/{previous}", "", {})
+        if isinstance(self.log, AdapterError):
+            raise self.log
+        return self.log
+
+    async def list(self, resource: Resource, *, label_selector: str = "") -> list[Object]:
+        raise NotImplementedError
+
+    async def replace(self, obj: Object) -> Object:
+        raise NotImplementedError
+
+    async def create(self, obj: Object) -> Object:
+        raise NotImplementedError
+
+    def _call(self, verb: str, kind: str, name: str, manager: str, body: Object) -> None:
+        self.calls += 1
+        if error := self.fail(self.calls, verb, kind):
+            raise error
+        if manager:
+            self.writes.append(Write(verb, kind, name, manager, copy.deepcopy(dict(body))))
+
+    def _stored(self, obj: dict[str, Any]) -> dict[str, Any]:
+        self.objects[obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"]] = obj
+        self.written(copy.deepcopy(obj))
+        if error := self.lose(self.calls):
+            raise error
+        return copy.deepcopy(obj)
+
+
+def _merged(before: Mapping[str, Any], applied: Mapping[str, Any]) -> dict[str, Any]:
+    """Server-side apply as far as two managers of one status need it: conditions are a map by type."""
+    conditions = {c["type"]: c for c in (*before.get("conditions", ()), *applied.get("conditions", ()))}
+    return {**before, **copy.deepcopy(dict(applied)), "conditions": list(conditions.values())}
+
+
+@dataclass(slots=True)
+class FakePrometheus:
+    """Samples by quantity and pod; a quantity, or all of them, may fail."""
+
+    samples: dict[str, dict[Pod, float]] = field(default_factory=dict)
+    fail: dict[str, AdapterError] = field(default_factory=dict)
+    down: AdapterError | None = None
+    queries: list[str] = field(default_factory=list)
+
+    async def by_pod(self, promql: str) -> Mapping[Pod, float]:
+        self.queries.append(promql)
+        names = {expression: name for name, expression in tick_queries(rate_window_seconds=30).items()}
+        error = self.down or self.fail.get(names[promql])
+        if error is not None:
+            raise error
+        return self.samples.get(names[promql], {})
+
+
+@dataclass(slots=True)
+class FakeTriton:
+    """Batch counts by address."""
+
+    counts: dict[str, tuple[BatchCount, ...]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    down: AdapterError | None = None
+
+    async def batch_counts(self, *, address: str, model: str) -> tuple[BatchCount, ...]:
+        self.asked.append(address)
+        if self.down is not None:
+            raise self.down
+        return self.counts.get(address, ())
+
+
+@dataclass(slots=True)
+class FakeClock:
+    """Stands still until a test moves it."""
+
+    seconds: float = 1_763_800_000.0
+
+    def now(self) -> float:
+        return self.seconds
+
+
+@dataclass(slots=True)
+class FakeEvents:
+    """The reasons of all events, in order."""
+
+    emitted: list[tuple[str, Reason, bool]] = field(default_factory=list)
+
+    async def emit(self, *, namespace: str, name: str, uid: str, reason: Reason, note: str, warning: bool) -> None:
+        self.emitted.append((name, reason, warning))

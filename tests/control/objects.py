@@ -1,0 +1,107 @@
+"""Kubernetes objects as the API server shows them, small but with the shape of real ones."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from foretide.api import group
+
+Raw = dict[str, Any]
+
+SINCE: Final = "2025-11-22T08:00:00Z"  # the day of FakeClock, half an hour earlier
+NAMESPACE: Final = "shop"
+
+
+def service(name: str = "ranker", *, namespace: str = NAMESPACE, generation: int = 1, **changes: Any) -> Raw:
+    """An InferenceService; keyword arguments replace parts of its spec, `uid`, `status` and `deleted` are metadata."""
+    metadata = {
+        "name": name,
+        "namespace": namespace,
+        "uid": changes.pop("uid", f"uid-of-{name}"),
+        "generation": generation,
+    }
+    if changes.pop("deleted", False):
+        metadata["deletionTimestamp"] = SINCE
+    raw: Raw = {"apiVersion": group.API_VERSION, "kind": group.INFERENCE_SERVICE_KIND, "metadata": metadata}
+    if (status := changes.pop("status", None)) is not None:
+        raw["status"] = status
+    spec: Raw = {
+        "model": {"backend": "python", "source": {"configMap": {"name": "code"}}, "maxBatchSize": 8},
+        "hardware": {"classes": ["cpu-16"]},
+        "slo": {"objective": "99", "latency": "100ms"},
+        "scaling": {"minReplicas": 1, "maxReplicas": 20},
+    }
+    return {**raw, "spec": {**spec, **changes}}
+
+
+def hardware_class(name: str = "cpu-16", **changes: Any) -> Raw:
+    spec: Raw = {
+        "family": "CPU",
+        "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}},
+        "triton": {"image": "tritonserver:2.51"},
+    }
+    metadata = {"name": name, "uid": f"uid-of-{name}", "generation": 1}
+    return {
+        "apiVersion": group.API_VERSION,
+        "kind": group.HARDWARE_CLASS_KIND,
+        "metadata": metadata,
+        "spec": {**spec, **changes},
+    }
+
+
+def pod(
+    name: str,
+    *,
+    service: str = "ranker",
+    namespace: str = NAMESPACE,
+    ready: bool = True,
+    since: str = SINCE,
+    created: str = "2025-11-22T07:59:00Z",
+    address: str = "",
+    terminating: bool = False,
+    container: Raw | None = None,
+    scheduled: Raw | None = None,
+) -> Raw:
+    """A pod of a service: running and ready, unless told otherwise."""
+    metadata = {
+        "name": name,
+        "namespace": namespace,
+        "uid": f"uid-of-{namespace}-{name}",
+        "creationTimestamp": created,
+        "labels": {group.SERVICE_LABEL: service, group.MANAGED_BY_LABEL: group.MANAGED_BY},
+    }
+    if terminating:
+        metadata["deletionTimestamp"] = SINCE
+    conditions = [
+        {"type": "PodScheduled", "status": "True", "lastTransitionTime": created, **(scheduled or {})},
+        {"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": since},
+    ]
+    status: Raw = {"phase": "Running", "conditions": conditions}
+    if address:
+        status["podIP"] = address
+    if scheduled is None:
+        running: Raw = {"state": {"running": {"startedAt": created}}, "lastState": {}, "restartCount": 0}
+        status["containerStatuses"] = [{"name": "triton", **running, **(container or {})}]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status}
+
+
+def scaler(name: str, target: str, *, namespace: str = NAMESPACE, kind: str = "Deployment") -> Raw:
+    """A HorizontalPodAutoscaler."""
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": kind, "name": target}},
+    }
+
+
+def running(deployment: Raw, *, ready: int | None = None) -> Raw:
+    """The Deployment as its controller would report it when all wanted pods exist."""
+    wanted = deployment["spec"].get("replicas", 1)
+    status = {
+        "observedGeneration": deployment["metadata"].get("generation", 1),
+        "replicas": wanted,
+        "updatedReplicas": wanted,
+        "readyReplicas": wanted if ready is None else ready,
+    }
+    return {**deployment, "spec": {**deployment["spec"], "replicas": wanted}, "status": status}

@@ -1,0 +1,140 @@
+"""Children: applied when they changed or drifted, left alone when nothing did or when they are somebody else's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from foretide.api import group
+from tests.control import objects
+from tests.control.cluster import Cluster, key
+
+KINDS = ("ServiceAccount", "ConfigMap", "Service", "PodDisruptionBudget", "Deployment")
+NAMES = {
+    "ServiceAccount": "ranker-triton",
+    "ConfigMap": "ranker-config",
+    "Service": "ranker",
+    "PodDisruptionBudget": "ranker",
+    "Deployment": "ranker-cpu-16",
+}
+
+
+@pytest.fixture
+async def cluster() -> Cluster:
+    """One service that is up."""
+    cluster = Cluster(objects.hardware_class())
+    await cluster.serve(objects.service(), replicas=3)
+    return cluster
+
+
+async def test_all_children_are_applied_in_the_order_in_which_they_need_each_other() -> None:
+    cluster = Cluster(objects.hardware_class(), objects.service())
+    await cluster.reconcile()
+    applied = cluster.written("apply")
+    assert [(write.kind, write.name) for write in applied] == list(NAMES.items())
+    assert {write.manager for write in applied} == {group.RECONCILE_MANAGER}
+    assert all("replicas" not in write.body.get("spec", {}) for write in applied)
+
+
+async def test_nothing_is_written_when_nothing_changed(cluster: Cluster) -> None:
+    for _ in range(3):
+        await cluster.reconcile()
+    assert cluster.kubernetes.writes == []
+
+
+async def test_a_new_process_applies_each_child_once_and_changes_nothing(cluster: Cluster) -> None:
+    """What an older version wrote may differ in a field that drift does not see, so each start applies all."""
+    before = dict(cluster.kubernetes.objects)
+    cluster.start_operator()
+    await cluster.reconcile()
+    await cluster.reconcile()
+    assert [write.kind for write in cluster.written("apply")] == list(KINDS)
+    assert cluster.written("scale") == []
+    assert cluster.replicas() == 3
+    assert before.keys() == cluster.kubernetes.objects.keys()
+
+
+async def test_a_class_without_resources_is_no_eternal_drift() -> None:
+    """The API server drops `resources: {requests: {}, limits: {}}`; each pod event would apply the Deployment anew."""
+    cluster = Cluster(objects.hardware_class(resources={}))
+    await cluster.serve(objects.service())
+    deployment = cluster.deployment()
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    container["resources"] = {}
+    cluster.add(deployment)
+    await cluster.reconcile()
+    assert cluster.written("apply") == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_child_that_was_edited_by_hand_is_repaired_alone(cluster: Cluster, kind: str) -> None:
+    child = cluster.object(kind, NAMES[kind])
+    labels = {**child["metadata"]["labels"], "app.kubernetes.io/component": "mine"}
+    cluster.add({**child, "metadata": {**child["metadata"], "labels": labels}})
+    await cluster.reconcile()
+    assert [write.kind for write in cluster.written("apply")] == [kind]
+    repaired = cluster.object(kind, NAMES[kind])
+    assert repaired["metadata"]["labels"] == child["metadata"]["labels"]
+    assert cluster.replicas() == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_child_that_was_deleted_comes_back(cluster: Cluster, kind: str) -> None:
+    cluster.remove(kind, NAMES[kind])
+    await cluster.reconcile()
+    assert [write.kind for write in cluster.written("apply")] == [kind]
+    assert cluster.replicas() == 3 or kind == "Deployment"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "owners",
+    [
+        [],
+        [{"kind": "Deployment", "name": "x", "uid": "theirs", "controller": True}],
+        # the service of that name before it was deleted and made again
+        [{"kind": group.INFERENCE_SERVICE_KIND, "name": "ranker", "uid": "an earlier one", "controller": True}],
+        # an owner, but not the controller
+        [{"kind": group.INFERENCE_SERVICE_KIND, "name": "ranker", "uid": "uid-of-ranker"}],
+    ],
+)
+async def test_an_object_of_somebody_else_is_never_written(kind: str, owners: list[dict[str, Any]]) -> None:
+    cluster = Cluster(objects.hardware_class(), objects.service())
+    metadata = {"name": NAMES[kind], "namespace": objects.NAMESPACE, "uid": "x", "ownerReferences": owners}
+    theirs = {"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": "theirs"}
+    cluster.kubernetes.objects[kind, objects.NAMESPACE, NAMES[kind]] = theirs  # without our labels no watch shows it
+    await cluster.reconcile()
+    assert [write.what for write in cluster.kubernetes.writes] == ["status InferenceService"]
+    assert cluster.object(kind, NAMES[kind]) == theirs
+    assert cluster.condition("Stalled") == ("True", "ForeignChild")
+    assert f"{kind} shop/{NAMES[kind]}" in str(cluster.status()["conditions"])
+    del cluster.kubernetes.objects[kind, objects.NAMESPACE, NAMES[kind]]
+    await cluster.reconcile()
+    assert len(cluster.written("apply")) == len(KINDS)
+    assert cluster.condition("Stalled") == ("False", "NotStalled")
+
+
+async def test_a_child_that_the_watch_has_not_shown_yet_is_not_taken_for_absent() -> None:
+    cluster = Cluster(objects.hardware_class(), objects.service())
+    await cluster.reconcile()
+    cluster.resize("ranker", 7)
+    theirs = dict(cluster.kubernetes.objects)
+    cluster.kubernetes.objects = {k: v for k, v in theirs.items() if k[0] in ("InferenceService", "HardwareClass")}
+    cluster.start_operator()
+    cluster.kubernetes.objects = theirs
+    cluster.kubernetes.writes.clear()
+    await cluster.reconcile()
+    assert cluster.written("scale") == []  # not created by us: its replicas are what somebody made them
+    assert cluster.replicas() == 7
+
+
+async def test_two_services_whose_deployments_would_share_a_name_do_not_fight() -> None:
+    cluster = Cluster(objects.hardware_class("c"), objects.hardware_class("b-c"))
+    await cluster.serve(objects.service("a-b", hardware={"classes": ["c"]}))
+    cluster.add(objects.service("a", hardware={"classes": ["b-c"]}))
+    before = cluster.object("Deployment", "a-b-c")
+    await cluster.reconcile("a")
+    assert cluster.object("Deployment", "a-b-c") == before
+    assert key("a") not in cluster.world.served
+    assert cluster.condition("Stalled", "a") == ("True", "ForeignChild")

@@ -1,0 +1,236 @@
+"""The promises of a decision, each on its own and then for whatever a cluster may hand in."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretide.scaling import forecast
+from foretide.scaling.decision import Bound, Decisions
+from foretide.scaling.memory import Memory
+from tests.scaling.build import NOW, World, bounds, held_since_long, join_worlds, judge
+from tests.scaling.strategies import often, plausible, random_world, seeds, seldom
+
+
+def outcome(made: Decisions) -> tuple[int, Bound]:
+    return int(made.desired[0]), Bound(made.bound[0])
+
+
+# One service of 10 items/s a replica; minimum 1, maximum 10.
+
+
+@pytest.mark.parametrize(
+    ("demand", "replicas", "expected"),
+    [
+        (31.0, 1, (4, Bound.REACTIVE)),  # growth is immediate, however large
+        (30.0, 1, (3, Bound.REACTIVE)),  # exactly full is enough
+        (30.0, 3, (3, Bound.REACTIVE)),
+        (99.0, 10, (10, Bound.REACTIVE)),
+        (101.0, 10, (10, Bound.MAXIMUM)),
+        (5000.0, 2, (10, Bound.MAXIMUM)),
+        (0.0, 1, (1, Bound.MINIMUM)),
+        (0.0, 2, (1, Bound.MINIMUM)),  # true idle goes to the minimum
+        (28.0, 4, (4, Bound.MARGIN)),  # 3 would run at 93 %
+        (27.0, 4, (3, Bound.REACTIVE)),
+        (10.0, 10, (8, Bound.STEP_LIMIT)),  # 20 % a decision
+        (10.0, 5, (4, Bound.STEP_LIMIT)),  # at least one
+    ],
+)
+def test_replicas_follow_the_load(demand: float, replicas: int, expected: tuple[int, Bound]) -> None:
+    assert outcome(judge(demand, replicas=replicas)) == expected
+
+
+def test_nothing_shrinks_below_what_was_needed_within_the_hold() -> None:
+    assert outcome(judge(5.0, replicas=6, memory=held_since_long(6))) == (6, Bound.HOLD)
+    assert outcome(judge(5.0, replicas=6, memory=held_since_long(5))) == (5, Bound.HOLD)
+
+
+@pytest.mark.parametrize(
+    ("demand", "memory"), [(5.0, Memory.fresh(1)), (5.0, held_since_long(0, now_seconds=NOW - 600))]
+)
+def test_after_a_start_or_a_gap_nothing_shrinks(demand: float, memory: Memory) -> None:
+    assert outcome(judge(demand, replicas=6, memory=memory)) == (6, Bound.HOLD)
+
+
+def test_unknown_load_changes_nothing_and_is_no_zero() -> None:
+    assert outcome(judge(None, replicas=6)) == (6, Bound.UNKNOWN)
+
+
+def test_below_the_minimum_the_minimum_comes_at_once_without_metrics_too() -> None:
+    assert outcome(judge(None, replicas=1, limits=bounds(3, 9))) == (3, Bound.MINIMUM)
+    assert outcome(judge(2.0, replicas=0, limits=bounds(3, 9))) == (3, Bound.MINIMUM)
+
+
+def test_a_maximum_set_below_the_present_number_wins_even_over_unknown_metrics() -> None:
+    # "Unknown never shrinks" is about ignorance; this is the user's explicit order.
+    assert outcome(judge(None, replicas=9, limits=bounds(1, 4))) == (4, Bound.MAXIMUM)
+    assert outcome(judge(80.0, replicas=9, limits=bounds(1, 4))) == (4, Bound.MAXIMUM)
+    assert outcome(judge(None, replicas=4, limits=bounds(1, 4))) == (4, Bound.UNKNOWN)
+
+
+@pytest.mark.parametrize("demand", [None, 0.0, 500.0])
+@pytest.mark.parametrize("replicas", [0, 3, 40])
+def test_paused_changes_nothing_and_pinned_is_that_number(demand: float | None, replicas: int) -> None:
+    assert outcome(judge(demand, replicas=replicas, limits=bounds(paused=True))) == (replicas, Bound.PAUSED)
+    assert outcome(judge(demand, replicas=replicas, limits=bounds(pinned=7))) == (7, Bound.PINNED)
+    assert outcome(judge(demand, replicas=replicas, limits=bounds(paused=True, pinned=7))) == (replicas, Bound.PAUSED)
+
+
+def test_a_rollout_holds_shrinking_and_lets_growth_through() -> None:
+    assert outcome(judge(5.0, replicas=6, rolling=True)) == (6, Bound.ROLLOUT)
+    assert outcome(judge(75.0, replicas=6, rolling=True)) == (8, Bound.REACTIVE)
+
+
+def test_a_queue_adds_what_drains_it_within_a_minute_and_holds_shrinking() -> None:
+    # 4 reporting replicas hold 32 items in healthy queues; 632 - 32 = 600 more drain at 10 items/s.
+    assert outcome(judge(25.0, replicas=1, pending=632.0)) == (4, Bound.REACTIVE)
+    assert outcome(judge(25.0, replicas=6, pending=33.0)) == (6, Bound.BACKLOG)
+    assert outcome(judge(25.0, replicas=6, pending=32.0)) == (4, Bound.STEP_LIMIT)
+
+
+def test_without_a_pod_old_enough_to_show_the_load_nothing_shrinks() -> None:
+    assert outcome(judge(5.0, replicas=6, expected=0)) == (6, Bound.NOT_READY)
+
+
+@pytest.mark.parametrize(
+    ("demand", "replicas", "silent", "expected"),
+    [
+        (25.0, 8, 4, (7, Bound.SILENT_PODS)),  # 25 x 1.1 / 10 and 4 silent ones are 6.75
+        (25.0, 4, 2, (4, Bound.SILENT_PODS)),
+        (75.0, 4, 2, (8, Bound.REACTIVE)),  # silent pods count 0 for growing, so 8 and not 10
+        (5.0, 10, 1, (8, Bound.STEP_LIMIT)),  # one silent pod of ten pins nothing
+        (5.0, 3, 1, (2, Bound.SILENT_PODS)),
+    ],
+)
+def test_silent_pods_count_nothing_for_growth_and_fully_for_shrinking(
+    demand: float, replicas: int, silent: int, expected: tuple[int, Bound]
+) -> None:
+    made = judge(demand, replicas=replicas, expected=replicas, silent=silent)
+    assert outcome(made) == expected
+
+
+def test_a_forecast_adds_and_never_takes_away() -> None:
+    assert outcome(judge(25.0, replicas=3, foreseen=62.0)) == (7, Bound.FORECAST)
+    assert outcome(judge(25.0, replicas=3, foreseen=1.0)) == (3, Bound.REACTIVE)
+    assert outcome(judge(5.0, replicas=5, foreseen=48.0)) == (5, Bound.FORECAST)
+    assert outcome(judge(25.0, replicas=3, foreseen=1e300)) == (10, Bound.MAXIMUM)
+    assert outcome(judge(25.0, replicas=3, foreseen=float("nan"))) == (3, Bound.REACTIVE)
+    assert outcome(judge(None, replicas=3, foreseen=62.0)) == (3, Bound.UNKNOWN)
+
+
+# Whatever a cluster may hand in: 200 services of every kind at once.
+
+
+def free(world: World) -> np.ndarray:
+    return ~world.bounds.paused & ~world.bounds.is_pinned
+
+
+@seldom
+@given(seeds)
+def test_any_world_gives_bounded_numbers_without_a_warning(seed: int) -> None:
+    world = random_world(seed)
+    with np.errstate(divide="raise", over="raise", invalid="raise"):
+        made = world.decide()
+    assert made.desired.dtype == np.int64
+    assert (made.desired[free(world)] >= world.bounds.minimum[free(world)]).all()
+    assert (made.desired[free(world)] <= world.bounds.maximum[free(world)]).all()
+    for numbers in (made.asked, made.foreseen, made.spacious, made.held, made.backlog, made.forecast.value):
+        assert np.isfinite(numbers).all()
+        assert (numbers >= 0).all()
+
+
+@seldom
+@given(seeds)
+def test_what_is_unknown_never_shrinks(seed: int) -> None:
+    world = random_world(seed)
+    made = world.decide()
+    unknown = free(world) & ~made.seen.demand.known
+    least = np.minimum(world.fleet.replicas, world.bounds.maximum)
+    assert unknown.any()
+    assert (made.desired[unknown] == np.maximum(least, world.bounds.minimum)[unknown]).all()
+    assert (made.memory.window.peaks[unknown] == world.memory.window.peaks[unknown]).all()
+
+
+@seldom
+@given(seeds)
+def test_shrinking_is_one_step_and_never_in_doubt(seed: int) -> None:
+    world = random_world(seed)
+    made = world.decide()
+    current = world.fleet.replicas
+    within = free(world) & (current <= world.bounds.maximum)
+    step = np.maximum(1, np.ceil(0.2 * current))
+    assert (made.desired[within] >= (current - step)[within]).all()
+    doubt = world.fleet.rolling | (made.backlog > 0) | (made.seen.expected == 0)
+    assert (made.desired[within & doubt] >= current[within & doubt]).all()
+
+
+@seldom
+@given(seeds)
+def test_the_same_input_gives_the_same_answer_and_stays_untouched(seed: int) -> None:
+    world, twin = random_world(seed), random_world(seed)
+    first, second = world.decide(), world.decide()
+    assert (first.desired == second.desired).all()
+    assert (first.bound == second.bound).all()
+    assert (first.memory.window.peaks == second.memory.window.peaks).all()
+    for table in ("window", "evidence"):
+        for column in fields(getattr(world.memory, table)):
+            before, after = (getattr(getattr(one.memory, table), column.name) for one in (twin, world))
+            assert np.array_equal(before, after, equal_nan=True)
+
+
+@seldom
+@given(seeds, seeds)
+def test_no_service_changes_the_decision_about_another(seed: int, other: int) -> None:
+    mine, theirs = random_world(seed, 40), random_world(other, 25)
+    alone, together = mine.decide(), join_worlds([theirs, mine]).decide()
+    assert (together.desired[25:] == alone.desired).all()
+    assert (together.bound[25:] == alone.bound).all()
+    assert (together.memory.window.peaks[25:] == alone.memory.window.peaks).all()
+    assert (together.seen.gap[25:] == alone.seen.gap).all()
+
+
+@seldom
+@given(seeds)
+def test_any_forecast_gives_at_least_what_no_forecast_gives(seed: int) -> None:
+    world = random_world(seed)
+    without = replace(world, forecast=forecast.none(len(world)))
+    assert (world.decide().desired >= without.decide().desired).all()
+
+
+@seldom
+@given(seeds, st.floats(1.0, 50.0))
+def test_more_demand_never_gives_fewer_replicas(seed: int, factor: float) -> None:
+    world = random_world(seed, numbers=plausible)
+    success = replace(world.pods.success_rps, value=world.pods.success_rps.value * factor)
+    items = replace(world.pods.inference_rps, value=world.pods.inference_rps.value * factor)
+    more = replace(world, pods=replace(world.pods, success_rps=success, inference_rps=items))
+    assert (more.decide().desired >= world.decide().desired).all()
+
+
+@seldom
+@given(seeds)
+def test_a_silent_pod_never_turns_growth_into_shrinking_or_back(seed: int) -> None:
+    world = random_world(seed, numbers=plausible)
+    made = world.decide()
+    current = np.clip(world.fleet.replicas, world.bounds.minimum, world.bounds.maximum)
+    wanted = np.maximum(made.asked, made.foreseen)
+    grows = free(world) & made.seen.demand.known & (wanted > current)
+    assert (made.desired[grows] >= current[grows]).all()
+    assert (made.spacious >= wanted).all()
+
+
+@often
+@given(st.floats(0, 200), st.floats(0, 200), st.integers(0, 12), st.integers(0, 12), st.integers(0, 4))
+def test_demand_is_monotone_at_any_hold(less: float, more: float, replicas: int, peak: int, silent: int) -> None:
+    less, more = sorted((less, more))
+    low, high = (
+        judge(demand, replicas=replicas, memory=held_since_long(peak), silent=silent) for demand in (less, more)
+    )
+    assert low.desired[0] <= high.desired[0]
+    assert low.memory.window.highest[0] <= high.memory.window.highest[0]
+
+
+def test_no_services_are_no_decisions() -> None:
+    assert len(random_world(0, 0).decide()) == 0
