@@ -18,7 +18,7 @@ import pytest
 from e2e.cluster import Cluster, api, footprint, processes, teardown, up
 from e2e.cluster.components import NAMES, NODE
 from e2e.cluster.footprint import Footprint
-from e2e.cluster.paths import REPOSITORY
+from e2e.cluster.paths import REPOSITORY, RUN, STATE
 from e2e.cluster.progress import Progress
 
 pytestmark = [pytest.mark.cluster_lifecycle, pytest.mark.timeout(600)]
@@ -133,9 +133,9 @@ def test_up_goes_on_where_a_killed_up_stopped(untouched: Footprint, seconds: flo
 def test_a_reboot_is_survived(untouched: Footprint) -> None:
     """As far as it can be had without one: every process gone, the pid files of another boot, nothing mounted."""
     up()
-    teardown._stop_processes()
+    teardown.stop_processes()
     boot = processes.BOOT
-    for file in (teardown.STATE / "boot_id", *teardown.RUN.glob("*.pid")):
+    for file in (STATE / "boot_id", *RUN.glob("*.pid")):
         file.write_text(file.read_text().replace(boot.read_text().strip(), "00000000-0000-0000-0000-000000000000"))
     up()
     assert _healthy()

@@ -109,6 +109,22 @@ def test_edited_child_is_put_right(service: Service, resource: Resource, change:
     assert after["metadata"]["uid"] == before["metadata"]["uid"], "repaired in place"
 
 
+def test_deleted_deployment_comes_back_with_the_replicas_it_had(service: Service, measured: Measured) -> None:
+    """Not with one: a fleet of three that restarts as one drops two thirds of its load."""
+    service.change(scaling={"replicas": 3})
+    service.until_ready(replicas=3)
+    service.change(scaling={"replicas": None})  # from now on it is the autoscaler's three, for as long as it holds them
+    service.until("un-pinned", lambda live: live["status"].get("desiredReplicas") == 3)
+    before = child_of(service, DEPLOYMENT)
+    assert before is not None
+    deleted = time.monotonic()
+    service.api.delete(DEPLOYMENT, CHILDREN[DEPLOYMENT], namespace=service.namespace)
+    until_restored(service, DEPLOYMENT, before, replaced=True)
+    service.until_replicas(3, within_seconds=2.0)
+    measured.add("deleted Deployment -> back with its replicas", f"{time.monotonic() - deleted:.1f} s", bar="<= 7 s")
+    service.until_ready(replicas=3)
+
+
 def test_what_others_add_stays(service: Service) -> None:
     """Annotations of another tool on a child are not ours to remove, and `kubectl rollout restart` works."""
     name, namespace = CHILDREN[DEPLOYMENT], service.namespace
@@ -124,19 +140,3 @@ def test_what_others_add_stays(service: Service) -> None:
     assert deployment["metadata"]["annotations"]["example.com/note"] == "seen"
     assert deployment["spec"]["template"]["metadata"]["annotations"]["example.com/note"] == "seen"
     service.until_ready()
-
-
-def test_deleted_deployment_comes_back_with_the_replicas_it_had(service: Service, measured: Measured) -> None:
-    """Not with one: a fleet of three that restarts as one drops two thirds of its load."""
-    service.change(scaling={"replicas": 3})
-    service.until_ready(replicas=3)
-    service.change(scaling={"replicas": None})  # from now on it is the autoscaler's three, for as long as it holds them
-    service.until("un-pinned", lambda live: live["status"].get("desiredReplicas") == 3)
-    before = child_of(service, DEPLOYMENT)
-    assert before is not None
-    deleted = time.monotonic()
-    service.api.delete(DEPLOYMENT, CHILDREN[DEPLOYMENT], namespace=service.namespace)
-    until_restored(service, DEPLOYMENT, before, replaced=True)
-    service.until_replicas(3, within_seconds=2.0)
-    measured.add("deleted Deployment -> back with its replicas", f"{time.monotonic() - deleted:.1f} s", bar="<= 7 s")
-    service.until_ready(replicas=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +27,9 @@ class Cluster:
         command = [str(self.bin / "kubectl"), f"--kubeconfig={self.kubeconfig}", *context, *words]
         return run(command, stdin=stdin, env=self.environment())
 
-    def apply(self, *manifests: dict[str, object] | Path) -> None:
+    def apply(self, *manifests: Mapping[str, object] | Path) -> None:
         """Server-side apply of objects, or of files with objects."""
-        objects = {"apiVersion": "v1", "kind": "List", "items": [m for m in manifests if isinstance(m, dict)]}
+        objects = {"apiVersion": "v1", "kind": "List", "items": [m for m in manifests if not isinstance(m, Path)]}
         files = [f"--filename={m}" for m in manifests if isinstance(m, Path)]
         if objects["items"]:
             self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=json.dumps(objects))

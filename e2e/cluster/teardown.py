@@ -25,7 +25,7 @@ TASKS: Final = RUN / "containerd/io.containerd.runtime.v2.task"
 def down(progress: Progress) -> None:
     """Stops what `up` started and removes what it made; a second `down` finds nothing to do."""
     with progress.step("stopping the control plane, the node and every pod"):
-        _stop_processes()
+        stop_processes()
     with progress.step("removing mounts, network devices, rules and cgroups"):
         sockets = _shim_sockets()
         mounts.unmount_below(RUN, STATE, *_build_folders())
@@ -46,22 +46,24 @@ def discard_builds() -> None:
     mounts.unmount_below(*_build_folders())
 
 
-def _stop_processes() -> None:
+def stop_processes() -> None:
+    """No process of the cluster lives afterwards: neither a program of `up` nor one in a pod."""
     # The kubelet first, or it starts pods again; containerd last, since without it nobody reaps the shims' children.
-    for name in ("kubelet", *(n for n in NAMES if n not in ("kubelet", "containerd")), "containerd"):
-        if name == "containerd":
-            cgroups.remove()
-            _stop_shims()
-        if found := processes.running(name):
-            processes.stop([found[0].pid], grace_seconds=3.0 if name != "kube-apiserver" else 0.5)
+    _stop_daemons("kubelet")
+    _stop_daemons(*(name for name in NAMES if name not in ("kubelet", "containerd")))
+    cgroups.remove()
+    processes.stop(
+        (pid for pid in processes.marked() if _program(pid).startswith("containerd-shim")), grace_seconds=1.0
+    )
+    _stop_daemons("containerd")
     # What no pid file names: builds of a killed `up`, daemons started just before it could write one.
     processes.stop(processes.marked(), grace_seconds=1.0)
     cgroups.remove()
 
 
-def _stop_shims() -> None:
-    shims = [pid for pid in processes.marked() if _program(pid).startswith("containerd-shim")]
-    processes.stop(shims, grace_seconds=1.0)
+def _stop_daemons(*names: str) -> None:
+    found = (processes.running(name) for name in names)
+    processes.stop([identity.pid for identity, _ in filter(None, found)], grace_seconds=2.0)
 
 
 def _shim_sockets() -> list[Path]:

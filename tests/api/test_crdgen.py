@@ -1,5 +1,6 @@
 """The CustomResourceDefinitions in the tree are the models', and bounded so that their rules stay cheap."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def test_every_rule_has_a_message_in_words(path: str, node: dict[str, Any]) -> N
 
 
 def test_no_pattern_speaks_to_users_in_regular_expressions() -> None:
-    assert not any("pattern" in node for _, node in (parameter.values for parameter in _NODES))
+    assert not any('"pattern"' in json.dumps(schema) for schema in _SCHEMAS.values())
 
 
 def test_status_is_a_subresource_and_scale_is_not() -> None:

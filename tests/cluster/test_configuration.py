@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from e2e.cluster import api, components, network, pki
-from e2e.cluster.images import IMAGES
+from e2e.cluster.images import IMAGES, cause, remove_blob_cache
 from e2e.cluster.paths import HERE, cache_folder
 from e2e.cluster.volumes import host_volume_manifests
 
@@ -126,3 +126,24 @@ def test_the_cache_folder_follows_the_users_choice(tmp_path: Path) -> None:
     assert cache_folder({"FORETIDE_CACHE": str(tmp_path)}) == tmp_path
     assert cache_folder({"XDG_CACHE_HOME": str(tmp_path)}) == tmp_path / "foretide"
     assert cache_folder({}).name == "foretide"
+
+
+def test_a_failed_image_build_quotes_what_failed_not_the_whole_step() -> None:
+    output = (
+        "STEP 3/7: RUN pip install\nERROR: No matching distribution found for nope\n"
+        'subprocess exited with status 1\nsubprocess exited with status 1\nError: building at STEP "RUN pip install"'
+    )
+    assert cause(output) == "ERROR: No matching distribution found for nope"
+    assert cause("") == "it printed nothing"
+
+
+def test_what_buildah_leaves_outside_its_root_goes_unless_podman_lives_there(tmp_path: Path) -> None:
+    note = tmp_path / "containers" / "cache" / "blob-info-cache-v1.boltdb"
+    note.parent.mkdir(parents=True)
+    note.touch()
+    (tmp_path / "containers" / "storage").mkdir()
+    remove_blob_cache(tmp_path / "containers")
+    assert note.exists()
+    (tmp_path / "containers" / "storage").rmdir()
+    remove_blob_cache(tmp_path / "containers")
+    assert not (tmp_path / "containers").exists()

@@ -27,8 +27,7 @@ LAST = "error: creating server: Internal - failed to load all models\n"
     [
         (
             NOISE + RAISED + LAST,
-            "failed to load 'bad' version 1: Internal: ValueError: weights of 'bad' are missing At: "
-            "/models/bad/1/model.py(3): initialize",
+            "failed to load 'bad' version 1: Internal: ValueError: weights of 'bad' are missing",
         ),
         (
             NOISE + NOT_READ + LAST,

@@ -97,7 +97,7 @@ class Reason(StrEnum):
     NO_SERIES = "NoSeries", "Prometheus has no series of any ready replica; the number of replicas is held."
     PARTIAL_SERIES = (
         "PartialSeries",
-        "Prometheus misses some ready replicas; they count as loaded as the others, and nothing shrinks.",
+        "Prometheus misses some ready replicas: no load when growing is judged, full load when shrinking is.",
     )
     STALE_SERIES = "StaleSeries", "The newest sample is too old; the number of replicas is held."
     NOT_FINITE = "NotFinite", "A metric is NaN or infinite; the number of replicas is held."
@@ -120,7 +120,7 @@ class Reason(StrEnum):
     WITHIN_LIMITS = "WithinLimits", "The wanted number of replicas lies between the bounds."
     AT_MAX_REPLICAS = "AtMaxReplicas", "The load needs more replicas than maxReplicas allows."
     AT_MIN_REPLICAS = "AtMinReplicas", "The load needs fewer replicas than minReplicas."
-    STEP_LIMITED = "StepLimited", "More replicas are wanted than one step may add; the rest follows."
+    STEP_LIMITED = "StepLimited", "Fewer replicas would do, but one step takes away no more; the rest follows."
     SCALE_DOWN_HELD = (
         "ScaleDownHeld",
         "Fewer replicas would do, but the load was higher within the hold time.",

@@ -67,7 +67,10 @@ class Actuator:
         return True
 
     async def _scale(self, key: Key, uid: str, replicas: int, *, decision: Mapping[str, Any]) -> None:
-        deployment = self._world.served[key].deployment
+        served = self._world.served.get(key)
+        if served is None or served.service.uid != uid:
+            return  # deleted while its status was written
+        deployment = served.deployment
         await self._api.scale(
             namespace=key.namespace, deployment=deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ from foretide.scaling.demand import observe as demand_of
 from foretide.scaling.journal import encode
 from foretide.scaling.memory import Memory
 from foretide.scaling.settings import ScalingSettings
+
+log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +99,17 @@ class Autoscaler:
             *(
                 self._act(made, index, row, identities[index], metrics, now_seconds=now_seconds)
                 for index, row in enumerate(rows)
-            )
+            ),
+            return_exceptions=True,  # a fault in one service must not keep the others from being written
         )
+        for row, outcome in zip(rows, written, strict=True):
+            if isinstance(outcome, BaseException):
+                log.error("%s/%s: a fault of the operator; other services go on", *row.key, exc_info=outcome)
         return Outcome(
             keys=tuple(row.key for row in rows),
             decisions=made,
             no_metrics=metrics if isinstance(metrics, NoMetrics) else None,
-            failed_writes=written.count(False),
+            failed_writes=sum(outcome is not True for outcome in written),
         )
 
     def _rows(self) -> list[_Row]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from foretide.adapters.errors import Unavailable
+from foretide.adapters.resources import Object
 from foretide.adapters.triton import Triton
+from foretide.api import group
 from foretide.control.pods import is_ready
 from foretide.control.world import Key, World
 from foretide.scaling.capacity import increase
@@ -61,7 +63,7 @@ class BatchReader:
             )
             for key, served in self._world.served.items()
             for pod in self._world.pods(key)
-            if is_ready(pod) and pod["status"].get("podIP")
+            if is_ready(pod) and pod["status"].get("podIP") and self._is_newest(key, pod)
         ]
 
     async def _increase(self, target: _Target) -> BatchStatistics:
@@ -74,3 +76,15 @@ class BatchReader:
         before = self._last.get(target.uid, {})
         self._last[target.uid] = now
         return increase(before, now)
+
+    def _is_newest(self, key: Key, pod: Object) -> bool:
+        """Whether the pod runs the newest template: batch times of the model before say nothing about this one."""
+        deployment = self._world.deployment(key)
+        if deployment is None:
+            return False
+        template = deployment["spec"]["template"]
+        digests = [
+            source["metadata"].get("annotations", {}).get(group.CONFIG_DIGEST_ANNOTATION) for source in (pod, template)
+        ]
+        images = [source["spec"]["containers"][0]["image"] for source in (pod, template)]
+        return bool(digests[0] == digests[1] and images[0] == images[1])

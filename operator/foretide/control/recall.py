@@ -26,9 +26,17 @@ class Identity:
 
 
 def identity(key: Key, served: Served) -> Identity:
-    """A new version, image or class may be faster or slower: what was learned of batch times is dropped with it."""
-    model, triton = served.service.spec.model, served.hardware_class.spec.triton
-    parts = (served.hardware_class.name, triton.image, triton.instances, model.backend, model.version, model.source)
+    """A new version, image, parameter or CPU limit makes batches faster or slower: their times are learned anew."""
+    model, hardware_class = served.service.spec.model, served.hardware_class
+    parts = (
+        hardware_class.name,
+        hardware_class.spec.triton,
+        hardware_class.spec.resources,
+        model.backend,
+        model.version,
+        model.source,
+        sorted(model.parameters.items()),
+    )
     return Identity(key, served.service.uid, repr(parts))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,11 +21,6 @@ KEPT_DECISIONS: Final = 10
 # A capacity is told anew when it moved by this share: each tick learns a little, and status must come to rest.
 TOLD_CHANGE: Final = 0.05
 
-_GAPS: Final = {
-    Gap.NO_SERIES: (Reason.NO_SERIES, "Prometheus has no series of any ready replica"),
-    Gap.STALE_SERIES: (Reason.STALE_SERIES, "the newest samples of the replicas are too old"),
-    Gap.UNUSABLE_VALUES: (Reason.NOT_FINITE, "samples are missing in part, not finite or negative"),
-}
 _Statement = tuple[ConditionStatus, Reason, str]
 
 
@@ -60,15 +56,16 @@ def status(made: Decisions, row: int, known: Circumstances, previous: Mapping[st
 def _metrics(made: Decisions, row: int, known: Circumstances) -> _Statement:
     if known.no_metrics is not None:
         return ConditionStatus.FALSE, known.no_metrics.reason, known.no_metrics.message
-    gap = Gap(made.seen.gap[row])
-    if gap in _GAPS:
-        return ConditionStatus.FALSE, *_GAPS[gap]
-    if gap is Gap.NO_READY_REPLICAS:
-        return ConditionStatus.UNKNOWN, Reason.NO_READY_REPLICAS, "no replica is ready yet"
-    if silent := int(made.seen.silent[row]):
-        message = f"{silent} of {made.seen.expected[row]} ready replicas send no metrics; they count as fully loaded"
-        return ConditionStatus.FALSE, Reason.PARTIAL_SERIES, message
-    return ConditionStatus.TRUE, Reason.METRICS_COMPLETE, "every ready replica is seen"
+    reason = ledger.metrics_reason(made.seen, row)
+    if reason is Reason.NO_READY_REPLICAS:
+        return ConditionStatus.UNKNOWN, reason, "no replica has been ready for long enough to be seen"
+    if reason is Reason.PARTIAL_SERIES:
+        silent, expected = made.seen.silent[row], made.seen.expected[row]
+        message = f"{silent} of {expected} ready replicas send no metrics; nothing shrinks that they may need"
+        return ConditionStatus.FALSE, reason, message
+    if reason is Reason.METRICS_COMPLETE:
+        return ConditionStatus.TRUE, reason, "every ready replica is seen"
+    return ConditionStatus.FALSE, reason, reason.meaning
 
 
 def _active(made: Decisions, row: int, known: Circumstances) -> _Statement:
@@ -111,10 +108,18 @@ def _capacity(made: Decisions, row: int, told: object) -> dict[str, Any]:
         "source": "Measured" if capacity.measured[row] else "Prior",
     }
     if isinstance(told, Mapping) and told.get("source") == now["source"]:
-        before = float(told["perReplica"])
-        if abs(rate - before) <= TOLD_CHANGE * before:
-            return dict(told)
+        before = _number(told.get("perReplica"))
+        if math.isfinite(before) and abs(rate - before) <= TOLD_CHANGE * before:
+            return dict(told)  # the law in it belongs to this rate
     return now
+
+
+def _number(text: object) -> float:
+    """What a status says that somebody may have edited by hand; NaN where it is no number."""
+    try:
+        return float(str(text))
+    except ValueError:
+        return math.nan
 
 
 def _decisions(made: Decisions, row: int, known: Circumstances, before: Any) -> list[dict[str, Any]]:

@@ -43,6 +43,8 @@ def reason(made: Decisions, row: int) -> Reason:
     change = int(made.desired[row] - made.fleet.replicas[row])
     if change == 0:
         return KEPT[bound]
+    if bound is Bound.MINIMUM and change < 0:
+        return Reason.SCALED_DOWN  # the load went, and the minimum is only where that ended
     return CHANGED.get(bound, Reason.SCALED_UP if change > 0 else Reason.SCALED_DOWN)
 
 

@@ -1,0 +1,80 @@
+"""The chart through a real helm: it lints, refuses wrong values in words, and its options render what they promise."""
+
+import subprocess
+
+import pytest
+
+from e2e.cluster import Cluster
+from manifests import render
+from tests.chart import charts
+
+
+@pytest.fixture
+def helm(cluster: Cluster) -> str:
+    return str(cluster.bin / "helm")
+
+
+def test_the_chart_lints(helm: str) -> None:
+    subprocess.run([helm, "lint", "--strict", str(charts.CHART)], check=True, capture_output=True, timeout=60)
+
+
+def test_the_manifest_in_the_tree_is_up_to_date(helm: str) -> None:
+    assert render.install_text(binary=helm) == charts.INSTALL.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("--set=replica=2", "replica"),
+        ("--set=replicas=many", "replicas"),
+        ("--set=image.pullPolicy=Sometimes", "pullPolicy"),
+        ("--set=image.digest=sha256:abc", "digest"),
+        ("--set=image.repository=operator:dev", "repository"),
+        ("--set=prometheus.url=prometheus:9090", "prometheus"),
+        ("--set=autoscaler.tickSeconds=0", "tickSeconds"),
+        ("--set=logLevel=verbose", "logLevel"),
+        ("--set=crds.install=false", "install"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name(helm: str, argument: str, words: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refusal:
+        _template(helm, argument)
+    assert words in refusal.value.stderr
+
+
+def test_the_definitions_can_be_left_out_and_left_behind(helm: str) -> None:
+    kinds = {each["kind"] for each in _template(helm, "--set=crds.enabled=false")}
+    assert "CustomResourceDefinition" not in kinds
+    for each in _template(helm, "--set=crds.keep=false"):
+        assert "annotations" not in each["metadata"]
+
+
+def test_a_digest_wins_over_a_tag(helm: str) -> None:
+    digest = f"sha256:{'0' * 64}"
+    found = _template(helm, f"--set=image.digest={digest}", "--set=image.tag=dev")
+    [container] = charts.only(found, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"ghcr.io/foretide/operator@{digest}"
+
+
+def test_pod_monitors_find_triton_and_the_operator(helm: str) -> None:
+    found = _template(helm, "--set=podMonitor.enabled=true", "--set=podMonitor.labels.release=monitoring")
+    triton = charts.only(found, "PodMonitor", "foretide-triton")
+    assert triton["metadata"]["labels"]["release"] == "monitoring"
+    assert triton["spec"]["namespaceSelector"] == {"any": True}
+    assert triton["spec"]["podMetricsEndpoints"][0]["port"] == "metrics"
+    assert charts.only(found, "PodMonitor")["spec"]["podMetricsEndpoints"][0]["port"] == "http"
+
+
+def test_every_option_at_once_renders(helm: str) -> None:
+    arguments = ["replicas=2", "metricsService.enabled=true", "priorityClassName=high", "nodeSelector.pool=system"]
+    arguments += ["podAnnotations.a=b", "tolerations[0].operator=Exists", "imagePullSecrets[0].name=registry"]
+    found = _template(helm, *(f"--set={argument}" for argument in arguments), '--set-json=affinity={"podAffinity":{}}')
+    pod = charts.only(found, "Deployment")["spec"]["template"]["spec"]
+    assert (pod["priorityClassName"], pod["nodeSelector"]) == ("high", {"pool": "system"})
+    assert charts.only(found, "Service")["spec"]["ports"][0]["targetPort"] == "http"
+    assert charts.only(found, "ServiceAccount")["imagePullSecrets"] == [{"name": "registry"}]
+
+
+def _template(helm: str, *arguments: str) -> list[charts.Object]:
+    command = [helm, "template", render.RELEASE, str(charts.CHART), f"--kube-version={render.KUBE_VERSION}", *arguments]
+    return charts.objects(subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout)

@@ -1,0 +1,112 @@
+"""Acting: status first, /scale second, and a failure of either loses nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from foretide.adapters.errors import AdapterError, Conflict, Rejected
+from foretide.api import group
+from foretide.api.reasons import Reason
+from foretide.control.act import Actuator
+from tests.control import objects
+from tests.control.cluster import Cluster, key
+from tests.control.fakes import API_DOWN
+
+DECISION = {"from": 2, "to": 5, "reason": "ScaledUp", "text": "2 -> 5: because"}
+STATUS = {"conditions": [], "desiredReplicas": 5, "decisions": [DECISION]}
+AT_REST = {"conditions": [], "desiredReplicas": 2, "decisions": []}
+ERRORS = [
+    API_DOWN,
+    Rejected("inferenceservices/status is forbidden", reason="Forbidden"),
+    Conflict("modified", reason="Conflict"),
+]
+
+
+@pytest.fixture
+async def cluster() -> Cluster:
+    cluster = Cluster(objects.hardware_class())
+    await cluster.serve(objects.service(), replicas=2)
+    return cluster
+
+
+@pytest.fixture
+def actuator(cluster: Cluster) -> Actuator:
+    return Actuator(cluster.kubernetes, cluster.events, cluster.world)
+
+
+async def act(actuator: Actuator, status: dict[str, Any] = STATUS, *, memory: str = "m1", present: int = 2) -> bool:
+    return await actuator.act(
+        key(),
+        "uid-of-ranker",
+        status=status,
+        before={},
+        memory=memory,
+        replicas=status["desiredReplicas"],
+        present=present,
+    )
+
+
+async def test_what_must_be_remembered_is_written_before_the_number(cluster: Cluster, actuator: Actuator) -> None:
+    assert await act(actuator)
+    assert [write.what for write in cluster.kubernetes.writes] == ["status InferenceService", "scale Deployment"]
+    assert {write.manager for write in cluster.kubernetes.writes} == {group.AUTOSCALE_MANAGER}
+    assert cluster.status()["memory"] == "m1"
+    assert cluster.replicas() == 5
+    assert cluster.events.emitted[-1] == ("ranker", Reason.SCALED_UP, False)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+async def test_a_failed_status_write_never_scales(cluster: Cluster, actuator: Actuator, error: AdapterError) -> None:
+    cluster.kubernetes.fail = lambda _, verb, __: error if verb == "status" else None
+    assert not await act(actuator)
+    assert cluster.written("scale") == []
+    cluster.kubernetes.fail = lambda *_: None
+    assert await act(actuator)
+    assert cluster.replicas() == 5
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+async def test_a_failed_scale_is_tried_again(cluster: Cluster, actuator: Actuator, error: AdapterError) -> None:
+    cluster.kubernetes.fail = lambda _, verb, __: error if verb == "scale" else None
+    assert not await act(actuator)
+    assert cluster.replicas() == 2
+    assert cluster.status()["desiredReplicas"] == 5
+    cluster.kubernetes.fail = lambda *_: None
+    assert await act(actuator)
+    assert cluster.replicas() == 5
+    assert len(cluster.written("status")) == 1  # nothing new to tell
+
+
+async def test_a_lost_answer_does_no_harm(cluster: Cluster, actuator: Actuator) -> None:
+    for lost in range(1, 3):
+        before = cluster.kubernetes.calls
+        cluster.kubernetes.lose = lambda call, at=before + lost: API_DOWN if call == at else None
+        assert not await act(actuator, memory=f"m{lost}", present=cluster.replicas())
+    cluster.kubernetes.lose = lambda _: None
+    assert await act(actuator, present=cluster.replicas())
+    assert cluster.replicas() == 5
+
+
+async def test_a_service_at_rest_is_not_written_although_its_memory_moves(cluster: Cluster, actuator: Actuator) -> None:
+    assert await act(actuator, AT_REST, memory="m1")  # the first tick of a process tells all
+    assert await act(actuator, AT_REST, memory="m2")
+    assert len(cluster.kubernetes.writes) == 1
+    assert cluster.status()["memory"] == "m1"
+    assert await act(actuator, {**AT_REST, "decisions": [DECISION]}, memory="m3")
+    assert cluster.status()["memory"] == "m3"
+
+
+async def test_a_service_deleted_while_its_status_is_written_is_not_scaled(
+    cluster: Cluster, actuator: Actuator
+) -> None:
+    cluster.kubernetes.written = lambda _: cluster.remove("InferenceService", "ranker")
+    await act(actuator)
+    assert cluster.written("scale") == []
+
+
+async def test_a_service_that_is_gone_is_no_error(cluster: Cluster, actuator: Actuator) -> None:
+    cluster.remove("InferenceService", "ranker")
+    assert not await act(actuator)
+    assert cluster.written("scale") == []

@@ -1,0 +1,105 @@
+"""The schedule is the trace: its counts, its shape, and chance only inside a step."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from e2e.load import Profile, arrivals, read_trace, steady
+
+HOUR = Path(__file__).parents[2] / "examples" / "traces" / "azure_functions_hour.csv"
+
+
+def trace(folder: Path, text: str) -> Path:
+    path = folder / "trace.csv"
+    path.write_text(text)
+    return path
+
+
+def test_counts_of_each_step_follow_the_trace() -> None:
+    profile = read_trace(HOUR)
+    counts = np.histogram(arrivals(profile, seed=1), bins=60, range=(0.0, 3600.0))[0]
+    expected = np.array(profile.rates_rps) * 60.0
+    # Poisson: five standard deviations of each count, and of the sum
+    assert (abs(counts - expected) <= 5.0 * np.sqrt(expected)).all()
+    assert abs(counts.sum() - 12_179) <= 5.0 * np.sqrt(12_179)
+
+
+def test_arrivals_are_poisson_inside_a_step() -> None:
+    times = arrivals(steady(50.0, seconds=200.0), seed=7)
+    counts = np.histogram(times, bins=1000, range=(0.0, 200.0))[0]
+    assert 0.85 < counts.var() / counts.mean() < 1.15  # 1 for Poisson, 0 for a metronome
+    gaps = np.diff(times)
+    assert 0.9 < gaps.std() / gaps.mean() < 1.1
+
+
+def test_the_same_seed_gives_the_same_arrivals() -> None:
+    profile = steady(20.0, seconds=30.0)
+    assert np.array_equal(arrivals(profile, seed=3), arrivals(profile, seed=3))
+    assert not np.array_equal(arrivals(profile, seed=3), arrivals(profile, seed=4))
+
+
+@given(
+    rates=st.lists(st.floats(0.0, 40.0), min_size=1, max_size=20),
+    step=st.floats(0.01, 5.0),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_arrivals_are_sorted_and_inside_the_profile(rates: list[float], step: float, seed: int) -> None:
+    profile = Profile(rates_rps=tuple(rates), step_seconds=step)
+    times = arrivals(profile, seed=seed)
+    assert (np.diff(times) >= 0.0).all()
+    assert ((times >= 0.0) & (times <= profile.seconds)).all()
+    silent = np.array(rates)[np.minimum((times // step).astype(int), len(rates) - 1)] == 0.0
+    assert not silent.any()
+
+
+def test_an_hour_in_four_minutes_keeps_its_shape() -> None:
+    hour = read_trace(HOUR)
+    short = hour.lasting(240.0).peaking_at(60.0)
+    assert short.seconds == pytest.approx(240.0)
+    assert short.peak_rps == pytest.approx(60.0)
+    ratio = np.array(short.rates_rps) / np.array(hour.rates_rps)
+    assert ratio == pytest.approx(60.0 / hour.peak_rps)
+
+
+def test_a_gzipped_trace_with_a_chosen_column(tmp_path: Path) -> None:
+    path = tmp_path / "trace.csv.gz"
+    with gzip.open(path, "wt") as file:
+        file.write("t_s,a,b\n0,10,20\n10,30,\n")
+    assert read_trace(path, column="b") == Profile(rates_rps=(2.0, 0.0), step_seconds=10.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "columns t_s"),
+        ("time,a\n0,1\n1,2\n", "columns t_s"),
+        ("t_s,a\n0,1\n", "two rows"),
+        ("t_s,a\n0,1\n1,2\n3,4\n", "not constant"),
+        ("t_s,a\n0,1\n0,2\n", "not constant"),
+    ],
+)
+def test_a_file_that_is_no_trace_is_refused_by_name(tmp_path: Path, text: str, complaint: str) -> None:
+    path = trace(tmp_path, text)
+    with pytest.raises(ValueError, match=complaint) as caught:
+        read_trace(path)
+    assert str(path) in str(caught.value)
+
+
+def test_an_unknown_column_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no column c, there are a, b"):
+        read_trace(trace(tmp_path, "t_s,a,b\n0,1,1\n1,2,2\n"), column="c")
+
+
+@pytest.mark.parametrize("rates", [(), (-1.0,), (float("nan"),), (float("inf"),)])
+def test_rates_that_mean_nothing_are_refused(rates: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="profile"):
+        Profile(rates_rps=rates, step_seconds=1.0)
+
+
+def test_a_trace_without_requests_cannot_be_scaled() -> None:
+    with pytest.raises(ValueError, match="without a single request"):
+        steady(0.0, seconds=10.0).peaking_at(5.0)
