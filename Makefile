@@ -29,8 +29,8 @@ lint: setup ## ruff, mypy --strict and the import rules.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy operator/foretide e2e tests bench
-	$(BIN)/lint-imports --no-logo --verbose 2>/dev/null || $(BIN)/lint-imports
-	
+	$(BIN)/lint-imports
+
 .PHONY: unit
 unit: setup ## Unit and property tests.
 	$(BIN)/pytest tests

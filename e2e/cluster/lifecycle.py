@@ -98,7 +98,7 @@ class _Up:
         if all(self.artefacts.has(f"image-{i.name}", i.key(programs)) for i in wanted):
             return [(i, i.key(programs), self.builder.archive(i, programs)) for i in wanted]
         self.changed = True
-        with self.builder.storage():
+        with self.builder.buildah.storage():
             return [(i, i.key(programs), self.builder.archive(i, programs)) for i in wanted]
 
     def _built(self, go: binaries.Go) -> bool:

@@ -23,14 +23,14 @@ def parse_mount_points(table: str) -> tuple[Path, ...]:
 
 
 def below(*folders: Path) -> tuple[Path, ...]:
-    """What is mounted on or below the folders, the last mounted first."""
+    """What is mounted below the folders, last mounted first; a folder that is a disk of its own stays mounted."""
     points = parse_mount_points(MOUNT_TABLE.read_text())
-    return tuple(p for p in reversed(points) if any(p.is_relative_to(folder) for folder in folders))
+    return tuple(p for p in reversed(points) if any(folder in p.parents for folder in folders))
 
 
 def unmount_below(*folders: Path) -> None:
-    """Afterwards nothing is mounted on or below the folders; a busy mount is detached (its users are dead or dying)."""
-    for _ in range(3):  # a shared mount can show what it covered only after it is gone
+    """Afterwards nothing is mounted below the folders; a busy mount is detached (its users are dead or dying)."""
+    for _ in range(3):  # a mount can show what it covered only after it is gone
         for point in below(*folders):
             try:
                 run(["umount", point])
@@ -43,5 +43,12 @@ def unmount_below(*folders: Path) -> None:
 def remove_tree(folder: Path) -> None:
     """Deletes a folder after unmounting everything in it: debootstrap and the kubelet mount the host's things there."""
     unmount_below(folder)
-    if folder.exists():
-        shutil.rmtree(folder)
+    if not folder.exists():
+        return
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    if not folder.is_mount():
+        folder.rmdir()

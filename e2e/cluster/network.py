@@ -98,7 +98,7 @@ def routes() -> tuple[str, ...]:
 
 
 def _exists(link: str) -> bool:
-    return Path(f"/sys/class/net/{link}").exists()
+    return link in links()
 
 
 def _set(name: str, value: str) -> None:

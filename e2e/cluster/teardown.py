@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from . import cgroups, iptables, mounts, network, processes
+from .buildah import remove_blob_cache
 from .commands import MARK
 from .components import NAMES
-from .images import remove_blob_cache
 from .paths import RUN, STATE, cache_folder
 from .progress import Progress
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from e2e.demo.watch import Look
@@ -36,7 +36,7 @@ def draw(result: Result, looks: Sequence[Look], *, slo_seconds: float, objective
     for axes in (load, replicas, latency):
         axes.grid(visible=True, alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(loc="upper right", frameon=False)
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=3, frameon=False)
     latency.set_xlim(0, max(float(rows.starts_seconds[-1]) + WINDOW_SECONDS if len(rows.starts_seconds) else 1.0, 1.0))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
@@ -72,7 +72,9 @@ def draw_latency(axes: Axes, rows: report.Windows, *, slo_seconds: float) -> Non
     axes.plot(middle, rows.p50_seconds * 1e3, color=BLUE, marker="o", markersize=3, label="p50")
     axes.axhline(slo_seconds * 1e3, color=RED, linestyle="--", linewidth=1.2, label=f"SLO {slo_seconds * 1e3:g} ms")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("latency (ms)")
 
 

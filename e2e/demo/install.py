@@ -11,7 +11,7 @@ CHART = REPOSITORY / "charts" / "foretide"
 NAMESPACE = "foretide-system"
 RELEASE = "foretide"
 # The hour of the trace passes in four minutes, so the autoscaler's times shrink too. 20 s: four scrapes of 5 s.
-AUTOSCALER = {"tickSeconds": 5, "rateWindowSeconds": 20, "scaleDownHoldSeconds": 20}
+AUTOSCALER = {"tickSeconds": 5, "rateWindowSeconds": 20, "scaleDownHoldSeconds": 30}
 DEADLINE = "180s"
 
 

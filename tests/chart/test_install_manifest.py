@@ -52,7 +52,7 @@ def test_the_operator_may_do_this_and_nothing_else() -> None:
         "foretide.dev/hardwareclasses": watch,
         "foretide.dev/inferenceservices/status": {"get", "patch"},
         "foretide.dev/inferenceservices/finalizers": {"update"},
-        "apps/deployments": write,
+        "apps/deployments": {*write, "delete"},
         "apps/deployments/scale": {"get", "patch"},
         "services": write,
         "configmaps": write,

@@ -11,7 +11,9 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from e2e.cluster import api, components, network, pki
-from e2e.cluster.images import IMAGES, cause, remove_blob_cache
+from e2e.cluster.buildah import cause, remove_blob_cache, spoiled
+from e2e.cluster.errors import CommandFailed
+from e2e.cluster.images import IMAGES
 from e2e.cluster.paths import HERE, cache_folder
 from e2e.cluster.volumes import host_volume_manifests
 
@@ -134,7 +136,15 @@ def test_a_failed_image_build_quotes_what_failed_not_the_whole_step() -> None:
         'subprocess exited with status 1\nsubprocess exited with status 1\nError: building at STEP "RUN pip install"'
     )
     assert cause(output) == "ERROR: No matching distribution found for nope"
+    assert not spoiled(CommandFailed("", output))
     assert cause("") == "it printed nothing"
+
+
+def test_spoiled_storage_is_told_from_a_mistake() -> None:
+    output = "STEP 7/9: COPY a b\n--> Using cache f6842\nError: creating read-write layer: no such file or directory"
+    assert spoiled(CommandFailed("", output))
+    assert not spoiled(CommandFailed("", output, killed=True))
+    assert cause(output) == "Error: creating read-write layer: no such file or directory"
 
 
 def test_what_buildah_leaves_outside_its_root_goes_unless_podman_lives_there(tmp_path: Path) -> None:

@@ -26,10 +26,10 @@ def test_only_what_is_below_a_folder_is_unmounted_the_last_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = tmp_path / "mountinfo"
-    points = ("/", "/run/foretide", "/run/foretide/a/b", "/run/foretide-other")
+    points = ("/", "/run/foretide", "/run/foretide/a", "/run/foretide/a/b", "/run/foretide-other")
     table.write_text("".join(f"1 1 0:5 / {point} rw - tmpfs tmpfs rw\n" for point in points))
     monkeypatch.setattr(mounts, "MOUNT_TABLE", table)
-    assert mounts.below(Path("/run/foretide")) == (Path("/run/foretide/a/b"), Path("/run/foretide"))
+    assert mounts.below(Path("/run/foretide")) == (Path("/run/foretide/a/b"), Path("/run/foretide/a"))
 
 
 def test_a_folder_goes_with_everything_in_it(tmp_path: Path) -> None:

@@ -119,7 +119,11 @@ class Cluster:
                 pod = Pod(namespace, f"{name}-{number}")
                 address = f"10.0.{len(self.pods) // 250}.{len(self.pods) % 250}"
                 self.pods[pod] = before.get(pod) or objects.pod(
-                    pod.name, service=service, namespace=namespace, address=address
+                    pod.name,
+                    service=service,
+                    namespace=namespace,
+                    address=address,
+                    template=obj["spec"]["template"],
                 )
                 self.world.seen(POD, self.pods[pod])
         for pod in before.keys() - self.pods.keys():
@@ -130,16 +134,16 @@ class Cluster:
         samples = self.prometheus.samples
         for quantity in (*QUANTITIES, "sample_age_seconds"):
             samples.setdefault(quantity, {})
-        for name, total in rps.items():
-            for quantity in samples.values():
-                for pod in [pod for pod in quantity if pod.name.startswith(f"{name}-cpu-16-")]:
-                    del quantity[pod]
-            mine = [pod for pod in self.pods if pod.name.startswith(f"{name}-cpu-16-")]
-            for pod in mine if total is not None else ():
-                assert total is not None
-                values = (total / len(mine), 0.0, total / len(mine), 0.0, 0.0, 2.0)
-                for quantity_name, value in zip((*QUANTITIES, "sample_age_seconds"), values, strict=True):
-                    samples[quantity_name][pod] = value
+        for service, total in rps.items():
+            prefix = f"{service}-cpu-16-"
+            mine = [pod for pod in self.pods if pod.name.startswith(prefix)]
+            share = None if total is None else total / max(1, len(mine))
+            per_pod = {"success_rps": share, "inference_rps": share, "sample_age_seconds": 2.0}
+            for quantity, series in samples.items():
+                for gone in [pod for pod in series if pod.name.startswith(prefix)]:
+                    del series[gone]
+                if share is not None:
+                    series.update(dict.fromkeys(mine, per_pod.get(quantity) or 0.0))
 
     async def tick(self, *, seconds: float = TICK_SECONDS) -> Outcome:
         self.clock.seconds += seconds

@@ -34,7 +34,7 @@ class Write:
         return f"{self.verb} {self.kind}"
 
 
-@dataclass(slots=True)
+@dataclass
 class FakeKubernetes:
     """Objects by kind, namespace and name; every write is recorded, and the k-th call may fail."""
 
@@ -83,6 +83,10 @@ class FakeKubernetes:
 
     async def list(self, resource: Resource, *, label_selector: str = "") -> list[Object]:
         raise NotImplementedError
+
+    async def delete(self, resource: Resource, *, namespace: str, name: str, uid: str) -> None:
+        self._call("delete", resource.kind, name, "by uid", {"uid": uid})
+        self.objects.pop((resource.kind, namespace, name), None)
 
     async def replace(self, obj: Object) -> Object:
         raise NotImplementedError

@@ -61,14 +61,17 @@ def pod(
     terminating: bool = False,
     container: Raw | None = None,
     scheduled: Raw | None = None,
+    template: Raw | None = None,
 ) -> Raw:
     """A pod of a service: running and ready, unless told otherwise."""
+    template = template or {"metadata": {}, "spec": {"containers": [{"name": "triton", "image": "tritonserver:2.51"}]}}
     metadata = {
         "name": name,
         "namespace": namespace,
         "uid": f"uid-of-{namespace}-{name}",
         "creationTimestamp": created,
         "labels": {group.SERVICE_LABEL: service, group.MANAGED_BY_LABEL: group.MANAGED_BY},
+        "annotations": template["metadata"].get("annotations", {}),
     }
     if terminating:
         metadata["deletionTimestamp"] = SINCE
@@ -82,7 +85,7 @@ def pod(
     if scheduled is None:
         running: Raw = {"state": {"running": {"startedAt": created}}, "lastState": {}, "restartCount": 0}
         status["containerStatuses"] = [{"name": "triton", **running, **(container or {})}]
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"], "status": status}
 
 
 def scaler(name: str, target: str, *, namespace: str = NAMESPACE, kind: str = "Deployment") -> Raw:

@@ -103,7 +103,9 @@ def test_another_model_drops_the_batch_times_and_keeps_the_hold() -> None:
         assert memory.evidence.executions.sum() == 0
 
 
-@pytest.mark.parametrize("text", ["", "{", "null", "[]", '{"v":2}', 7, None, ["x"], "x" * 5000, '{"v":1,"uid":"\\ud800"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "null", "[]", '{"v":2}', 7, None, ["x"], "x" * 5000, '{"v":1,"uid":"\\ud800"}']
+)
 def test_garbage_in_status_is_lost_memory(text: object) -> None:
     memory = Recall().recall([whose()], [{"memory": text}])
     assert not memory.window.started[0]

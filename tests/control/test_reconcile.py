@@ -84,7 +84,7 @@ async def test_a_missing_class_is_waited_for() -> None:
     await cluster.reconcile()
     assert [write.what for write in cluster.kubernetes.writes] == ["status InferenceService"]
     assert cluster.condition("Stalled") == ("True", "HardwareClassNotFound")
-    assert 'known: gpu-t4' in str(cluster.status()["conditions"])
+    assert "known: gpu-t4" in str(cluster.status()["conditions"])
     assert cluster.world.seen(*_event(objects.hardware_class())) == {key()}
     await cluster.reconcile()
     assert cluster.condition("Ready") == ("False", "Creating")
@@ -299,7 +299,7 @@ async def test_the_log_of_a_death_is_read_once(cluster: Cluster) -> None:
         crashed(cluster, restarts=restarts)
         await cluster.reconcile()
         assert cluster.kubernetes.calls - before <= 2
-        assert len({death for death in cluster.reconciler._load_failures}) == reads
+        assert len(cluster.reconciler._load_failures) == reads
 
 
 async def test_without_the_log_the_kubelets_copy_has_to_do(cluster: Cluster) -> None:

@@ -20,9 +20,7 @@ from tests.scaling.strategies import random_world, seeds
 DOWN = NoMetrics(Reason.PROMETHEUS_UNREACHABLE, "ConnectionRefusedError: connection refused")
 
 
-def known(
-    *, no_metrics: NoMetrics | None = None, foreign_scaler: str | None = None, minute: int = 0
-) -> Circumstances:
+def known(*, no_metrics: NoMetrics | None = None, foreign_scaler: str | None = None, minute: int = 0) -> Circumstances:
     now = datetime(2025, 11, 22, 8, minute, tzinfo=UTC)
     return Circumstances(generation=4, no_metrics=no_metrics, foreign_scaler=foreign_scaler, now=now)
 

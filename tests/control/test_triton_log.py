@@ -7,7 +7,7 @@ import pytest
 from foretide.control.triton_log import MESSAGE_LIMIT, load_failure
 
 NOISE = (
-    "2026-11-22T14:40:04Z W 31576 pinned_memory_manager.cc:273] \"Unable to allocate pinned system memory\"\n"
+    '2026-11-22T14:40:04Z W 31576 pinned_memory_manager.cc:273] "Unable to allocate pinned system memory"\n'
     '2026-11-22T14:40:04Z E 31576 server.cc:241] "CudaDriverHelper has not been initialized."\n'
     '2026-11-22T14:40:04Z I 31576 cuda_memory_manager.cc:117] "CUDA memory pool disabled"\n'
 )
@@ -38,7 +38,7 @@ LAST = "error: creating server: Internal - failed to load all models\n"
         (NOISE + LAST, "creating server: Internal - failed to load all models"),
         (NOISE, "CudaDriverHelper has not been initialized."),
         ("", None),
-        ("2026-11-22T14:40:04Z I 1 server.cc:1] \"failed to load nothing\"\n", None),
+        ('2026-11-22T14:40:04Z I 1 server.cc:1] "failed to load nothing"\n', None),
         ("Segmentation fault\n", None),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -75,7 +76,7 @@ def test_a_failing_key_comes_back_ever_later_and_at_least_once_a_minute() -> Non
         return starts
 
     starts = run(main())
-    delays = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    delays = [later - earlier for earlier, later in itertools.pairwise(starts)]
     assert delays[:4] == pytest.approx([FIRST_RETRY_SECONDS * 2**n for n in range(4)])
     assert delays == pytest.approx(sorted(delays))
     assert delays[-1] == pytest.approx(LAST_RETRY_SECONDS)

@@ -29,9 +29,7 @@ SERVICES = ("a", "b")
 # the watch tells of it.
 Step = tuple[Resource, str, str | None, bool]
 steps = st.lists(
-    st.tuples(
-        st.sampled_from(KINDS), st.sampled_from(SERVICES), st.sampled_from([*SERVICES, "", None]), st.booleans()
-    ),
+    st.tuples(st.sampled_from(KINDS), st.sampled_from(SERVICES), st.sampled_from([*SERVICES, "", None]), st.booleans()),
     max_size=20,
 )
 

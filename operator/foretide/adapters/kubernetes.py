@@ -58,6 +58,10 @@ class Kubernetes(Protocol):
         """Creates the object; raises Conflict when it exists."""
         ...
 
+    async def delete(self, resource: Resource, *, namespace: str, name: str, uid: str) -> None:
+        """Deletes this very object and what it owns; one that is gone, or another of its name, is left as it is."""
+        ...
+
 
 class KubernetesApi:
     """`Kubernetes` over HTTP with one shared connection pool."""
@@ -114,6 +118,20 @@ class KubernetesApi:
 
     async def create(self, obj: Object) -> Object:
         return await self._json("POST", resource_of(obj).path(namespace=obj["metadata"].get("namespace")), body=obj)
+
+    async def delete(self, resource: Resource, *, namespace: str, name: str, uid: str) -> None:
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        try:
+            await self._json(
+                "DELETE",
+                resource.path(namespace=namespace, name=name),
+                body={**options, "preconditions": {"uid": uid}},
+            )
+        except Conflict:
+            return
+        except Rejected as error:
+            if error.reason != "NotFound":
+                raise
 
     async def _json(
         self,

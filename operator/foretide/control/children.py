@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
 from foretide.adapters.kubernetes import Kubernetes
-from foretide.adapters.resources import Object, resource_of
+from foretide.adapters.resources import DEPLOYMENT, Object, resource_of
 from foretide.api import group
 from foretide.control.drift import drift
 from foretide.control.world import Key, World
@@ -31,7 +32,7 @@ class Children:
     def __init__(self, api: Kubernetes, world: World) -> None:
         self._api: Final = api
         self._world: Final = world
-        self._applied: dict[tuple[Key, str, str], str] = {}
+        self._applied: dict[Key, dict[tuple[str, str], str]] = defaultdict(dict)
 
     async def apply(self, key: Key, manifests: Sequence[Object]) -> list[Object]:
         """Brings every child to its manifest, in order; returns those that had to be created.
@@ -41,13 +42,12 @@ class Children:
         live = [await self._live(key, manifest) for manifest in manifests]
         created: list[Object] = []
         for manifest, now in zip(manifests, live, strict=True):
-            name = manifest["metadata"]["name"]
-            applied_key = (key, manifest["kind"], name)
+            which = (manifest["kind"], manifest["metadata"]["name"])
             digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-            if now is not None and self._applied.get(applied_key) == digest and drift(manifest, now) is None:
+            if now is not None and self._applied[key].get(which) == digest and drift(manifest, now) is None:
                 continue
             after = await self._api.apply(manifest, manager=group.RECONCILE_MANAGER)
-            self._applied[applied_key] = digest
+            self._applied[key][which] = digest
             self._world.seen(resource_of(manifest), after)
             # The cache may be behind: what it shows may have been deleted and made anew by this very apply.
             if now is None or now["metadata"].get("uid") != after["metadata"].get("uid"):
@@ -56,7 +56,20 @@ class Children:
 
     def forget(self, key: Key) -> None:
         """Drops what was remembered of a deleted service."""
-        self._applied = {known: digest for known, digest in self._applied.items() if known[0] != key}
+        self._applied.pop(key, None)
+
+    async def prune(self, key: Key, uid: str, *, keep: str) -> None:
+        """Deletes the Deployments of hardware classes that the service has left, once `keep` serves in their place.
+
+        Everything else has one name for the life of a service, and goes with it by garbage collection.
+        """
+        for deployment in self._world.children(key, DEPLOYMENT.kind):
+            name = deployment["metadata"]["name"]
+            if name != keep and _controlled_by(deployment, uid):
+                await self._api.delete(
+                    DEPLOYMENT, namespace=key.namespace, name=name, uid=deployment["metadata"]["uid"]
+                )
+                self._world.seen(DEPLOYMENT, deployment, deleted=True)
 
     async def _live(self, key: Key, manifest: Object) -> Object | None:
         kind, metadata = manifest["kind"], manifest["metadata"]

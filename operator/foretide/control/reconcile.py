@@ -87,6 +87,9 @@ class Reconciler:
             await self._restore_replicas(service, raw, deployment)
             self._bare.discard(key)
         self._world.served[key] = Served(service, hardware_class, deployment)
+        live = self._world.deployment(key)
+        if live is not None and serving_status.rollout(live).complete:
+            await self._children.prune(key, service.uid, keep=deployment)
         return service
 
     def _hardware_class(self, name: str) -> HardwareClass | Refused:

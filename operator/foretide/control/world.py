@@ -101,6 +101,11 @@ class World:
         """A child of the service as last seen."""
         return self._children[key].get((kind, name)) if key in self._children else None
 
+    def children(self, key: Key, kind: str) -> list[Object]:
+        """All children of one kind, those of a hardware class that the service has left included."""
+        children = self._children.get(key, {})
+        return [obj for (known, _), obj in children.items() if known == kind]
+
     def deployment(self, key: Key) -> Object | None:
         """The Deployment that serves the service, once it was applied and seen."""
         served = self.served.get(key)

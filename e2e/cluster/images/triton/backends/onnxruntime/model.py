@@ -1,7 +1,9 @@
 """Runs ONNX models on the CPU where Triton has no native `onnxruntime` backend.
 
-A Python-based backend: Triton loads this file for every model whose configuration says `backend: "onnxruntime"`. A model
-repository written for the native backend (`<model>/<version>/model.onnx`, the same parameters) runs here unchanged.
+A Python-based backend: Triton loads this file for every model whose configuration says `backend: "onnxruntime"`. A
+model repository written for the native backend (`<model>/<version>/model.onnx`, the same parameters) runs unchanged.
+
+numpy must be older than 2 beside the stub of Triton 2.51: with numpy 2 it sends tensors of 0 bytes, without an error.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
-import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
+import onnxruntime
+import triton_python_backend_utils as pb_utils
 
 DATA_TYPES = {
     "tensor(bool)": "TYPE_BOOL",
@@ -32,8 +34,8 @@ DATA_TYPES = {
 }
 # The native backend completes max_batch_size to 4 where a model's first dimension is free (its default-max-batch-size).
 COMPLETED_MAX_BATCH_SIZE = 4
-# The native default is 0: one thread for each core of the *host*. Under a limit of 500m on 64 cores, 64 threads use up the
-# 50 ms of a 100 ms period in less than one, and the pod stands still for the other 99. One thread never does that.
+# The native default is 0: one thread for each core of the *host*. Under a limit of 500m on 64 cores, 64 threads use up
+# the 50 ms of a period in less than one, and the pod stands still for the other 99.
 DEFAULT_THREADS = "1"
 
 Arrays = dict[str, "np.ndarray[Any, Any]"]
@@ -48,11 +50,11 @@ class TritonPythonModel:
         config = auto_complete_model_config.as_dict()
         session = open_session(config, Path(pb_utils.get_model_dir()))
         tensors = [*session.get_inputs(), *session.get_outputs()]
-        if not config["input"] and not config["output"] and not config["max_batch_size"]:
-            # Only a free first dimension everywhere can be a batch: ONNX gives its name or None, not a number.
-            if all(tensor.shape and not isinstance(tensor.shape[0], int) for tensor in tensors):
-                auto_complete_model_config.set_max_batch_size(COMPLETED_MAX_BATCH_SIZE)
-                auto_complete_model_config.set_dynamic_batching()
+        # Only a free first dimension everywhere can be a batch: ONNX gives its name or None, not a number.
+        batchable = all(tensor.shape and not isinstance(tensor.shape[0], int) for tensor in tensors)
+        if batchable and not config["input"] and not config["output"] and not config["max_batch_size"]:
+            auto_complete_model_config.set_max_batch_size(COMPLETED_MAX_BATCH_SIZE)
+            auto_complete_model_config.set_dynamic_batching()
         batched = auto_complete_model_config.as_dict()["max_batch_size"] > 0
         if not config["input"]:
             for tensor in session.get_inputs():
