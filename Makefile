@@ -33,7 +33,7 @@ lint: setup ## ruff, mypy --strict and the import rules.
 
 .PHONY: unit
 unit: setup ## Unit and property tests.
-	$(BIN)/pytest tests
+	$(BIN)/pytest tests --numprocesses=auto --dist=worksteal --quiet
 
 .PHONY: generated
 generated: setup ## Fail when generated files are not what their sources say (CRDs; install.yaml).
@@ -43,9 +43,10 @@ generated: setup ## Fail when generated files are not what their sources say (CR
 check: lint generated unit ## Lint, types, layers, generated files, unit tests: what to run before each commit.
 
 .PHONY: e2e
-e2e: setup ## End-to-end tests on the embedded cluster.
+e2e: setup ## End-to-end tests on the cluster; at the end the embedded one is taken down, and nothing of it is left.
 	$(BIN)/python -m e2e.cluster up
 	$(BIN)/pytest e2e --timeout=300
+	$(BIN)/python -m e2e.cluster down
 
 .PHONY: test
 test: check e2e ## All tests.

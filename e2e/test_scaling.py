@@ -20,7 +20,7 @@ REQUESTS = 2_000
 
 
 def test_grows_with_load_and_shrinks_without_it_losing_no_request(tenant: Tenant, measured: Measured) -> None:
-    service = tenant.serve("ranker", sleeper.spec(milliseconds=8, minReplicas=1, maxReplicas=4))
+    service = tenant.serve("ranker", sleeper.spec(milliseconds=8, latency="2s", minReplicas=1, maxReplicas=4))
     service.until_ready()
     service.until_answers()
 

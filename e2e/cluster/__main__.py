@@ -6,16 +6,13 @@ import argparse
 import sys
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
-
 from . import api, checks, footprint, processes, teardown
-from .components import NAMES, NODE, log_of
+from .components import NAMES, NODE
 from .errors import ClusterError
 from .images import IMAGES
 from .lifecycle import load, up
 from .lock import exclusive
-from .paths import ADMIN_KUBECONFIG, BIN, RUN, STATE, cache_folder
+from .paths import ADMIN_KUBECONFIG, BIN, LOG, RUN, STATE, cache_folder
 from .progress import Progress
 
 ABOUT: Final = """\
@@ -84,16 +81,14 @@ def _run(command: str, names: tuple[str, ...]) -> int:
 
 
 def _status() -> int:
-    """Prints a table; 0 if everything answers."""
+    """Prints what runs and what answers; 0 if everything does."""
     checks.machine()
-    table = Table("part", "state", "detail", box=None)
     well = True
     for name in NAMES:
         found = processes.running(name)
         well &= found is not None
-        table.add_row(
-            name, "runs" if found else "does not run", f"process {found[0].pid}" if found else f"log {log_of(name)}"
-        )
+        state = f"runs (process {found[0].pid})" if found else "does not run"
+        print(f"{name:24} {state}")
     answers = {
         "API server": api.apiserver_ready,
         f"node {NODE}": lambda: api.node_ready(NODE),
@@ -103,10 +98,11 @@ def _status() -> int:
     for name, ready in answers.items():
         answered = ADMIN_KUBECONFIG.exists() and ready()
         well &= answered
-        table.add_row(name, "answers" if answered else "does not answer", "")
+        print(f"{name:24} {'answers' if answered else 'does not answer'}")
     counts = footprint.take().counts()
-    Console().print(table)
     print("On this machine now: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    if not well:
+        print(f"Not all is well: logs in {LOG}; `python -m e2e.cluster up` starts what is missing.")
     return 0 if well else 1
 
 

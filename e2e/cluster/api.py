@@ -44,6 +44,11 @@ def node_ready(name: str) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
+def kubelet_ready() -> bool:
+    """The kubelet itself answers: its node stays Ready for 40 s after its death."""
+    return _ok("http://127.0.0.1:10248/healthz")
+
+
 def proxy_ready() -> bool:
     """kube-proxy has programmed the services it knows of."""
     return _ok("http://127.0.0.1:10256/healthz")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from .processes import is_marked
 from .sockets import Listener, listeners
 
 DISK_BYTES: Final = 10 * 10**9
+DYING_SECONDS: Final = 5.0
 PORTS: Final = {
     6443: "kube-apiserver",
     2379: "etcd",
@@ -50,7 +52,13 @@ def disk(*folders: Path) -> None:
 
 def ports() -> None:
     """Raises if a port that the cluster needs is held by a process that is not ours."""
-    taken(found for found in listeners(frozenset(PORTS)) if not is_marked(found.pid))
+    deadline = time.monotonic() + DYING_SECONDS
+    while True:
+        strangers = [found for found in listeners(frozenset(PORTS)) if not is_marked(found.pid)]
+        # A listener without a process: one that was killed a moment ago and still holds its socket.
+        if all(found.pid for found in strangers) or time.monotonic() > deadline:
+            return taken(strangers)
+        time.sleep(0.1)
 
 
 def taken(strangers: Iterable[Listener]) -> None:

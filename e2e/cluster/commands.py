@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from .errors import CommandFailed
+from .errors import ClusterError, CommandFailed
 
 # Daemons and long builds carry this variable, so that `down` finds them all, even after a kill -9 of `up`.
 MARK: Final = "FORETIDE_CLUSTER_PROCESS"
@@ -36,16 +36,19 @@ def run(
     """
     words = [str(word) for word in argv]
     streamed = log is not None or on_line is not None
-    process = subprocess.Popen(
-        words,
-        cwd=cwd,
-        env={**(os.environ if env is None else env), **({MARK: "build"} if streamed else {})},
-        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if streamed else subprocess.PIPE,
-        text=True,
-        errors="replace",
-    )
+    try:
+        process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env={**(os.environ if env is None else env), **({MARK: "build"} if streamed else {})},
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if streamed else subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+    except FileNotFoundError as error:
+        raise ClusterError(f"The program `{words[0]}` is missing on this machine: install it and try again.") from error
     with _guard:
         _running.add(process)
     try:

@@ -9,7 +9,7 @@ from typing import Final
 
 from . import cgroups, pki
 from .network import BRIDGE, DNS_ADDRESS, NODE_ADDRESS, POD_RANGE, SERVICE_RANGE
-from .paths import CONTAINERD_SOCKET, LOG, RUN, STATE
+from .paths import CONTAINERD_SOCKET, RUN, STATE
 from .processes import Daemon
 
 NODE: Final = "node1"
@@ -265,7 +265,3 @@ NAMES: Final = (
     "kube-proxy",
     "coredns",
 )
-
-
-def log_of(name: str) -> Path:
-    return LOG / f"{name}.log"

@@ -10,7 +10,7 @@ from typing import Final
 
 from . import base, wheels
 from .artefacts import Artefacts, key_of
-from .buildah import Buildah, cause, spoiled
+from .buildah import Buildah, spoiled
 from .commands import run
 from .errors import ClusterError, CommandFailed
 from .mounts import remove_tree
@@ -103,7 +103,7 @@ class Builder:
             except CommandFailed as error:
                 if not spoiled(error):
                     raise
-                self.progress.say(f"buildah's storage is spoiled ({cause(error.output)}); once more with an empty one.")
+                self.progress.say("buildah stumbled over what it had kept of earlier builds; once more without that.")
                 self.buildah.discard_storage()
                 self._make(image, packages, programs, folder)
 

@@ -71,13 +71,13 @@ class _Up:
         checks.ports()
         if not self._built(go):
             checks.disk(self.cache, STATE)
-        packages.install(self.progress)
         self._forget_an_earlier_boot()
         teardown.discard_builds()
         pool = ThreadPoolExecutor(max_workers=3)
         try:
-            # Compiling needs the processors, debootstrap and pip the network: together they take as long as the longest
+            # Compiling needs the processors, the rest mostly the network: together they take as long as the longest.
             programs = pool.submit(binaries.build, go, self.artefacts, self.cache, self.progress)
+            packages.install(self.progress)
             root = pool.submit(self.builder.root)
             wheels = [pool.submit(self.builder.packages, image) for image in IMAGES.values() if image.requirements]
             images = pool.submit(self._python_images, [root, *wheels])
@@ -154,7 +154,8 @@ class _Up:
         images = self.archives(IMAGES.values(), programs)
         self.changed |= bool(import_missing(images, self.progress))
         with self.progress.step("node"):
-            processes.wait_for("kubelet", lambda: api.node_ready(NODE), seconds=120)
+            processes.wait_for("kubelet", lambda: api.kubelet_ready() and api.node_ready(NODE), seconds=120)
+            processes.wait_for("kube-proxy", api.proxy_ready, seconds=60)
         with self.progress.step("name resolution"):
             processes.wait_for("coredns", api.dns_ready, seconds=60)
         with self.progress.step("Prometheus"):

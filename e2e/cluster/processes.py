@@ -59,13 +59,17 @@ def parse_stat(text: str) -> tuple[str, int]:
 
 def identify(pid: int) -> Identity | None:
     """The process that has this pid now; None if there is none, or only a dead one that nobody has waited for."""
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # ours, if it was started by this very Python process
     try:
         state, start = parse_stat(Path(f"/proc/{pid}/stat").read_text())
+        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if state in "ZX" else Identity(pid, start, BOOT.read_text().strip())
+    # The first thread of a killed program is a zombie while others still end; only then can it be waited for.
+    if state in "ZX" and threads <= 1:
+        with suppress(ChildProcessError):  # ours to wait for, if this very Python process started it
+            os.waitpid(pid, os.WNOHANG)
+        return None
+    return Identity(pid, start, BOOT.read_text().strip())
 
 
 def is_marked(pid: int) -> bool:

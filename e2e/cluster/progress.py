@@ -32,6 +32,10 @@ class Step:
         self.detail = detail
         self.changed(self)
 
+    def patience(self) -> float:
+        """For how long it may say nothing from now on."""
+        return QUIET_SECONDS if self.last_line == self.started else LINE_EVERY_SECONDS
+
     def label(self) -> str:
         return f"{self.title} ({self.detail})" if self.detail else self.title
 
@@ -45,6 +49,7 @@ class Progress:
         self._steps: list[Step] = []
         self._lock = threading.Lock()
         self._bars: Bars | None = None
+        self._ticker: threading.Thread | None = None
 
     def say(self, line: str) -> None:
         """One line that is not a step."""
@@ -73,8 +78,9 @@ class Progress:
                 bars = self._bars
                 task = bars.add_task(step.title, total=None)
                 step.changed = lambda changed: bars.update(task, description=changed.label())
-            elif len(self._steps) == 1:
-                threading.Thread(target=self._tick, daemon=True).start()
+            elif self._ticker is None:
+                self._ticker = threading.Thread(target=self._tick, daemon=True)
+                self._ticker.start()
         try:
             yield
         finally:
@@ -93,16 +99,18 @@ class Progress:
         return bars
 
     def _tick(self) -> None:
-        while self._steps:
+        while True:
             time.sleep(1.0)
             now = time.monotonic()
             with self._lock:
-                due = [s for s in self._steps if now - s.last_line >= LINE_EVERY_SECONDS]
-                due += [s for s in self._steps if s.last_line == s.started and now - s.started >= QUIET_SECONDS]
-            for step in dict.fromkeys(map(id, due)):
-                found = next(s for s in due if id(s) == step)
-                found.last_line = now
-                self._line("...", found)
+                if not self._steps:
+                    self._ticker = None
+                    return
+                due = [step for step in self._steps if now - step.last_line >= step.patience()]
+                for step in due:
+                    step.last_line = now
+            for step in due:
+                self._line("...", step)
 
     def _line(self, mark: str, step: Step) -> None:
         seconds = time.monotonic() - step.started

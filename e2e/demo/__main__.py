@@ -27,7 +27,8 @@ as an InferenceService with an SLO. Then an hour of a real trace, compressed to 
 found on this machine, sent over a new connection, and every answer is compared with the model run directly."""
 AFTERWARDS = """\
 what it leaves:  build/demo/summary.json, build/demo/demo.png, and the cluster, to look around in
-exit status:     0 if every request was answered and every answer was right, 1 if not, 130 after Ctrl-C
+exit status:     0 if every answer was right and no request was lost (a 503 is an answer: too late for the SLO),
+                 1 if not, 130 after Ctrl-C
 
 examples:
   make demo                                              everything; about six minutes when nothing has to be built

@@ -10,8 +10,9 @@ from rich.table import Table
 from e2e.demo import chart, summary
 from e2e.demo.example import Example
 from e2e.demo.story import Story
-from e2e.load import report
+from e2e.load import Outcome, report
 
+REFUSED = 503
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -25,7 +26,7 @@ def tell(story: Story, wanted: Example, folder: Path, console: Console) -> int:
     """Writes and prints what came of it; returns the exit status."""
     told = summary.summarise(
         story.first_answer_seconds,
-        [entry.right for entry in story.first],
+        [asked.result for asked in story.first],
         story.result,
         story.looks,
         slo_seconds=wanted.slo_seconds,
@@ -42,9 +43,20 @@ def tell(story: Story, wanted: Example, folder: Path, console: Console) -> int:
     console.print(f"numbers  {folder / 'summary.json'}", soft_wrap=True)
     for line in where_to_look(story, wanted):
         console.print(line, markup=False, soft_wrap=True)
+    return exit_status(story, told)
+
+
+def exit_status(story: Story, told: summary.Summary) -> int:
+    """0 if there were answers, all of them right, and no request was lost.
+
+    A 503 is no loss but the server's word: Foretide lets Triton refuse what could not be answered within the SLO any
+    more. It counts as failed, and as outside of the SLO.
+    """
     if story.interrupted:
         return INTERRUPTED
-    return 0 if told.success else 1
+    results = [*(asked.result for asked in story.first), *([story.result] if story.result is not None else [])]
+    lost = sum(int(((part.outcome != Outcome.OK) & (part.http_status != REFUSED)).sum()) for part in results)
+    return 0 if told.answers_checked and not told.answers_wrong and not lost else 1
 
 
 def table(told: summary.Summary, wanted: Example) -> Table:

@@ -37,6 +37,7 @@ def chart_values(target: Target) -> Object:
         "image": {"repository": repository, "tag": tag},
         "prometheus": {"url": "http://prometheus.monitoring.svc:9090"},
         "autoscaler": AUTOSCALER,
+        "podAnnotations": {"foretide.dev/demo-version": target.operator_version},  # a changed operator is started anew
     }
 
 

@@ -50,7 +50,7 @@ def demo(options: Options, *, began: float, console: Console, progress: Progress
             story.shell_line, story.embedded = target.shell_line, target.embedded
             deploy(target, wanted, progress)
             known = preparing.result()
-        url = Url.parse(f"http://{target.cluster.node_port_host}:{wanted.node_port}{wanted.infer_path}")
+        url = reachable(f"http://{target.cluster.node_port_host}:{wanted.node_port}{wanted.infer_path}")
         greet(story, known, url, began=began, console=console)
         if options.load:
             plan = planned(options, wanted, known, url)
@@ -71,13 +71,21 @@ def deploy(target: Target, wanted: Example, progress: Progress) -> None:
         ready.wait(target, wanted, note=step.note)
 
 
+def reachable(url: str) -> Url:
+    """The target of a URL; a cluster elsewhere is left alone, with the sentence that says so."""
+    try:
+        return Url.parse(url)
+    except ValueError as error:
+        raise first.NoAnswerError(f"the service is ready, but {error}") from error
+
+
 def greet(story: Story, known: Samples, url: Url, *, began: float, console: Console) -> None:
     """The first answers."""
     story.first.append(first.answer(known, url))
     story.first_answer_seconds = round(time.monotonic() - began, 1)
     console.print(f"\nFirst correct answer after {story.first_answer_seconds} s. Some more, one file of each kind:")
-    story.first += first.answers(known, url)
-    first.show(console, known, story.first)
+    story.first.append(first.answers(known, url))
+    first.show(console, known, story.first[-1])
 
 
 def planned(options: Options, wanted: Example, known: Samples, url: Url) -> Plan:

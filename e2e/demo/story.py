@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from e2e.demo.first import FirstAnswer
+from e2e.demo.first import Asked
 from e2e.demo.watch import Look
 from e2e.load import Result
 
@@ -16,7 +16,7 @@ class Story:
     shell_line: str = ""  # empty until there is a cluster
     embedded: bool = True
     first_answer_seconds: float | None = None
-    first: list[FirstAnswer] = field(default_factory=list)
+    first: list[Asked] = field(default_factory=list)
     result: Result | None = None
     looks: list[Look] = field(default_factory=list)
     interrupted: bool = False

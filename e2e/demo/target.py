@@ -11,6 +11,7 @@ from typing import Any
 from e2e.cluster import Cluster, connect
 from e2e.cluster.commands import run
 from e2e.cluster.errors import CommandFailed
+from e2e.cluster.images import IMAGES
 from e2e.cluster.progress import Progress
 from e2e.cluster.target import image
 
@@ -33,6 +34,11 @@ class Target:
     def image(self, name: str) -> str:
         """The reference under which the cluster finds one of our images."""
         return image(name)
+
+    @property
+    def operator_version(self) -> str:
+        """Changes with everything the operator's image is made of: its tag, `dev`, stays the same."""
+        return IMAGES["operator"].key(Path("none"))
 
     def apply(self, *objects: Object | Path) -> None:
         """Server-side apply."""

@@ -42,7 +42,7 @@ def spec(
     offset: float = 0.0,
     version: str = "1",
     max_batch: int = 1,
-    latency: str = "1s",
+    latency: str = "5s",
     config_map: str = "sleeper",
     hardware_class: str = HARDWARE_CLASS,
     failure: str = "",
@@ -50,7 +50,8 @@ def spec(
 ) -> dict[str, Any]:
     """The spec of an InferenceService for the model; `scaling` in the words of the API (minReplicas=2).
 
-    The SLO of a second is long beside 8 ms of work: a pause of this machine then never looks like a dropped request.
+    The SLO is long beside 8 ms of work, and the queue refuses after half of it: a machine that is busy with other things
+    for a second then never looks like one that drops requests.
     """
     parameters = {"fixed_seconds": f"{milliseconds / 1e3:g}", "offset": f"{offset:g}"}
     if failure:

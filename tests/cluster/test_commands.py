@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from e2e.cluster.commands import run
-from e2e.cluster.errors import CommandFailed
+from e2e.cluster.errors import ClusterError, CommandFailed
 from e2e.cluster.progress import Progress
 
 
@@ -53,3 +54,19 @@ def test_each_step_prints_one_line_with_its_seconds() -> None:
     assert len(lines) == 2
     assert lines[0].split() == ["ok", "0.0", "s", "making", "tea"]
     assert lines[1].split()[0] == "failed"
+
+
+def test_a_program_that_is_not_there_is_named() -> None:
+    with pytest.raises(ClusterError, match="The program `no-such-program` is missing on this machine"):
+        run(["no-such-program"])
+
+
+def test_a_long_step_gives_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("e2e.cluster.progress.QUIET_SECONDS", 0.0)
+    stream = io.StringIO()
+    with Progress(stream).step("compiling") as step:
+        step.note("7 packages")
+        deadline = time.monotonic() + 5
+        while not stream.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert "compiling (7 packages)" in stream.getvalue().splitlines()[0]

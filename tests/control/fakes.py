@@ -82,11 +82,15 @@ class FakeKubernetes:
         return self.log
 
     async def list(self, resource: Resource, *, label_selector: str = "") -> list[Object]:
-        raise NotImplementedError
+        """As in a real list, the items do not say what kind they are."""
+        self._call("list", resource.kind, "", "", {})
+        found = [obj for (kind, _, _), obj in self.objects.items() if kind == resource.kind]
+        return [{name: value for name, value in obj.items() if name not in ("apiVersion", "kind")} for obj in found]
 
     async def delete(self, resource: Resource, *, namespace: str, name: str, uid: str) -> None:
         self._call("delete", resource.kind, name, "by uid", {"uid": uid})
-        self.objects.pop((resource.kind, namespace, name), None)
+        if self.objects.get((resource.kind, namespace, name), {}).get("metadata", {}).get("uid") == uid:
+            del self.objects[resource.kind, namespace, name]
 
     async def replace(self, obj: Object) -> Object:
         raise NotImplementedError

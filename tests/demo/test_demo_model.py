@@ -1,6 +1,7 @@
 """The demo's input is real and varied, and its check knows right from wrong."""
 
 import json
+from pathlib import Path
 
 import magika
 import numpy as np
@@ -42,7 +43,7 @@ def test_features_and_labels_are_magikas_own(known: Samples) -> None:
         assert known.score(file) == pytest.approx(prediction.score, abs=1e-4)
 
 
-def test_files_that_magika_answers_without_the_model_are_left_out(tmp_path: model.Path) -> None:
+def test_files_that_magika_answers_without_the_model_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "few").write_bytes(b"abc")
     assert model.features(magika.Magika(), tmp_path / "few") is None
     assert model.features(magika.Magika(), tmp_path / "missing") is None

@@ -11,7 +11,7 @@ import pytest
 from e2e.demo import chart
 from e2e.demo.summary import Summary, summarise
 from e2e.demo.watch import Look
-from e2e.load import Outcome
+from e2e.load import Outcome, report
 from e2e.load.result import Check, Result, Row, collect
 
 KEYS = [
@@ -42,28 +42,32 @@ LOOKS = [
 ]
 
 
+def first(*, right: int, wrong: int = 0) -> list[Result]:
+    checks = [Check.RIGHT] * right + [Check.WRONG] * wrong
+    return [collect([Row(0.0, 0.0, 0.1, Outcome.OK, 200, check) for check in checks], started_at=900.0)]
+
+
 def test_the_summary_of_a_good_run(tmp_path: Path) -> None:
-    told = summarise(12.5, [True] * 24, load(), LOOKS, slo_seconds=10.0)
+    told = summarise(12.5, first(right=24), load(), LOOKS, slo_seconds=10.0)
     assert told == Summary(12.5, 624, 0, 1.0, 1, 3, 624, 0)
-    assert told.success
     told.write(tmp_path / "folder" / "summary.json")
     assert list(json.loads((tmp_path / "folder" / "summary.json").read_text())) == KEYS
 
 
-def test_a_failure_or_a_wrong_answer_is_no_success() -> None:
-    failed = summarise(1.0, [True], load(failed=2), LOOKS, slo_seconds=10.0)
-    assert (failed.failed_requests, failed.requests, failed.success) == (2, 603, False)
+def test_failures_and_wrong_answers_are_counted_wherever_they_happened() -> None:
+    failed = summarise(1.0, first(right=1), load(failed=2), LOOKS, slo_seconds=10.0)
+    assert (failed.failed_requests, failed.requests) == (2, 603)
     assert failed.share_within_slo == pytest.approx(600 / 602, abs=1e-5)
-    wrong = summarise(1.0, [True, False], load(wrong=3), LOOKS, slo_seconds=10.0)
-    assert (wrong.answers_wrong, wrong.success) == (4, False)
+    wrong = summarise(1.0, first(right=1, wrong=1), load(wrong=3), LOOKS, slo_seconds=10.0)
+    assert wrong.answers_wrong == 4
 
 
 def test_without_load_what_was_not_measured_is_null(tmp_path: Path) -> None:
-    told = summarise(12.5, [True] * 24, None, [], slo_seconds=0.1)
-    assert (told.requests, told.answers_checked, told.success) == (24, 24, True)
+    told = summarise(12.5, first(right=24), None, [], slo_seconds=0.1)
+    assert (told.requests, told.answers_checked) == (24, 24)
     told.write(tmp_path / "summary.json")
     assert json.loads((tmp_path / "summary.json").read_text())["share_within_slo"] is None
-    assert not summarise(None, [], None, [], slo_seconds=0.1).success
+    assert summarise(None, [], None, [], slo_seconds=0.1) == Summary(None, 0, 0, None, None, None, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +85,6 @@ def test_the_chart_is_a_picture_with_something_on_it(tmp_path: Path, result: Res
 def test_silent_windows_leave_gaps_and_no_zeros(tmp_path: Path) -> None:
     result = load()
     kept = result.where((result.planned_at < 10.0) | (result.planned_at > 30.0))
-    rows = chart.report.windows(kept, slo_seconds=0.1, width_seconds=chart.WINDOW_SECONDS)
+    rows = report.windows(kept, slo_seconds=0.1, width_seconds=chart.WINDOW_SECONDS)
     assert math.isnan(rows.p99_seconds[3])
     chart.draw(kept, LOOKS, slo_seconds=0.1, objective="99", path=tmp_path / "demo.png")

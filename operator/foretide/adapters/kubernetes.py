@@ -90,8 +90,12 @@ class KubernetesApi:
         items: list[Object] = []
         while True:
             page = await self._json("GET", resource.path(), query=query)
-            items += page["items"]
-            token = page["metadata"].get("continue")
+            found, metadata = page.get("items"), page.get("metadata")
+            if not isinstance(found, list) or not isinstance(metadata, dict):
+                # Taken for an empty list it would mean that everything was deleted.
+                raise Unavailable(f"GET {resource.path()}: the answer is not a list", reason="Malformed")
+            items += found
+            token = metadata.get("continue")
             if not token:
                 return items
             query = {**query, "continue": token}
@@ -143,7 +147,12 @@ class KubernetesApi:
         content_type: str = "application/json",
     ) -> dict[str, Any]:
         data = await self._request(method, path, query=query, body=body, content_type=content_type)
-        answer: dict[str, Any] = json.loads(data)
+        try:
+            answer = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise Unavailable(f"{method} {path}: the answer is not JSON", reason="Malformed") from error
+        if not isinstance(answer, dict):
+            raise Unavailable(f"{method} {path}: the answer is not an object", reason="Malformed")
         return answer
 
     async def _request(

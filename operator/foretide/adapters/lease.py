@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,6 +50,7 @@ class Lease:
         self._times = times or LeaseTimes()
         self._record_seen: object = None
         self._seen_at = time.monotonic()
+        self._held_until = -math.inf
 
     async def acquire(self) -> None:
         """Returns once this candidate holds the Lease."""
@@ -56,14 +58,17 @@ class Lease:
             await asyncio.sleep(self._times.retry_seconds)
 
     async def hold(self) -> None:
-        """Renews for as long as it can; returns when the Lease is lost."""
-        renewed = time.monotonic()
-        while time.monotonic() - renewed < self._times.renew_deadline_seconds:
-            await asyncio.sleep(self._times.retry_seconds)
+        """Renews for as long as it can; returns when the Lease is lost, and before anybody else may take it.
+
+        The time counts from before the request that renewed: a write that took effect at once and was answered 5 s
+        later has used up 5 s of the lease.
+        """
+        while (left_seconds := self._held_until - time.monotonic()) > 0:
+            await asyncio.sleep(min(self._times.retry_seconds, left_seconds))
+            left_seconds = self._held_until - time.monotonic()
             try:
-                async with asyncio.timeout(self._times.renew_deadline_seconds / 2):
-                    if await self._try_to_hold():
-                        renewed = time.monotonic()
+                async with asyncio.timeout(min(left_seconds, self._times.renew_deadline_seconds / 2)):
+                    await self._try_to_hold()
             except TimeoutError:
                 log.warning("Lease %s/%s: renewal timed out", self._namespace, self._name)
 
@@ -71,7 +76,7 @@ class Lease:
         """Gives the Lease back, so that the next operator need not wait for it to run out."""
         try:
             lease = await self._api.get(LEASE, namespace=self._namespace, name=self._name)
-            if lease is not None and lease["spec"].get("holderIdentity") == self._identity:
+            if lease is not None and lease.get("spec", {}).get("holderIdentity") == self._identity:
                 freed = copy.deepcopy(dict(lease))
                 freed["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _timestamp()}
                 await self._api.replace(freed)
@@ -80,14 +85,17 @@ class Lease:
 
     async def _try_to_hold(self) -> bool:
         """Takes or renews the Lease; False when somebody else holds it or the API server does not answer."""
+        began = time.monotonic()
         try:
             lease = await self._api.get(LEASE, namespace=self._namespace, name=self._name)
             if lease is None:
                 await self._api.create(self._record(transitions=0, acquired=_timestamp()))
+                self._held_until = began + self._times.renew_deadline_seconds
                 return True
-            spec = lease["spec"]
+            spec = lease.get("spec", {})
             mine = spec.get("holderIdentity") == self._identity
             if not mine and not self._expired(spec):
+                self._held_until = -math.inf
                 return False
             record = self._record(
                 transitions=spec.get("leaseTransitions", 0) + (0 if mine else 1),
@@ -100,6 +108,7 @@ class Lease:
         except AdapterError as error:
             log.warning("Lease %s/%s: %s", self._namespace, self._name, error)
             return False
+        self._held_until = began + self._times.renew_deadline_seconds
         return True
 
     def _expired(self, spec: dict[str, Any]) -> bool:

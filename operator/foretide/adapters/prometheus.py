@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple, Protocol
@@ -12,7 +13,9 @@ import requests
 from prometheus_api_client import PrometheusApiClientException, PrometheusConnect
 from urllib3.util.retry import Retry
 
-from foretide.adapters.errors import Rejected, Unavailable
+from foretide.adapters.errors import MESSAGE_LIMIT, Rejected, Unavailable
+
+log: Final = logging.getLogger(__name__)
 
 QUERY_TIMEOUT_SECONDS: Final = 4.0
 
@@ -56,8 +59,8 @@ class PrometheusApi:
         except (requests.RequestException, OSError) as error:
             raise Unavailable(_connection_problem(error), reason="PrometheusUnreachable") from error
         except PrometheusApiClientException as error:
-            raise Rejected(str(error), reason="PrometheusRejected") from error
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise _refusal(error) from error
+        except (json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
             raise Rejected(f"not an answer of the query API: {error!r}", reason="PrometheusMalformed") from error
         return _samples(answer)
 
@@ -78,8 +81,16 @@ def _samples(answer: Any) -> dict[Pod, float]:
             for series in answer
             if "namespace" in series["metric"] and "pod" in series["metric"]
         }
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise Rejected(f"not an instant vector: {error!r}", reason="PrometheusMalformed") from error
+
+
+def _refusal(error: PrometheusApiClientException) -> Unavailable | Rejected:
+    """The status of the answer; its body is for the log, and no text of another server reaches a status."""
+    log.warning("Prometheus: %s", str(error)[:MESSAGE_LIMIT])
+    status = str(error).partition(" (")[0]  # HTTP Status Code 503 (b'...')
+    later = status.endswith("429") or status[-3:-2] == "5"
+    return (Unavailable if later else Rejected)(status, reason="PrometheusRejected")
 
 
 def _connection_problem(error: Exception) -> str:

@@ -42,7 +42,7 @@ class TritonHttp:
             async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
                 async with InferenceServerClient(address, conn_timeout=REQUEST_TIMEOUT_SECONDS) as server:
                     answer = await server.get_inference_statistics(model, headers={"Connection": "close"})
-        except (InferenceServerException, aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        except (InferenceServerException, aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
             raise Unavailable(f"statistics of {address}: {error}", reason=type(error).__name__) from error
         return tuple(_batch_counts(answer))
 
@@ -52,15 +52,23 @@ def _batch_counts(answer: dict[str, Any]) -> list[BatchCount]:
     try:
         return [
             BatchCount(
-                batch_size=int(batch["batch_size"]),
-                executions=int(batch["compute_infer"]["count"]),
+                batch_size=_counter(batch["batch_size"], bits=31),
+                executions=_counter(batch["compute_infer"]["count"]),
                 compute_seconds=sum(
-                    int(batch[phase]["ns"]) for phase in ("compute_input", "compute_infer", "compute_output")
+                    _counter(batch[phase]["ns"]) for phase in ("compute_input", "compute_infer", "compute_output")
                 )
                 / 1e9,
             )
             for model in answer["model_stats"]
             for batch in model.get("batch_stats", ())
         ]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Unavailable(f"statistics not understood: {error!r}", reason="Malformed") from error
+
+
+def _counter(value: Any, *, bits: int = 64) -> int:
+    """An unsigned integer of Triton; anything larger would overflow where it is counted with."""
+    number = int(value)
+    if number < 0 or number.bit_length() > bits:
+        raise ValueError(f"not a counter of {bits} bits")
+    return number

@@ -29,8 +29,8 @@ class Endpoint:
         app = web.Application()
         app.add_routes(
             [
-                web.get("/livez", lambda _: _answer(self.alive())),
-                web.get("/readyz", lambda _: _answer(self.ready())),
+                web.get("/livez", self._livez),
+                web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics),
             ]
         )
@@ -39,9 +39,15 @@ class Endpoint:
         await web.TCPSite(runner, port=self.port).start()
         return runner
 
+    async def _livez(self, _: web.Request) -> web.Response:
+        return _answer(self.alive())
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        return _answer(self.ready())
+
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-async def _answer(problem: str | None) -> web.Response:
+def _answer(problem: str | None) -> web.Response:
     return web.Response(text="ok\n") if problem is None else web.Response(status=503, text=f"{problem}\n")

@@ -17,7 +17,7 @@ from foretide.app.settings import Settings
 from foretide.control.autoscale import Autoscaler
 from foretide.control.reconcile import Reconciler
 from foretide.control.workqueue import WorkQueue
-from foretide.control.world import Key, World
+from foretide.control.world import Key, ObjectId, World
 
 log: Final = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class Loops:
         self._clock: Final = clock
         self._metrics: Final = metrics
         self._queue: Final[WorkQueue[Key]] = WorkQueue()
+        self._newer: Final[set[ObjectId]] = set()  # objects that an event showed since the sweep asked for its list
         self._ticked = time.monotonic()
         self.started = False
         metrics.queue_depth.set_function(lambda: len(self._queue))
@@ -56,11 +57,15 @@ class Loops:
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; raises when one of the loops cannot go on."""
         await self._sweep()  # the whole view before the first decision: classes and services arrive in any order
+        self._ticked = time.monotonic()  # a standby has waited for long
         self.started = True
         async with asyncio.TaskGroup() as group:
             endless = [group.create_task(self._queue.work(self._reconcile)) for _ in range(self._settings.workers)]
             endless += [group.create_task(self._tick_for_ever()), group.create_task(self._sweep_for_ever())]
-            await watching.watch(self._seen, stop=stop)
+            # A task of its own, so that a cancellation (the Lease is lost) ends all loops at once: kopf takes
+            # seconds to leave, and another operator may lead by then.
+            watch = group.create_task(watching.watch(self._seen, stop=stop))
+            await asyncio.wait({watch})
             for task in endless:
                 task.cancel()
 
@@ -75,6 +80,7 @@ class Loops:
 
     def _seen(self, resource: Resource, obj: Object, deleted: bool) -> None:
         self._metrics.events.labels(resource.kind).inc()
+        self._newer.add((resource.kind, obj["metadata"].get("namespace"), obj["metadata"]["name"]))
         for key in self._world.seen(resource, obj, deleted=deleted):
             self._queue.add(key)
 
@@ -93,9 +99,10 @@ class Loops:
         """Compares the caches with the cluster: kopf tells nothing of objects that vanished while a watch was down."""
         for resource in watching.WATCHED:
             selector = watching.OURS if resource in (*CHILDREN, POD) else ""
+            self._newer.clear()
             objects = await self._api.list(resource, label_selector=selector)
             typed = ({"apiVersion": resource.api_version, "kind": resource.kind, **obj} for obj in objects)
-            for key in self._world.replace(resource, typed):
+            for key in self._world.replace(resource, typed, newer=self._newer):
                 self._queue.add(key)
 
     async def _sweep_for_ever(self) -> None:

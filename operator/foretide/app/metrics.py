@@ -86,12 +86,8 @@ class SelfMetrics:
             if made.seen.demand.known[row]:
                 self.demand.labels(*key).set(made.seen.demand.value[row])
             else:
-                _remove(self.demand, key)  # unknown is not zero
+                self.demand.remove(*key)  # unknown is not zero
         for gone in self._known.difference(outcome.keys):
             for metric in (self.replicas, self.desired_replicas, self.capacity, self.demand):
-                _remove(metric, gone)
+                metric.remove(*gone)
         self._known = set(outcome.keys)
-
-
-def _remove(metric: Gauge, key: Key) -> None:
-    metric.remove_by_labels({"namespace": key.namespace, "service": key.name})

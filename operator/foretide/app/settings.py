@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 PREFIX: Final = "FORETIDE_"
 
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+# From a second on: PromQL knows no fractions, and scaling.settings refuses them too.
+Seconds = Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)]
 
 
 class Settings(BaseModel):
@@ -22,7 +23,7 @@ class Settings(BaseModel):
         "http://prometheus.monitoring.svc:9090"
     )
     """A server with Prometheus' query API."""
-    tick_seconds: Seconds = 15.0
+    tick_seconds: Annotated[Seconds, Field(le=300)] = 15.0
     """Time between two decisions of the autoscale loop."""
     rate_window_seconds: Seconds = 30.0
     """Window of rate() in PromQL: at least four scrape intervals."""

@@ -83,18 +83,21 @@ class World:
             self._put_part(resource, key, obj, deleted=False)
         return {before, key} & self.services.keys()
 
-    def replace(self, resource: Resource, objects: Iterable[Object]) -> set[Key]:
-        """Takes in the whole list of a kind: what is not in it is gone, whatever events were lost."""
-        listed = {(obj["metadata"].get("namespace"), obj["metadata"]["name"]): obj for obj in objects}
+    def replace(
+        self, resource: Resource, objects: Iterable[Object], *, newer: Collection[ObjectId] = frozenset()
+    ) -> set[Key]:
+        """Takes in the whole list of a kind: what is not in it is gone, whatever events were lost.
+
+        Of the objects in `newer` an event has told more than the list, which was made before.
+        """
+        listed = {_id(resource, obj): obj for obj in objects}
         affected: set[Key] = set()
-        if resource == HORIZONTAL_POD_AUTOSCALER:
-            self._scalers.clear()  # of these only the names are kept
         for known in list(self._all(resource)):
-            metadata = known["metadata"]
-            if (metadata.get("namespace"), metadata["name"]) not in listed:
+            if (which := _id(resource, known)) not in listed and which not in newer:
                 affected |= self.seen(resource, known, deleted=True)
-        for obj in listed.values():
-            affected |= self.seen(resource, obj)
+        for which, obj in listed.items():
+            if which not in newer:
+                affected |= self.seen(resource, obj)
         return affected
 
     def child(self, key: Key, kind: str, name: str) -> Object | None:

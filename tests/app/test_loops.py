@@ -1,0 +1,312 @@
+"""The loops of a leading operator, in virtual time, over a fake cluster and with a stand-in for kopf."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import pytest
+
+from foretide.adapters.resources import INFERENCE_SERVICE
+from foretide.app import loops as module
+from foretide.app import watching
+from foretide.app.loops import Loops
+from foretide.app.metrics import SelfMetrics
+from foretide.app.settings import Settings
+from tests.control import objects
+from tests.control.cluster import Cluster, key
+from tests.control.fakes import API_DOWN
+from tests.virtual_time import now_seconds, run
+
+SETTINGS = Settings(tick_seconds=15, sweep_seconds=300, workers=2)
+Result = TypeVar("Result")
+
+
+@pytest.fixture(autouse=True)
+def virtual(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """time.monotonic() follows the event loop, and a watch that only waits takes the place of kopf."""
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=now_seconds))
+    monkeypatch.setattr(watching, "watch", lambda seen, stop: stop.wait())
+    return
+
+
+class Operator:
+    """A cluster, and the loops that run over it."""
+
+    def __init__(self, *raw: dict[str, Any]) -> None:
+        self.cluster = Cluster()
+        for obj in raw:  # no watch has shown them yet
+            metadata = obj["metadata"]
+            self.cluster.kubernetes.objects[obj["kind"], metadata.get("namespace", ""), metadata["name"]] = obj
+        self.metrics = SelfMetrics()
+        self.ticks: list[float] = []
+        self.loops = Loops(
+            settings=SETTINGS,
+            api=self.cluster.kubernetes,
+            world=self.cluster.world,
+            reconciler=self.cluster.reconciler,
+            autoscaler=self.cluster.autoscaler,
+            clock=self.cluster.clock,
+            metrics=self.metrics,
+        )
+
+    def on_tick(self, what: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+        """Notes each tick, and does something in it."""
+        tick = self.cluster.autoscaler.tick
+
+        async def noted() -> Any:
+            self.ticks.append(now_seconds())
+            if what is not None:
+                await what()
+            return await tick()
+
+        self.cluster.autoscaler.tick = noted  # type: ignore[method-assign]
+
+    async def run(self, seconds: float) -> None:
+        """Leads for that long."""
+        stop = asyncio.Event()
+        running = asyncio.create_task(self.loops.run(stop))
+        await asyncio.wait({running}, timeout=seconds)
+        stop.set()
+        await running
+
+
+def test_what_is_there_at_the_start_is_served() -> None:
+    async def main() -> Operator:
+        operator = Operator(objects.service(), objects.service("other"), objects.hardware_class())
+        await operator.run(seconds=1)
+        return operator
+
+    cluster = run(main()).cluster
+    assert cluster.condition("Ready") == ("False", "Creating")
+    assert cluster.condition("Ready", "other") == ("False", "Creating")
+
+
+def test_ticks_come_at_their_pace_and_end_with_the_loops() -> None:
+    async def main() -> list[float]:
+        operator = Operator()
+        operator.on_tick()
+        await operator.run(seconds=61)
+        await asyncio.sleep(100)
+        return operator.ticks
+
+    assert run(main()) == [0, 15, 30, 45, 60]
+
+
+def test_a_tick_that_takes_long_delays_the_next_and_none_is_caught_up() -> None:
+    async def main() -> list[float]:
+        operator = Operator()
+
+        async def slow() -> None:
+            await asyncio.sleep(20 if len(operator.ticks) == 1 else 0)
+
+        operator.on_tick(slow)
+        await operator.run(seconds=70)
+        return operator.ticks
+
+    assert run(main()) == [0, 20, 35, 50, 65]
+
+
+def test_a_tick_that_hangs_is_given_up() -> None:
+    async def main() -> list[float]:
+        operator = Operator()
+
+        async def hang() -> None:
+            await asyncio.sleep(1e9 if len(operator.ticks) == 1 else 0)
+
+        operator.on_tick(hang)
+        await operator.run(seconds=50)
+        assert operator.loops.tick_age_seconds < 16
+        return operator.ticks
+
+    assert run(main()) == [0, 30, 45]
+
+
+def test_a_fault_in_a_tick_does_not_end_the_ticks() -> None:
+    async def main() -> list[float]:
+        operator = Operator()
+
+        async def fail() -> None:
+            raise ZeroDivisionError
+
+        operator.on_tick(fail)
+        await operator.run(seconds=31)
+        return operator.ticks
+
+    assert run(main()) == [0, 15, 30]
+
+
+def test_an_event_is_followed_by_a_reconciliation() -> None:
+    async def main() -> Cluster:
+        operator = Operator(objects.hardware_class())
+        running = asyncio.create_task(operator.run(seconds=10))
+        await asyncio.sleep(1)
+        operator.cluster.kubernetes.objects["InferenceService", objects.NAMESPACE, "ranker"] = objects.service()
+        operator.loops._seen(INFERENCE_SERVICE, objects.service(), False)
+        await running
+        assert 'foretide_watch_events_total{kind="InferenceService"} 1.0' in _text(operator.metrics)
+        return operator.cluster
+
+    assert run(main()).condition("Ready") == ("False", "Creating")
+
+
+def _text(metrics: SelfMetrics) -> str:
+    from prometheus_client import generate_latest
+
+    return generate_latest(metrics.registry).decode()
+
+
+def test_a_sweep_makes_up_for_lost_events() -> None:
+    async def main() -> Operator:
+        operator = Operator(objects.service("gone"), objects.hardware_class())
+        running = asyncio.create_task(operator.run(seconds=301))
+        await asyncio.sleep(1)
+        stored = operator.cluster.kubernetes.objects
+        del stored["InferenceService", objects.NAMESPACE, "gone"]
+        stored["InferenceService", objects.NAMESPACE, "ranker"] = objects.service()
+        await running
+        return operator
+
+    operator = run(main())
+    assert list(operator.cluster.world.served) == [key()]
+
+
+def test_a_sweep_that_fails_is_followed_by_another() -> None:
+    async def main() -> Operator:
+        operator = Operator(objects.hardware_class())
+        running = asyncio.create_task(operator.run(seconds=601))
+        await asyncio.sleep(1)
+        kubernetes = operator.cluster.kubernetes
+        kubernetes.fail = lambda _, verb, __: API_DOWN if verb == "list" and now_seconds() < 400 else None
+        kubernetes.objects["InferenceService", objects.NAMESPACE, "ranker"] = objects.service()
+        await asyncio.sleep(350)
+        assert list(operator.cluster.world.served) == []
+        await running
+        return operator
+
+    assert list(run(main()).cluster.world.served) == [key()]
+
+
+def test_what_an_event_shows_while_the_sweep_lists_is_newer_than_the_list() -> None:
+    """The list was made before the event: taken for the truth it would drop the service until the next sweep."""
+
+    async def main() -> Operator:
+        operator = Operator(objects.service("old"), objects.hardware_class())
+        running = asyncio.create_task(operator.run(seconds=320))
+        await asyncio.sleep(1)
+        kubernetes = operator.cluster.kubernetes
+        listed = kubernetes.list
+
+        async def slow(resource: Any, *, label_selector: str = "") -> Any:
+            found = await listed(resource, label_selector=label_selector)
+            if resource == INFERENCE_SERVICE:
+                new = objects.service()
+                kubernetes.objects["InferenceService", objects.NAMESPACE, "ranker"] = new
+                old = kubernetes.objects.pop(("InferenceService", objects.NAMESPACE, "old"))
+                operator.loops._seen(INFERENCE_SERVICE, new, False)
+                operator.loops._seen(INFERENCE_SERVICE, old, True)
+                await asyncio.sleep(1)
+            return found
+
+        kubernetes.list = slow  # type: ignore[method-assign]
+        await running
+        return operator
+
+    assert list(run(main()).cluster.world.served) == [key()]
+
+
+def test_a_failing_service_is_retried_and_delays_no_other() -> None:
+    async def main() -> Operator:
+        operator = Operator(objects.service("aardvark"), objects.service(), objects.hardware_class())
+        apply = operator.cluster.kubernetes.apply
+
+        async def choosy(obj: Any, **rest: Any) -> Any:
+            if obj["metadata"]["name"].startswith("aardvark") and now_seconds() < 30:
+                raise API_DOWN
+            return await apply(obj, **rest)
+
+        operator.cluster.kubernetes.apply = choosy  # type: ignore[method-assign]
+        running = asyncio.create_task(operator.run(seconds=100))
+        await asyncio.sleep(5)
+        assert list(operator.cluster.world.served) == [key()]
+        assert "foretide_workqueue_retrying 1.0" in _text(operator.metrics)
+        await running
+        return operator
+
+    operator = run(main())
+    assert sorted(operator.cluster.world.served) == [key("aardvark"), key()]
+    assert "foretide_workqueue_retrying 0.0" in _text(operator.metrics)
+
+
+def test_a_cancellation_ends_all_loops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Lease is lost: nothing may be written any more, although kopf takes seconds to leave."""
+
+    async def leaves_slowly(seen: Any, stop: asyncio.Event) -> None:
+        try:
+            await stop.wait()
+        finally:
+            await asyncio.sleep(60)
+
+    async def main() -> list[float]:
+        operator = Operator()
+        operator.on_tick()
+        running = asyncio.create_task(operator.loops.run(asyncio.Event()))
+        await asyncio.sleep(20)
+        running.cancel()
+        await asyncio.wait({running})
+        return operator.ticks
+
+    monkeypatch.setattr(watching, "watch", leaves_slowly)
+    assert run(main()) == [0, 15]
+
+
+def test_a_watch_that_cannot_go_on_ends_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def breaks(seen: Any, stop: asyncio.Event) -> None:
+        await asyncio.sleep(20)
+        raise RuntimeError("kopf cannot go on")
+
+    async def main() -> list[float]:
+        operator = Operator()
+        operator.on_tick()
+        with pytest.raises(ExceptionGroup) as raised:
+            await operator.loops.run(asyncio.Event())
+        assert raised.group_contains(RuntimeError)
+        await asyncio.sleep(100)
+        return operator.ticks
+
+    monkeypatch.setattr(watching, "watch", breaks)
+    assert run(main()) == [0, 15]
+
+
+def test_without_a_first_view_nothing_is_decided() -> None:
+    async def main() -> Operator:
+        operator = Operator()
+        operator.on_tick()
+        operator.cluster.kubernetes.fail = lambda *_: API_DOWN
+        with pytest.raises(type(API_DOWN)):
+            await operator.loops.run(asyncio.Event())
+        return operator
+
+    operator = run(main())
+    assert operator.ticks == []
+    assert not operator.loops.started
+
+
+def test_a_standby_that_takes_over_after_a_day_is_not_taken_for_stuck() -> None:
+    async def main() -> float:
+        operator = Operator()
+
+        async def hang() -> None:
+            await asyncio.sleep(5)
+
+        operator.on_tick(hang)
+        await asyncio.sleep(86_400)
+        running = asyncio.create_task(operator.run(seconds=10))
+        await asyncio.sleep(1)
+        age = operator.loops.tick_age_seconds
+        await running
+        return age
+
+    assert run(main()) <= 1

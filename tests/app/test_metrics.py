@@ -1,0 +1,93 @@
+"""The operator's own metrics: a service's series live as long as the service, and unknown is no number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from foretide.adapters.promql import QUERIES_PER_TICK
+from foretide.api.reasons import Reason
+from foretide.app.metrics import SelfMetrics
+from foretide.control.autoscale import Outcome
+from foretide.control.observe import NoMetrics
+from foretide.control.world import Key
+from tests.scaling.build import join, judge
+
+SHOP, BANK = Key("shop", "ranker"), Key("bank", "ranker")
+PER_SERVICE = ("replicas", "desired_replicas", "capacity_items_per_second", "demand_items_per_second")
+
+
+def outcome(*services: tuple[Key, float | None, int], down: bool = False, failed: int = 0) -> Outcome:
+    made = [judge(demand, replicas=replicas) for _, demand, replicas in services]
+    columns = {name: join([getattr(one, name) for one in made]) for name in ("desired", "fleet", "seen", "capacity")}
+    decisions = replace(made[0], **columns)
+    no_metrics = NoMetrics(Reason.PROMETHEUS_TIMEOUT, "no answer in 4 s") if down else None
+    keys = tuple(key for key, _, _ in services)
+    return Outcome(keys=keys, decisions=decisions, no_metrics=no_metrics, failed_writes=failed)
+
+
+def series(metrics: SelfMetrics, name: str) -> dict[tuple[str, ...], float]:
+    """The value by namespace and service."""
+    return {
+        (sample.labels.get("namespace", ""), sample.labels.get("service", "")): sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == f"foretide_{name}"
+    }
+
+
+def test_a_tick_is_shown_by_service() -> None:
+    metrics = SelfMetrics()
+    metrics.ticked(outcome((BANK, 0.0, 1), (SHOP, 31.0, 2), failed=1), now_seconds=1_763_800_000)
+    assert series(metrics, "replicas") == {BANK: 1, SHOP: 2}
+    assert series(metrics, "desired_replicas") == {BANK: 1, SHOP: 4}
+    assert series(metrics, "demand_items_per_second") == {BANK: 0, SHOP: 31}
+    assert series(metrics, "capacity_items_per_second") == {BANK: 10, SHOP: 10}
+    plain = {("", ""): 1.0}
+    assert series(metrics, "metrics_available") == plain
+    assert series(metrics, "scale_write_errors_total") == plain
+    assert series(metrics, "services") == {("", ""): 2}
+    assert series(metrics, "prometheus_queries_total") == {("", ""): QUERIES_PER_TICK}
+    assert series(metrics, "last_tick_timestamp_seconds") == {("", ""): 1_763_800_000}
+
+
+def test_unknown_demand_has_no_series() -> None:
+    metrics = SelfMetrics()
+    metrics.ticked(outcome((SHOP, 31.0, 2)), now_seconds=0)
+    metrics.ticked(outcome((SHOP, None, 2), down=True), now_seconds=15)
+    assert series(metrics, "demand_items_per_second") == {}
+    assert series(metrics, "replicas") == {SHOP: 2}
+    assert series(metrics, "metrics_available") == {("", ""): 0}
+    metrics.ticked(outcome((SHOP, 7.0, 2)), now_seconds=30)
+    assert series(metrics, "demand_items_per_second") == {SHOP: 7}
+
+
+def test_the_series_of_a_deleted_service_go_and_those_of_its_namesake_stay() -> None:
+    metrics = SelfMetrics()
+    metrics.ticked(outcome((BANK, 1.0, 1), (SHOP, 31.0, 2)), now_seconds=0)
+    metrics.ticked(outcome((BANK, 1.0, 1)), now_seconds=15)
+    for name in PER_SERVICE:
+        assert series(metrics, name).keys() == {BANK}
+
+
+def test_a_reconciliation_is_timed_and_its_failure_counted() -> None:
+    metrics = SelfMetrics()
+    with metrics.reconciling():
+        pass
+    with pytest.raises(RuntimeError), metrics.reconciling():
+        raise RuntimeError
+    assert series(metrics, "reconcile_duration_seconds_count") == {("", ""): 2}
+    assert series(metrics, "reconcile_errors_total") == {("", ""): 1}
+
+
+def test_two_registries_share_nothing() -> None:
+    one, other = SelfMetrics(), SelfMetrics()
+    one.leader.set(1)
+    assert series(other, "leader") == {("", ""): 0}
+
+
+def test_every_metric_says_what_it_is() -> None:
+    for family in SelfMetrics().registry.collect():
+        assert family.documentation
+        assert family.name.startswith(("foretide_", "process_", "python_"))

@@ -1,0 +1,129 @@
+"""The order of start and stop: nothing runs without the Lease, and it is given back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from foretide.app import run as module
+from foretide.app.metrics import SelfMetrics
+from foretide.app.run import LeaseLost, _lead, _loops, _stuck, _unless
+from foretide.app.settings import Settings
+from tests.control.fakes import FakeKubernetes, FakePrometheus
+from tests.virtual_time import now_seconds, run
+
+Step = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Story:
+    """What happened, in order; acquiring takes 5 s."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, holds_for: float = 1e6, work: Step | None = None) -> None:
+        self.told: list[str] = []
+        self.metrics = SelfMetrics()
+        self.stop = asyncio.Event()
+        self._holds_for, self._work = holds_for, work
+        monkeypatch.setattr(module, "Lease", lambda *_, **__: self)
+
+    async def acquire(self) -> None:
+        await asyncio.sleep(5)
+        self.told.append("acquired")
+
+    async def hold(self) -> None:
+        await asyncio.sleep(self._holds_for)
+        self.told.append("lost")
+
+    async def release(self) -> None:
+        self.told.append("released")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        self.told.append("works")
+        try:
+            await (stop.wait() if self._work is None else self._work())
+        finally:
+            self.told.append(f"stops at {now_seconds():g}")
+
+    async def lead(self) -> None:
+        fakes: Any = (Settings(), FakeKubernetes(), self, self.metrics, self.stop)
+        await _lead(*fakes, identity="me")
+
+
+def test_nothing_works_before_the_lease_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> list[str]:
+        story = Story(monkeypatch)
+        asyncio.get_running_loop().call_later(2, story.stop.set)
+        await story.lead()
+        return story.told
+
+    assert run(main()) == []
+
+
+def test_a_stop_ends_the_work_and_then_gives_the_lease_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> list[str]:
+        story = Story(monkeypatch)
+        asyncio.get_running_loop().call_later(20, story.stop.set)
+        await story.lead()
+        return story.told
+
+    assert run(main()) == ["acquired", "works", "stops at 20", "released"]
+
+
+def test_a_lost_lease_ends_the_work_and_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> list[str]:
+        story = Story(monkeypatch, holds_for=30)
+        with pytest.raises(LeaseLost, match="could not be renewed"):
+            await story.lead()
+        return story.told
+
+    assert run(main())[:4] == ["acquired", "works", "lost", "stops at 35"]
+
+
+def test_work_that_fails_ends_the_process_and_gives_the_lease_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail() -> None:
+        await asyncio.sleep(1)
+        raise RuntimeError("no")
+
+    async def main() -> list[str]:
+        story = Story(monkeypatch, work=fail)
+        with pytest.raises(RuntimeError):
+            await story.lead()
+        return story.told
+
+    assert run(main()) == ["acquired", "works", "stops at 6", "released"]
+
+
+def test_what_is_stopped_first_wins() -> None:
+    async def main() -> None:
+        stop = asyncio.Event()
+        assert await _unless(stop, asyncio.sleep(1))
+        asyncio.get_running_loop().call_later(1, stop.set)
+        assert not await _unless(stop, asyncio.sleep(1e9))
+
+        async def fail() -> None:
+            raise RuntimeError("no")
+
+        with pytest.raises(RuntimeError):
+            await _unless(asyncio.Event(), fail())
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("started", "age_seconds", "stuck"), [(False, 1e6, False), (True, 5, False), (True, 90, False), (True, 91, True)]
+)
+def test_only_a_leader_whose_ticks_ended_is_stuck(started: bool, age_seconds: float, stuck: bool) -> None:
+    loops: Any = SimpleNamespace(started=started, tick_age_seconds=age_seconds, tick_deadline_seconds=30.0)
+    said = _stuck(loops)
+    assert (said is not None) == stuck
+    assert said is None or said == "no tick for 91 s (limit 90 s)"
+
+
+def test_the_parts_fit_together() -> None:
+    fakes: Any = (Settings(tick_seconds=5), FakeKubernetes(), FakePrometheus(), SelfMetrics())
+    loops = _loops(*fakes, identity="me")
+    assert not loops.started
+    assert loops.tick_deadline_seconds == 30

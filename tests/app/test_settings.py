@@ -1,0 +1,139 @@
+"""Settings: each problem is named with its variable, its value and the rule, before anything starts."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretide import __main__ as program
+from foretide.adapters.promql import tick_queries
+from foretide.app.settings import PREFIX, Settings, SettingsError, load
+from foretide.scaling.settings import ScalingSettings
+
+
+def test_nothing_set_means_the_defaults() -> None:
+    assert load({}) == Settings()
+    assert load({"PATH": "/bin", "KUBECONFIG": "x"}) == Settings()
+
+
+def test_each_setting_is_read_from_its_variable() -> None:
+    settings = load(
+        {
+            "FORETIDE_PROMETHEUS_URL": "https://thanos.example:443/tenant",
+            "FORETIDE_TICK_SECONDS": "5",
+            "FORETIDE_RATE_WINDOW_SECONDS": "20",
+            "FORETIDE_SCALE_DOWN_HOLD_SECONDS": "60.5",
+            "FORETIDE_SWEEP_SECONDS": "120",
+            "FORETIDE_DRAIN_SECONDS": "10",
+            "FORETIDE_WORKERS": "4",
+            "FORETIDE_LISTEN_PORT": "9090",
+            "FORETIDE_POD_NAMESPACE": "ops",
+            "FORETIDE_POD_NAME": "operator-0",
+            "FORETIDE_LOG_LEVEL": "DEBUG",
+            "FORETIDE_LOG_FORMAT": "text",
+        }
+    )
+    assert settings == Settings(
+        prometheus_url="https://thanos.example:443/tenant",
+        tick_seconds=5,
+        rate_window_seconds=20,
+        scale_down_hold_seconds=60.5,
+        sweep_seconds=120,
+        drain_seconds=10,
+        workers=4,
+        listen_port=9090,
+        pod_namespace="ops",
+        pod_name="operator-0",
+        log_level="DEBUG",
+        log_format="text",
+    )
+    assert len(settings.model_fields_set) == len(Settings.model_fields)  # a new one belongs into this test
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("FORETIDE_TICK_SECONDS", "soon", "valid number"),
+        ("FORETIDE_TICK_SECONDS", "0", "greater than"),
+        ("FORETIDE_TICK_SECONDS", "-5", "greater than"),
+        ("FORETIDE_TICK_SECONDS", "nan", "finite"),
+        ("FORETIDE_TICK_SECONDS", "1e9", "less than or equal"),
+        ("FORETIDE_TICK_SECONDS", "", "valid number"),
+        ("FORETIDE_RATE_WINDOW_SECONDS", "0.2", "greater than"),
+        ("FORETIDE_DRAIN_SECONDS", "2.5", "integer"),
+        ("FORETIDE_DRAIN_SECONDS", "301", "less than or equal to 300"),
+        ("FORETIDE_WORKERS", "0", "greater than or equal to 1"),
+        ("FORETIDE_LISTEN_PORT", "65536", "less than or equal to 65535"),
+        ("FORETIDE_POD_NAMESPACE", "", "at least 1 character"),
+        ("FORETIDE_PROMETHEUS_URL", "prometheus:9090", "match pattern"),
+        ("FORETIDE_PROMETHEUS_URL", "file:///etc/passwd", "match pattern"),
+        ("FORETIDE_PROMETHEUS_URL", "http://", "match pattern"),
+        ("FORETIDE_LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_variable_and_the_rule(name: str, value: str, rule: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load({name: value})
+    (line,) = str(raised.value).splitlines()
+    assert line.startswith(f"{name} = {value!r}: ")
+    assert rule in line
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load({"FORETIDE_WORKERS": "x", "FORETIDE_LISTEN_PORT": "0", "FORETIDE_TIK_SECONDS": "5"})
+    told = str(raised.value)
+    assert len(told.splitlines()) == 3
+    for name in ("FORETIDE_WORKERS", "FORETIDE_LISTEN_PORT", "FORETIDE_TIK_SECONDS"):
+        assert name in told
+
+
+def test_an_unknown_variable_is_refused_with_the_list() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load({"FORETIDE_TIK_SECONDS": "5"})
+    assert str(raised.value).startswith("FORETIDE_TIK_SECONDS: no such setting; known are ")
+    for name in Settings.model_fields:
+        assert PREFIX + name.upper() in str(raised.value)
+
+
+def test_a_hold_shorter_than_a_tick_holds_nothing() -> None:
+    with pytest.raises(SettingsError, match="a hold shorter than a tick holds nothing"):
+        load({"FORETIDE_TICK_SECONDS": "30", "FORETIDE_SCALE_DOWN_HOLD_SECONDS": "20"})
+
+
+numbers = st.floats(0, 1e6).map(str) | st.integers(-5, 100_000).map(str) | st.sampled_from(["inf", "nan", "1e-9"])
+
+
+@given(numbers, numbers, numbers)
+def test_what_is_accepted_can_be_used(tick: str, hold: str, window: str) -> None:
+    """No setting passes the check at start and fails later."""
+    names = ("TICK_SECONDS", "SCALE_DOWN_HOLD_SECONDS", "RATE_WINDOW_SECONDS")
+    given = zip(names, (tick, hold, window), strict=True)
+    try:
+        settings = load({PREFIX + name: value for name, value in given})
+    except SettingsError:
+        return
+    ScalingSettings(tick_seconds=settings.tick_seconds, scale_down_hold_seconds=settings.scale_down_hold_seconds)
+    assert "[0s]" not in tick_queries(rate_window_seconds=settings.rate_window_seconds).success_rps
+
+
+def test_the_program_ends_with_2_and_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["foretide"])
+    monkeypatch.setenv("FORETIDE_WORKERS", "many")
+    assert program.main() == 2
+    assert capsys.readouterr().err.startswith("FORETIDE_WORKERS = 'many': ")
+
+
+def test_help_lists_every_setting(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["foretide", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    for name, field in Settings.model_fields.items():
+        assert f"{PREFIX}{name.upper()} (default {field.default!r})" in told

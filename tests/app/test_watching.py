@@ -1,0 +1,64 @@
+"""Watching: kopf hands events over and leaves no trace in any object."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import kopf
+import pytest
+
+from foretide.adapters.resources import CHILDREN, POD, Object, Resource
+from foretide.app import watching
+
+MANAGED = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "p", "namespace": "shop", "labels": {"a": "b"}, "managedFields": [{"manager": "kubelet"}]},
+    "status": {"phase": "Running"},
+}
+
+
+def test_managed_fields_are_dropped_and_nothing_else() -> None:
+    before = copy.deepcopy(MANAGED)
+    trimmed = watching._trimmed(MANAGED)
+    assert trimmed == {**MANAGED, "metadata": {"name": "p", "namespace": "shop", "labels": {"a": "b"}}}
+    assert before == MANAGED
+    assert watching._trimmed(trimmed) == trimmed
+
+
+@pytest.mark.parametrize("resource", watching.WATCHED, ids=lambda resource: resource.kind)
+async def test_every_event_of_every_kind_is_handed_over(resource: Resource) -> None:
+    seen: list[tuple[Resource, Object, bool]] = []
+    registry = kopf.OperatorRegistry()
+    watching._register(registry, resource, lambda *event: seen.append(event))
+    (handler,) = registry._watching.get_all_handlers()
+    assert handler.selector is not None
+    assert handler.selector.plural == resource.plural
+    assert "/".join(filter(None, (handler.selector.group, handler.selector.version))) == resource.api_version
+    on_event: Any = handler.fn
+    for kind, deleted in ((None, False), ("ADDED", False), ("MODIFIED", False), ("DELETED", True)):
+        await on_event(event={"type": kind, "object": MANAGED}, logger=None, memo=None)
+        assert seen.pop() == (resource, watching._trimmed(MANAGED), deleted)
+
+
+def test_only_our_own_children_and_pods_are_watched() -> None:
+    selectors = watching._settings().watching.label_selectors
+    assert {plural for _, _, plural in selectors} == {resource.plural for resource in (*CHILDREN, POD)}
+    assert set(selectors.values()) == {"app.kubernetes.io/managed-by=foretide"}
+
+
+def test_kopf_writes_nothing() -> None:
+    settings = watching._settings()
+    assert settings.posting.enabled is False
+    assert settings.scanning.disabled is True
+    storage = settings.persistence.diffbase_storage
+    body, patch = kopf.Body(MANAGED), kopf.Patch()
+    storage.store(body=body, patch=patch, essence=storage.build(body=body))
+    assert not patch
+    # equal before and after: no change is ever found, so that no handler state is ever stored
+    assert storage.fetch(body=body) == storage.build(body=body)
+
+
+def test_a_silent_stream_is_opened_anew_after_a_bookmark_is_missed() -> None:
+    assert 60 < (watching._settings().watching.inactivity_timeout or 0) <= 75

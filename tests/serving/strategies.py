@@ -1,0 +1,163 @@
+"""Services and hardware classes that the API admits, with whatever text it admits in them."""
+
+from __future__ import annotations
+
+from typing import Any, Final, get_args
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from foretide.api import group, parse
+from foretide.api.hardwareclass import HardwareClass
+from foretide.api.inferenceservice import InferenceService
+from foretide.api.model import Backend, DataType
+
+DATA_TYPES: Final = get_args(DataType)
+BACKENDS: Final = get_args(Backend)
+
+# Everything that has ever broken out of a string somewhere.
+NASTY: Final = (
+    '"',
+    "\\",
+    '\\"',
+    "{{7*7}}",
+    "{% raw %}",
+    "$(id)",
+    "../..",
+    '" } parameters { key: "x',
+    "\x00",
+    "\n",
+    "\r\n# ",
+    "\x7f",
+    "\u2028",
+    "é",
+    "日本",
+    "😀",
+    "\\x41\\101",
+    "'",
+)
+text = st.text(max_size=12) | st.lists(st.sampled_from(NASTY), max_size=3).map("".join)
+
+service_names = st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True)
+class_names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
+model_names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True)
+paths = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,5}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,5}){0,2}", fullmatch=True)
+latencies = st.sampled_from(["1ms", "1.5ms", "20ms", "100ms", "1s", "2m30s", "1h"]) | st.integers(1, 3_600_000).map(
+    lambda milliseconds: f"{milliseconds}ms" if milliseconds < 999_999 else f"{milliseconds // 1000}s"
+)
+dimensions = st.integers(-1, 2**31 - 1).filter(bool)
+tensors = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": text.filter(bool),
+            "dataType": st.sampled_from(DATA_TYPES),
+            "shape": st.lists(dimensions, min_size=1, max_size=4),
+        }
+    ),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda tensor: tensor["name"],
+)
+sources = st.one_of(
+    st.fixed_dictionaries({"configMap": st.fixed_dictionaries({"name": service_names})}),
+    st.fixed_dictionaries(
+        {
+            "persistentVolumeClaim": st.fixed_dictionaries(
+                {"claimName": service_names}, optional={"path": st.just("") | paths}
+            )
+        }
+    ),
+)
+
+
+@st.composite
+def models(draw: st.DrawFn) -> dict[str, Any]:
+    model: dict[str, Any] = {
+        "backend": draw(st.sampled_from(BACKENDS)),
+        "source": draw(sources),
+        "maxBatchSize": draw(st.sampled_from([0, 1, 8, 4096])),
+        "version": draw(st.integers(1, 999_999_999).map(str)),
+        "parameters": draw(st.dictionaries(text, text, max_size=3)),
+    }
+    if draw(st.booleans()):
+        model |= {"inputs": draw(tensors), "outputs": draw(tensors)}
+    if draw(st.booleans()):
+        model["name"] = draw(model_names)
+    return model
+
+
+@st.composite
+def services(draw: st.DrawFn) -> InferenceService:
+    raw = {
+        "metadata": {"name": draw(service_names), "namespace": "shop", "uid": "u1", "generation": 1},
+        "spec": {
+            "model": draw(models()),
+            "hardware": {"classes": [draw(class_names)]},
+            "slo": {"objective": draw(st.sampled_from(["99", "99.9", "50"])), "latency": draw(latencies)},
+            "scaling": {"minReplicas": draw(st.integers(1, 5)), "maxReplicas": draw(st.integers(5, 50))},
+        },
+    }
+    parsed = parse.inference_service(raw)
+    assume(isinstance(parsed, InferenceService))  # text that is no UTF-8
+    assert isinstance(parsed, InferenceService)
+    return parsed
+
+
+@st.composite
+def hardware_classes(draw: st.DrawFn) -> HardwareClass:
+    toleration = st.fixed_dictionaries(
+        {"key": st.just("pool")},
+        optional={
+            "value": st.sampled_from(["a", "b"]),
+            "effect": st.sampled_from(["NoSchedule", "PreferNoSchedule"]),
+        },
+    )
+    raw = {
+        "metadata": {"name": draw(class_names), "uid": "u2", "generation": 1},
+        "spec": {
+            "family": draw(st.sampled_from(["GPU", "CPU", "Inferentia"])),
+            "resources": draw(
+                st.sampled_from([{}, {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi", "nvidia.com/gpu": 1}}])
+            ),
+            "placement": {
+                "nodeSelector": draw(st.dictionaries(st.just("pool"), st.sampled_from(["a", ""]), max_size=1)),
+                "tolerations": draw(st.lists(toleration, max_size=2)),
+                "priorityClassName": draw(st.sampled_from(["", "high"])),
+            },
+            "triton": {
+                "image": draw(st.sampled_from(["tritonserver:2.51", "nvcr.io/nvidia/tritonserver@sha256:00"])),
+                "instances": draw(st.integers(1, 64)),
+            },
+        },
+    }
+    parsed = parse.hardware_class(raw)
+    assert isinstance(parsed, HardwareClass)
+    return parsed
+
+
+def service(name: str = "ranker", **spec: Any) -> InferenceService:
+    """A plain service; keyword arguments replace parts of its spec."""
+    raw = {
+        "apiVersion": group.API_VERSION,
+        "metadata": {"name": name, "namespace": "shop", "uid": "u1", "generation": 1},
+        "spec": {
+            "model": {"backend": "onnxruntime", "source": {"configMap": {"name": "files"}}, "maxBatchSize": 8},
+            "hardware": {"classes": ["cpu-16"]},
+            "slo": {"objective": "99", "latency": "100ms"},
+            **spec,
+        },
+    }
+    parsed = parse.inference_service(raw)
+    assert isinstance(parsed, InferenceService), parsed
+    return parsed
+
+
+def hardware(name: str = "cpu-16", **spec: Any) -> HardwareClass:
+    """A plain class."""
+    raw = {
+        "metadata": {"name": name, "uid": "u2", "generation": 1},
+        "spec": {"family": "CPU", "triton": {"image": "tritonserver:2.51"}, **spec},
+    }
+    parsed = parse.hardware_class(raw)
+    assert isinstance(parsed, HardwareClass), parsed
+    return parsed

@@ -1,0 +1,90 @@
+"""config.pbtxt, read back with Triton's own protobuf: it says what was asked, and any text stays text."""
+
+from __future__ import annotations
+
+from google.protobuf import text_format
+from hypothesis import given
+from hypothesis import strategies as st
+from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup, ModelQueuePolicy
+
+from foretide.api.hardwareclass import Family, HardwareClass
+from foretide.api.inferenceservice import InferenceService
+from foretide.serving.model_config import model_config, quoted
+from foretide.serving.queueing import queue_policy
+from tests.serving.strategies import hardware, hardware_classes, service, services, text
+
+
+def read(config: str) -> ModelConfig:
+    return text_format.Parse(config, ModelConfig())
+
+
+@given(services(), hardware_classes())
+def test_triton_reads_what_was_asked_for(service: InferenceService, hardware: HardwareClass) -> None:
+    config, model = read(model_config(service, hardware)), service.spec.model
+    assert config.name == service.model_name
+    assert config.backend == model.backend
+    assert config.max_batch_size == model.max_batch_size
+    for found, asked in ((config.input, model.inputs), (config.output, model.outputs)):
+        assert [tensor.name for tensor in found] == [tensor.name for tensor in asked]
+        assert [DataType.Name(tensor.data_type) for tensor in found] == [f"TYPE_{t.data_type}" for t in asked]
+        assert [tuple(tensor.dims) for tensor in found] == [tensor.shape for tensor in asked]
+    assert {key: value.string_value for key, value in config.parameters.items()} == model.parameters
+    assert list(config.version_policy.specific.versions) == [int(model.version)]
+    assert [group.count for group in config.instance_group] == [hardware.spec.triton.instances]
+
+
+@given(services(), hardware_classes())
+def test_nothing_is_in_it_that_was_not_asked_for(service: InferenceService, hardware: HardwareClass) -> None:
+    config = read(model_config(service, hardware))
+    expected = {"name", "backend", "version_policy", "instance_group"}
+    expected |= {"max_batch_size", "dynamic_batching"} if service.spec.model.max_batch_size else set()
+    expected |= {"input", "output"} if service.spec.model.inputs else set()
+    expected |= {"parameters"} if service.spec.model.parameters else set()
+    assert {field.name for field, _ in config.ListFields()} == expected
+
+
+@given(text)
+def test_any_string_is_one_printable_literal(value: str) -> None:
+    literal = quoted(value)
+    assert literal.isascii()
+    assert literal.isprintable()
+    assert read(f"name: {literal}").name == value
+
+
+@given(st.characters(codec="utf-8"))
+def test_any_single_character_survives(character: str) -> None:
+    assert read(f"name: {quoted(character)}").name == character
+
+
+def test_requests_past_their_time_are_refused_and_never_by_a_full_queue() -> None:
+    policy = read(model_config(service(), hardware())).dynamic_batching.default_queue_policy
+    asked = queue_policy(slo_latency_seconds=0.1)
+    assert policy.timeout_action == ModelQueuePolicy.REJECT
+    assert policy.default_timeout_microseconds == asked.timeout_microseconds == 50_000
+    assert policy.max_queue_size == asked.max_queue_size == 500
+    assert policy.allow_timeout_override
+
+
+def test_a_model_without_a_batch_dimension_has_no_dynamic_batching() -> None:
+    unbatched = service(model={"backend": "python", "source": {"configMap": {"name": "x"}}, "maxBatchSize": 0})
+    assert not read(model_config(unbatched, hardware())).HasField("dynamic_batching")
+
+
+def test_the_instance_kind_follows_the_family() -> None:
+    kinds = {
+        family: ModelInstanceGroup.Kind.Name(
+            read(model_config(service(), hardware(family=family.value))).instance_group[0].kind
+        )
+        for family in Family
+    }
+    assert kinds == {Family.GPU: "KIND_GPU", Family.CPU: "KIND_CPU", Family.INFERENTIA: "KIND_MODEL"}
+
+
+def test_the_order_of_parameters_does_not_matter() -> None:
+    """A map has no order; the file must not change, and roll all pods, because the API server sorted it."""
+
+    def config(parameters: dict[str, str]) -> str:
+        model = {"backend": "python", "source": {"configMap": {"name": "x"}}, "parameters": parameters}
+        return model_config(service(model=model), hardware())
+
+    assert config({"a": "1", "b": "2"}) == config({"b": "2", "a": "1"})
