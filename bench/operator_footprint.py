@@ -11,11 +11,10 @@ from typing import Final
 from e2e.cluster import ClusterError, connect
 from e2e.scenarios import prometheus, sleeper
 from e2e.scenarios.api import Api
-from e2e.scenarios.operator import Operator
+from e2e.scenarios.operator import TICKS, Operator
 from e2e.scenarios.tenant import Tenant
 from e2e.scenarios.waiting import until
 
-TICKS: Final = "foretide_tick_duration_seconds_count"
 LONGEST_TICK_SECONDS: Final = 120.0
 
 

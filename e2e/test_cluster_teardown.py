@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.cluster import Cluster, api, footprint, processes, teardown, up
+from e2e.cluster import Cluster, api, down, footprint, processes, teardown, up
 from e2e.cluster.components import NAMES, NODE
 from e2e.cluster.footprint import Footprint
 from e2e.cluster.paths import REPOSITORY, RUN, STATE
@@ -47,7 +47,7 @@ POD = {
 @pytest.fixture(scope="module")
 def untouched() -> Iterator[Footprint]:
     """The machine without the cluster; the cluster is back after the last test."""
-    teardown.down(Progress(quiet=True))
+    down(Progress(quiet=True))
     yield footprint.take()
     up()
 
@@ -77,7 +77,7 @@ def test_down_leaves_nothing_of_a_cluster_with_running_pods(untouched: Footprint
     assert {"processes", "mounts", "links", "addresses", "routes", "rules", "namespaces", "cgroups", "files"} <= set(
         added
     )
-    teardown.down(Progress())
+    down(Progress())
     assert _leftovers(untouched) == {}
 
 
@@ -87,12 +87,12 @@ def test_down_leaves_nothing_of_a_cluster_whose_programs_are_dead(untouched: Foo
         found = processes.running(name)
         assert found is not None
         os.kill(found[0].pid, signal.SIGKILL)
-    teardown.down(Progress())
+    down(Progress())
     assert _leftovers(untouched) == {}
 
 
 def test_down_twice_is_as_good_as_once(untouched: Footprint) -> None:
-    teardown.down(Progress())
+    down(Progress())
     assert _leftovers(untouched) == {}
 
 
@@ -120,13 +120,13 @@ def test_up_repairs_what_was_killed(victims: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0, 4.0, 7.0, 11.0])
 def test_up_goes_on_where_a_killed_up_stopped(untouched: Footprint, seconds: float) -> None:
-    teardown.down(Progress(quiet=True))
+    down(Progress(quiet=True))
     with subprocess.Popen([sys.executable, "-m", "e2e.cluster", "up"], cwd=REPOSITORY) as first:
         time.sleep(seconds)
         first.kill()
     up()
     assert _healthy()
-    teardown.down(Progress(quiet=True))
+    down(Progress(quiet=True))
     assert _leftovers(untouched) == {}
 
 

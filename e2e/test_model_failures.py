@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 
-from e2e.load import start
 from e2e.scenarios import sleeper
 from e2e.scenarios.conditions import condition, holds
 from e2e.scenarios.measured import Measured
 from e2e.scenarios.tenant import Tenant
-from e2e.scenarios.traffic import none_failed, sent
+from e2e.scenarios.traffic import Traffic, none_failed
 from e2e.scenarios.waiting import until
 from foretide.adapters.resources import DEPLOYMENT
 
@@ -45,7 +44,7 @@ def test_model_that_does_not_load_is_told_in_tritons_words_and_heals_with_the_fi
     )
 
     # Meanwhile: the same failure in an update of a service that runs.
-    with tenant.record(DEPLOYMENT) as deployments, start(running.load(40.0, seconds=120, offsets=(1.0, 2.0))) as load:
+    with tenant.record(DEPLOYMENT) as deployments, Traffic(running.load(40.0, seconds=120, offsets=(1.0, 2.0))) as load:
         running.change(model={"parameters": {"failure": UNLICENSED, "offset": "2"}})
         live = running.until("the failure is told", lambda live: holds(live, "Stalled"), within_seconds=TOLD_SECONDS)
         assert holds(live, "Ready", "True", "ModelLoadFailed"), "the old replicas serve on"
@@ -54,9 +53,8 @@ def test_model_that_does_not_load_is_told_in_tritons_words_and_heals_with_the_fi
         running.change(model={"parameters": {"failure": None}})
         running.until_ready(replicas=1)
         until("the new version answers", lambda: running.ask() == 2, within_seconds=20)
-        until("enough requests", lambda: sent(load) >= 400, within_seconds=30)
-        load.stop()
-        none_failed(load.result(), "through a broken update and its fix", at_least=400)
+        load.until_sent(400)
+        none_failed(load.end(), "through a broken update and its fix", at_least=400)
     serving = deployments.numbers(running.deployment_name, "status", "readyReplicas")
     assert 0 not in serving, f"ready replicas went {serving}"
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 
-from e2e.load import start
 from e2e.scenarios import sleeper
 from e2e.scenarios.api import NAMESPACE, Api
 from e2e.scenarios.conditions import holds
-from e2e.scenarios.operator import Operator
+from e2e.scenarios.operator import TICKS, Operator
 from e2e.scenarios.settings import HOLD_SECONDS
 from e2e.scenarios.tenant import Tenant
-from e2e.scenarios.traffic import none_failed, sent
+from e2e.scenarios.traffic import Traffic, none_failed
 from e2e.scenarios.waiting import until
 from foretide.adapters.resources import CHILDREN, DEPLOYMENT, INFERENCE_SERVICE, SERVICE
 
@@ -27,7 +26,7 @@ def test_kills_during_growth_rollout_and_hold_change_no_end_and_shrink_nothing_e
         service.until_answers()
     held.until_ready(replicas=3)
 
-    with tenant.record(DEPLOYMENT) as deployments, start(grown.load(170.0, seconds=120)) as load:
+    with tenant.record(DEPLOYMENT) as deployments, Traffic(grown.load(170.0, seconds=120)) as load:
         held.change(scaling={"replicas": None})
         unpinned = time.monotonic()
         rolled.change(model={"parameters": {"offset": "7"}})
@@ -38,8 +37,7 @@ def test_kills_during_growth_rollout_and_hold_change_no_end_and_shrink_nothing_e
         operator.until_leading()
 
         grown.until("3 replicas ready", lambda live: live["status"].get("readyReplicas", 0) >= 3)
-        load.stop()
-        load.result()
+        load.end()
         rolled.until_ready(replicas=2)
         held.until_replicas(1, within_seconds=4 * HOLD_SECONDS)
         held.until_ready(replicas=1)
@@ -65,7 +63,7 @@ def test_two_operators_and_only_the_holder_of_the_lease_acts(tenant: Tenant, ope
     assert (acting["foretide_leader"], waiting["foretide_leader"]) == (1, 0)
     assert acting["foretide_reconcile_duration_seconds_count"] > 0
     assert waiting["foretide_reconcile_duration_seconds_count"] == 0
-    assert waiting["foretide_tick_duration_seconds_count"] == 0
+    assert waiting[TICKS] == 0
 
     operator.kill_one(leader)
     second = tenant.serve("second", sleeper.spec())
@@ -84,20 +82,16 @@ def test_services_outlive_the_operator_and_can_be_deleted_without_it(
         service.until_answers()
     operator.scale(0)
     try:
-        with start(stays.load(40.0, seconds=60)) as load:
+        with Traffic(stays.load(40.0, seconds=60)) as load:
             api.delete(INFERENCE_SERVICE, doomed.name, namespace=tenant.namespace)
-            labels = f"foretide.dev/service={doomed.name}"
             until(
                 "the children are collected",
-                lambda: not any(api.select(kind, namespace=tenant.namespace, labels=labels) for kind in CHILDREN),
+                lambda: not any(doomed.children(kind) for kind in CHILDREN),
                 within_seconds=30,
-                shows=lambda: {
-                    kind.kind: api.select(kind, namespace=tenant.namespace, labels=labels) for kind in CHILDREN
-                },
+                shows=lambda: {kind.kind: doomed.children(kind) for kind in CHILDREN},
             )
-            until("load on the other service", lambda: sent(load) >= 200, within_seconds=30)
-            load.stop()
-            none_failed(load.result(), "without an operator", at_least=200)
+            load.until_sent(200)
+            none_failed(load.end(), "without an operator", at_least=200)
         assert api.get(SERVICE, stays.name, namespace=tenant.namespace) is not None
         tenant.move_out()
         until("the namespace is gone", lambda: api.get(NAMESPACE, tenant.namespace) is None, within_seconds=90)

@@ -28,13 +28,6 @@ from foretide.control.drift import drift
 
 REPAIRED_SECONDS = 5.0
 MANAGED_BY = "app.kubernetes.io/managed-by"
-CHILDREN = {
-    DEPLOYMENT: f"ranker-{sleeper.HARDWARE_CLASS}",
-    SERVICE: "ranker",
-    CONFIG_MAP: "ranker-config",
-    SERVICE_ACCOUNT: "ranker-triton",
-    POD_DISRUPTION_BUDGET: "ranker",
-}
 CONTAINER = "/spec/template/spec/containers/0"
 
 
@@ -58,30 +51,35 @@ def of_ours(child: Object) -> Object:
     return {**rest, "metadata": metadata, "spec": spec}
 
 
-def child_of(service: Service, resource: Resource) -> Object | None:
-    return service.api.get(resource, CHILDREN[resource], namespace=service.namespace)
+def only(service: Service, resource: Resource) -> Object:
+    """The child of a kind, of which there is one."""
+    (child,) = service.children(resource)
+    return child
 
 
 def until_restored(service: Service, resource: Resource, before: Object, *, replaced: bool = False) -> Object:
     """Waits until a child says again all that it said before; `replaced` where it has to be another object."""
 
-    def probe() -> Object | None:
-        child = child_of(service, resource)
-        if child is None or (replaced and child["metadata"]["uid"] == before["metadata"]["uid"]):
-            return None
-        return child if drift(of_ours(before), of_ours(child)) is None else None
+    name = before["metadata"]["name"]
 
-    what = f"{resource.kind} is as it was"
-    return until(what, probe, within_seconds=REPAIRED_SECONDS, shows=lambda: child_of(service, resource))
+    def child() -> Object | None:  # by its name: the label by which it is found may be what was taken away
+        return service.api.get(resource, name, namespace=service.namespace)
+
+    def probe() -> Object | None:
+        found = child()
+        if found is None or (replaced and found["metadata"]["uid"] == before["metadata"]["uid"]):
+            return None
+        return found if drift(of_ours(before), of_ours(found)) is None else None
+
+    return until(f"{resource.kind} is as it was", probe, within_seconds=REPAIRED_SECONDS, shows=child)
 
 
 @pytest.mark.parametrize(
     "resource", [SERVICE, CONFIG_MAP, SERVICE_ACCOUNT, POD_DISRUPTION_BUDGET], ids=lambda resource: str(resource.kind)
 )
 def test_deleted_child_comes_back(service: Service, resource: Resource) -> None:
-    before = child_of(service, resource)
-    assert before is not None
-    service.api.delete(resource, CHILDREN[resource], namespace=service.namespace)
+    before = only(service, resource)
+    service.api.delete(resource, before["metadata"]["name"], namespace=service.namespace)
     until_restored(service, resource, before, replaced=True)
 
 
@@ -94,16 +92,15 @@ def test_deleted_child_comes_back(service: Service, resource: Resource) -> None:
         (DEPLOYMENT, {"metadata": {"labels": {"foretide.dev/service": None, MANAGED_BY: "somebody"}}}),
         (SERVICE, {"spec": {"selector": {"foretide.dev/service": "another"}}}),
         (SERVICE, {"metadata": {"labels": {MANAGED_BY: None}}}),
-        (CONFIG_MAP, {"data": {"config.pbtxt": 'name: "wrong"'}}),
+        (CONFIG_MAP, {"metadata": {"labels": {"foretide.dev/service": "another"}}}),
         (SERVICE_ACCOUNT, {"automountServiceAccountToken": True}),
         (POD_DISRUPTION_BUDGET, {"spec": {"maxUnavailable": 100}}),
     ],
-    ids=["image", "args", "strategy", "labels", "selector", "service-labels", "config", "token", "budget"],
+    ids=["image", "args", "strategy", "labels", "selector", "service-labels", "config-labels", "token", "budget"],
 )
 def test_edited_child_is_put_right(service: Service, resource: Resource, change: Object) -> None:
-    before = child_of(service, resource)
-    assert before is not None
-    edited = service.api.patch(resource, CHILDREN[resource], change, namespace=service.namespace)
+    before = only(service, resource)
+    edited = service.api.patch(resource, before["metadata"]["name"], change, namespace=service.namespace)
     assert drift(of_ours(before), of_ours(edited)) is not None, "the test must change something"
     after = until_restored(service, resource, before)
     assert after["metadata"]["uid"] == before["metadata"]["uid"], "repaired in place"
@@ -115,10 +112,9 @@ def test_deleted_deployment_comes_back_with_the_replicas_it_had(service: Service
     service.until_ready(replicas=3)
     service.change(scaling={"replicas": None})  # from now on it is the autoscaler's three, for as long as it holds them
     service.until("un-pinned", lambda live: live["status"].get("desiredReplicas") == 3)
-    before = child_of(service, DEPLOYMENT)
-    assert before is not None
+    before = only(service, DEPLOYMENT)
     deleted = time.monotonic()
-    service.api.delete(DEPLOYMENT, CHILDREN[DEPLOYMENT], namespace=service.namespace)
+    service.api.delete(DEPLOYMENT, service.deployment_name, namespace=service.namespace)
     until_restored(service, DEPLOYMENT, before, replaced=True)
     service.until_replicas(3, within_seconds=2.0)
     measured.add("deleted Deployment -> back with its replicas", f"{time.monotonic() - deleted:.1f} s", bar="<= 7 s")
@@ -127,16 +123,14 @@ def test_deleted_deployment_comes_back_with_the_replicas_it_had(service: Service
 
 def test_what_others_add_stays(service: Service) -> None:
     """Annotations of another tool on a child are not ours to remove, and `kubectl rollout restart` works."""
-    name, namespace = CHILDREN[DEPLOYMENT], service.namespace
+    namespace = service.namespace
     note = {"metadata": {"annotations": {"example.com/note": "seen"}}}
-    service.api.patch(DEPLOYMENT, name, {**note, "spec": {"template": note}}, namespace=namespace)
-    before = child_of(service, SERVICE)
-    assert before is not None
+    service.api.patch(DEPLOYMENT, service.deployment_name, {**note, "spec": {"template": note}}, namespace=namespace)
     # Something to repair, so that the operator has passed over the service once more.
-    service.api.delete(SERVICE, CHILDREN[SERVICE], namespace=namespace)
+    before = only(service, SERVICE)
+    service.api.delete(SERVICE, service.name, namespace=namespace)
     until_restored(service, SERVICE, before, replaced=True)
-    deployment = child_of(service, DEPLOYMENT)
-    assert deployment is not None
+    deployment = only(service, DEPLOYMENT)
     assert deployment["metadata"]["annotations"]["example.com/note"] == "seen"
     assert deployment["spec"]["template"]["metadata"]["annotations"]["example.com/note"] == "seen"
     service.until_ready()

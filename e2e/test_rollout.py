@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from e2e.load import start
 from e2e.scenarios import sleeper
 from e2e.scenarios.conditions import condition
 from e2e.scenarios.measured import Measured
 from e2e.scenarios.tenant import Tenant
-from e2e.scenarios.traffic import judged, none_failed, sent
+from e2e.scenarios.traffic import Traffic, judged, none_failed
 from e2e.scenarios.waiting import until
 from foretide.adapters.resources import DEPLOYMENT, INFERENCE_SERVICE
 
@@ -22,8 +21,8 @@ def test_changed_spec_is_rolled_out_without_a_failed_request(tenant: Tenant, mea
     old = {pod["metadata"]["name"] for pod in service.pods()}
 
     plan = service.load(RATE_RPS, seconds=120, offsets=(0.0, 5.0))
-    with tenant.record(INFERENCE_SERVICE) as services, tenant.record(DEPLOYMENT) as deployments, start(plan) as load:
-        until("load flows", lambda: sent(load) >= 100, within_seconds=20)
+    with tenant.record(INFERENCE_SERVICE) as services, tenant.record(DEPLOYMENT) as deployments, Traffic(plan) as load:
+        load.until_sent(100)
         generation = service.change(model=sleeper.spec(milliseconds=2, offset=5, version="2", max_batch=4)["model"])
         service.until("the roll-out is told", lambda live: condition(live, "Reconciling").get("status") == "True")
         live = service.until_ready(replicas=2)
@@ -33,11 +32,11 @@ def test_changed_spec_is_rolled_out_without_a_failed_request(tenant: Tenant, mea
             within_seconds=60,
             shows=service.story,
         )
-        until(f"{REQUESTS} requests", lambda: sent(load) >= REQUESTS, within_seconds=60)
-        load.stop()
-        totals = judged(load.result())
+        load.until_sent(REQUESTS)
+        result = load.end()
+    totals = judged(result)
     measured.add("requests failed by roll-out", f"{totals.failed} of {totals.requests}", bar="0 of >= 2,000")
-    none_failed(load.so_far(), "while two replicas were replaced", at_least=REQUESTS)
+    none_failed(result, "while two replicas were replaced", at_least=REQUESTS)
 
     assert live["status"]["observedGeneration"] == generation
     assert {service.ask(index) for index in range(10)} == {5.0}, "only the new version answers"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from e2e.load import start
 from e2e.scenarios import sleeper
 from e2e.scenarios.measured import Measured
 from e2e.scenarios.settings import HOLD_SECONDS, RATE_WINDOW_SECONDS
 from e2e.scenarios.tenant import Tenant
-from e2e.scenarios.traffic import judged, none_failed, sent
+from e2e.scenarios.traffic import Traffic, judged, none_failed
 from e2e.scenarios.waiting import until
 from foretide.adapters.resources import DEPLOYMENT
 
@@ -24,25 +23,24 @@ def test_grows_with_load_and_shrinks_without_it_losing_no_request(tenant: Tenant
     service.until_ready()
     service.until_answers()
 
-    with start(service.load(PEAK_RPS, seconds=120)) as peak:
+    with Traffic(service.load(PEAK_RPS, seconds=120)) as peak:
         live = service.until(
             f"at least {GROWN} ready replicas",
             lambda live: live["status"].get("readyReplicas", 0) >= GROWN,
             within_seconds=60,
         )
         capacity, decision = live["status"]["capacity"], live["status"]["decisions"][-1]
-        peak.stop()
-        grown = judged(peak.result())
+        refused = judged(peak.end()).outcomes
     assert capacity["source"] == "Measured", capacity
     assert 45 <= float(capacity["perReplica"]) <= 100, capacity
     assert decision["reason"] == "ScaledUp", decision
     assert "items/s asked" in decision["text"], decision
     assert "measured" in decision["text"], decision
-    dropped = grown.failed - grown.outcomes["HTTP_STATUS"]
-    assert dropped == 0, f"an overloaded replica may refuse, but not drop: {grown.outcomes}"
+    dropped = refused["NOT_CONNECTED"] + refused["BROKEN"] + refused["TIMED_OUT"]
+    assert dropped == 0, f"an overloaded replica may refuse, but not drop: {refused}"
 
     # The rest of the load: enough to see every dropped connection, not enough for two replicas.
-    with tenant.record(DEPLOYMENT) as recording, start(service.load(REST_RPS, seconds=150, seed=2)) as rest:
+    with tenant.record(DEPLOYMENT) as recording, Traffic(service.load(REST_RPS, seconds=150, seed=2)) as rest:
         service.until_replicas(1, within_seconds=3 * (RATE_WINDOW_SECONDS + HOLD_SECONDS))
         until(
             "only one pod is left",
@@ -50,11 +48,11 @@ def test_grows_with_load_and_shrinks_without_it_losing_no_request(tenant: Tenant
             within_seconds=60,
             shows=service.story,
         )
-        until(f"{REQUESTS} requests", lambda: sent(rest) >= REQUESTS, within_seconds=60)
-        rest.stop()
-        totals = judged(rest.result())
+        rest.until_sent(REQUESTS)
+        result = rest.end()
+    totals = judged(result)
     measured.add("requests failed by scale-in", f"{totals.failed} of {totals.requests}", bar="0 of >= 2,000")
-    none_failed(rest.so_far(), "while the service shrank to one replica", at_least=REQUESTS)
+    none_failed(result, "while the service shrank to one replica", at_least=REQUESTS)
     steps = recording.numbers(service.deployment_name, "spec", "replicas")
     assert steps == sorted(steps, reverse=True), f"shrinking went {steps}"
     last = service.live()["status"]["decisions"][-1]

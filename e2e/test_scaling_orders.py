@@ -10,12 +10,6 @@ from e2e.scenarios.tenant import Tenant
 from foretide.adapters.resources import DEPLOYMENT, HORIZONTAL_POD_AUTOSCALER
 
 
-def ticks(operator: Operator, count: int) -> None:
-    """Waits until the operator had its chance to act."""
-    before = operator.metric(operator.until_leading(), "foretide_tick_duration_seconds_count") or 0.0
-    operator.until_metric("foretide_tick_duration_seconds_count", lambda now: now >= before + count, within_seconds=60)
-
-
 def test_foreign_scaler_pause_and_pin_are_obeyed(tenant: Tenant, api: Api, operator: Operator) -> None:
     foreign = tenant.serve("foreign", sleeper.spec(minReplicas=1, maxReplicas=4))
     paused = tenant.serve("paused", sleeper.spec(minReplicas=1, maxReplicas=4, paused=True))
@@ -46,7 +40,7 @@ def test_foreign_scaler_pause_and_pin_are_obeyed(tenant: Tenant, api: Api, opera
     with tenant.record(DEPLOYMENT) as recording:
         foreign.change(scaling={"minReplicas": 2})
         paused.change(scaling={"minReplicas": 2})
-        ticks(operator, 4)
+        operator.until_ticks(4)
         for service in (foreign, paused):
             sizes = recording.numbers(service.deployment_name, "spec", "replicas")
             assert sizes == [1], f"{service.name}: replicas went {sizes}"

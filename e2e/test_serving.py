@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 
 import pytest
 
@@ -43,23 +44,31 @@ class Applied:
     ready_seconds: float
 
 
+def until_deployed(tenant: Tenant, name: str) -> tuple[Service, float]:
+    """Applies a service; how long the operator takes to give it its last child, the Deployment."""
+    began = time.monotonic()
+    service = tenant.serve(name, sleeper.spec(offset=3))
+    until("the Deployment exists", service.deployment, within_seconds=10, every_seconds=0.01, shows=service.story)
+    return service, time.monotonic() - began
+
+
 @pytest.fixture(scope="module")
 def applied(cluster: Cluster, api: Api, operator: Operator) -> Iterator[Applied]:
     """Applied once for all tests of this module."""
     tenant = Tenant.move_in(cluster, api, "serving")
     began = time.monotonic()
-    service = tenant.serve("ranker", sleeper.spec(offset=3))
-    until("the Deployment exists", service.deployment, within_seconds=10, every_seconds=0.01, shows=service.story)
-    operator_seconds = time.monotonic() - began
+    service, first = until_deployed(tenant, "ranker")
     live = service.until_ready()
-    yield Applied(tenant, service, live, operator_seconds, time.monotonic() - began)
+    ready_seconds = time.monotonic() - began
+    shares = [first, until_deployed(tenant, "second")[1], until_deployed(tenant, "third")[1]]
+    yield Applied(tenant, service, live, median(shares), ready_seconds)
     tenant.move_out()
 
 
 def test_applied_service_is_ready_and_answers_in_time(applied: Applied, measured: Measured) -> None:
     measured.add("apply -> Ready of one service", f"{applied.ready_seconds:.1f} s", bar=f"<= {READY_BAR_SECONDS:g} s")
     measured.add(
-        "operator's own share of it", f"{applied.operator_seconds:.2f} s", bar=f"<= {OPERATOR_BAR_SECONDS:g} s"
+        "operator's own share (median of 3)", f"{applied.operator_seconds:.2f} s", bar=f"<= {OPERATOR_BAR_SECONDS:g} s"
     )
     assert applied.operator_seconds <= OPERATOR_BAR_SECONDS
     assert applied.ready_seconds <= READY_BAR_SECONDS
@@ -92,20 +101,20 @@ def test_standard_tools_read_the_service(applied: Applied) -> None:
     assert "ranker" in kubectl("get", "foretide"), "the category"
 
 
-def test_children_belong_to_the_service(applied: Applied, api: Api) -> None:
+def test_children_belong_to_the_service(applied: Applied) -> None:
     names = {
-        DEPLOYMENT: f"ranker-{sleeper.HARDWARE_CLASS}",
+        DEPLOYMENT: applied.service.deployment_name,
         SERVICE: "ranker",
-        CONFIG_MAP: "ranker-config",
         SERVICE_ACCOUNT: "ranker-triton",
         POD_DISRUPTION_BUDGET: "ranker",
+        CONFIG_MAP: None,  # named after its text
     }
     for resource, name in names.items():
-        child = api.get(resource, name, namespace=applied.tenant.namespace)
-        assert child is not None, f"{resource.kind} {name} is missing"
+        (child,) = applied.service.children(resource)
         (owner,) = child["metadata"]["ownerReferences"]
-        assert (owner["uid"], owner["controller"]) == (applied.live["metadata"]["uid"], True), name
-        assert child["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "foretide", name
+        assert (owner["uid"], owner["controller"]) == (applied.live["metadata"]["uid"], True), resource.kind
+        assert child["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "foretide", resource.kind
+        assert name in (None, child["metadata"]["name"])
     (pod,) = applied.service.pods()
     assert pod["spec"]["automountServiceAccountToken"] is False
     assert pod["spec"]["serviceAccountName"] == "ranker-triton"

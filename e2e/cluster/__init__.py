@@ -2,7 +2,7 @@
 
 from .cluster import Cluster
 from .errors import ClusterError
-from .lifecycle import load, up
+from .lifecycle import down, load, up
 from .target import connect
 
-__all__ = ["Cluster", "ClusterError", "connect", "load", "up"]
+__all__ = ["Cluster", "ClusterError", "connect", "down", "load", "up"]

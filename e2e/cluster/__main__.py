@@ -6,12 +6,11 @@ import argparse
 import sys
 from typing import Final
 
-from . import api, checks, footprint, processes, teardown
+from . import api, checks, footprint, processes
 from .components import NAMES, NODE
 from .errors import ClusterError
 from .images import IMAGES
-from .lifecycle import load, up
-from .lock import exclusive
+from .lifecycle import down, load, up
 from .paths import ADMIN_KUBECONFIG, BIN, LOG, RUN, STATE, cache_folder
 from .progress import Progress
 
@@ -61,9 +60,7 @@ def _run(command: str, names: tuple[str, ...]) -> int:
         print(f"export KUBECONFIG={ADMIN_KUBECONFIG} PATH={BIN}:$PATH   # then: kubectl get pods -A")
         print(f"Prometheus: {api.PROMETHEUS}   down again: python -m e2e.cluster down")
     elif command == "down":
-        checks.machine()
-        with exclusive(progress.say):
-            teardown.down(progress)
+        down(progress)
     elif command == "images":
         loaded = load(names or tuple(IMAGES), progress)
         print(

@@ -39,6 +39,14 @@ def up(progress: Progress | None = None) -> Cluster:
     return Cluster(ADMIN_KUBECONFIG, BIN)
 
 
+def down(progress: Progress | None = None) -> None:
+    """Nothing of the cluster is left on this machine but the cache."""
+    shown = progress or Progress()
+    checks.machine()
+    with exclusive(shown.say):
+        teardown.remove(shown)
+
+
 def load(names: Iterable[str], progress: Progress | None = None) -> tuple[str, ...]:
     """Builds anew the images whose inputs changed, imports them into the running cluster, and returns those."""
     shown = progress or Progress()
@@ -126,7 +134,7 @@ class _Up:
             self.progress.say(
                 "Found what was left by an earlier boot, or by a `down` that was cut short; removing it first."
             )
-            teardown.down(self.progress)
+            teardown.remove(self.progress)
         for folder in (RUN, STATE):
             folder.mkdir(mode=0o755, exist_ok=True)
         BOOT.write_text(boot)

@@ -22,7 +22,7 @@ SANDBOXES: Final = STATE / "containerd/io.containerd.grpc.v1.cri/sandboxes"
 TASKS: Final = RUN / "containerd/io.containerd.runtime.v2.task"
 
 
-def down(progress: Progress) -> None:
+def remove(progress: Progress) -> None:
     """Stops what `up` started and removes what it made; a second `down` finds nothing to do."""
     with progress.step("stopping the control plane, the node and every pod"):
         stop_processes()

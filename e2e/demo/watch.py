@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from e2e.demo.example import Example
 from e2e.demo.target import CommandFailed, Object, Target
@@ -37,6 +38,7 @@ class Watch:
 def watching(target: Target, wanted: Example) -> Iterator[Watch]:
     """A watch that goes on in the background until the end of the block."""
     seen, stop = Watch(), threading.Event()
+    since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # the API server's spelling, which sorts as it is
 
     def go_on() -> None:
         while not stop.wait(LOOK_EVERY_SECONDS):
@@ -46,7 +48,7 @@ def watching(target: Target, wanted: Example) -> Iterator[Watch]:
                 seen.missed += 1
                 continue
             if found is not None:
-                seen.looks.append(look(found, at=time.time()))
+                seen.looks.append(look(found, at=time.time(), since=since))
 
     thread = threading.Thread(target=go_on, name="watch", daemon=True)
     thread.start()
@@ -57,16 +59,16 @@ def watching(target: Target, wanted: Example) -> Iterator[Watch]:
         thread.join()
 
 
-def look(service: Object, *, at: float) -> Look:
-    """What the status says."""
+def look(service: Object, *, at: float, since: str) -> Look:
+    """What the status says; decisions from before `since` belong to another story."""
     status = service.get("status", {})
-    decisions = status.get("decisions", [])
+    decisions = [entry for entry in status.get("decisions", []) if entry["time"] >= since]
     ready = int(status.get("readyReplicas", 0))
     return Look(
         at=at,
         ready=ready,
         desired=int(status.get("desiredReplicas", ready)),
-        decision=decisions[0]["text"] if decisions else "",
+        decision=max(decisions, key=lambda entry: str(entry["time"]))["text"] if decisions else "",
         conditions={
             entry["type"]: entry["reason"]
             for entry in status.get("conditions", [])

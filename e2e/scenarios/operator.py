@@ -25,6 +25,8 @@ PORT: Final = 8080
 # A killed leader cannot give its Lease back: its successor waits for the 15 s of the Lease, then takes over.
 LEADS_WITHIN_SECONDS: Final = 45.0
 
+TICKS: Final = "foretide_tick_duration_seconds_count"
+
 Values = Mapping[str, object]
 
 
@@ -65,12 +67,13 @@ class Operator:
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     def until_leading(self, *, within_seconds: float = LEADS_WITHIN_SECONDS) -> str:
-        """Waits until a pod that lives holds the Lease and acts, and returns its name."""
+        """Waits until a pod that lives holds the Lease and has done a tick, and returns its name."""
 
         def probe() -> str | None:
             names = [pod["metadata"]["name"] for pod in self.pods() if condition(pod, "Ready").get("status") == "True"]
             holder = self.lease_holder()
-            return holder if holder in names and self.metric(holder, "foretide_leader") == 1 else None
+            series = self.metrics(holder) if holder in names else {}
+            return holder if series.get("foretide_leader") == 1 and series.get(TICKS) else None
 
         return until("an operator leads", probe, within_seconds=within_seconds, shows=self.pods)
 
@@ -142,6 +145,11 @@ class Operator:
             return value if value is not None and holds(value) else None
 
         return until(name, probe, within_seconds=within_seconds, shows=lambda: self.metrics(self.lease_holder()))
+
+    def until_ticks(self, count: int) -> None:
+        """Waits until the operator had so many chances to act."""
+        before = self.metric(self.until_leading(), TICKS) or 0.0
+        self.until_metric(TICKS, lambda now: now >= before + count, within_seconds=60)
 
     def keep_logs(self) -> None:
         """Copies what the pods have said and how often they restarted; a pod that goes takes both with it."""

@@ -16,7 +16,9 @@ from e2e.scenarios import sleeper
 from e2e.scenarios.api import Api
 from e2e.scenarios.conditions import kstatus, pod_line
 from e2e.scenarios.waiting import until
-from foretide.adapters.resources import DEPLOYMENT, INFERENCE_SERVICE, POD, SERVICE, Object
+from foretide.adapters.resources import DEPLOYMENT, INFERENCE_SERVICE, POD, SERVICE, Object, Resource
+from foretide.api import group
+from foretide.serving import naming
 
 # apply -> Ready takes 4-6 s on an idle machine; these tests run several pods at once on two cores.
 READY_SECONDS: Final = 60.0
@@ -35,7 +37,7 @@ class Service:
 
     @property
     def deployment_name(self) -> str:
-        return f"{self.name}-{self.hardware_class}"
+        return naming.deployment_name(self.name, self.hardware_class)
 
     def live(self) -> Object:
         """The object as it is now."""
@@ -59,7 +61,11 @@ class Service:
 
     def pods(self) -> list[Object]:
         """Its pods, those that are leaving included."""
-        return self.api.select(POD, namespace=self.namespace, labels=f"foretide.dev/service={self.name}")
+        return self.children(POD)
+
+    def children(self, resource: Resource) -> list[Object]:
+        """The objects of a kind that carry its label."""
+        return self.api.select(resource, namespace=self.namespace, labels=f"{group.SERVICE_LABEL}={self.name}")
 
     def until(self, what: str, holds: Callable[[Object], object], *, within_seconds: float = READY_SECONDS) -> Object:
         """Waits until something holds for the object, and returns it as it was then."""

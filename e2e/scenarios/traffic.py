@@ -1,23 +1,61 @@
-"""What a load must have come to."""
+"""Load on a service while a test does other things, and what that load must have come to."""
 
 from __future__ import annotations
 
-from e2e.load import Result, Running
+import threading
+from types import TracebackType
+from typing import Final
+
+from e2e.load import Plan, Result, start
 from e2e.load.report import Totals, totals
+from e2e.scenarios.waiting import until
 
-# Judging by connections and answers only: how fast they were is the business of the demo and of bench/.
-NO_SLO_SECONDS = 60.0
+# These tests judge connections and answers; how fast they were is the business of the demo and of bench/.
+ANY_LATENCY_SECONDS: Final = 60.0
 
 
-def sent(running: Running) -> int:
-    """Requests completed until now."""
-    running.poll()
-    return len(running.so_far())
+class Traffic:
+    """A load that flows through `with`, whatever the test waits for meanwhile."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._running: Final = start(plan)
+        # The load stands still when nobody takes in its results.
+        self._taker: Final = threading.Thread(target=self._take, name="traffic", daemon=True)
+
+    def __enter__(self) -> Traffic:
+        self._taker.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.stop()
+        self._taker.join()
+        self._running.__exit__(kind, error, trace)
+
+    def until_sent(self, requests: int, *, within_seconds: float = 90.0) -> None:
+        """Waits until so many requests are complete."""
+        until(f"{requests} requests", lambda: self.sent >= requests, within_seconds=within_seconds)
+
+    @property
+    def sent(self) -> int:
+        """Requests completed so far."""
+        return sum(len(part) for part in self._running.parts)
+
+    def end(self) -> Result:
+        """Sends no more, and gives everything once the last answer is there."""
+        self._running.stop()
+        self._taker.join()
+        return self._running.so_far()
+
+    def _take(self) -> None:
+        while not self._running.done:
+            self._running.poll(timeout_seconds=0.5)
 
 
 def judged(result: Result) -> Totals:
     """The totals of a load."""
-    return totals(result, slo_seconds=NO_SLO_SECONDS)
+    return totals(result, slo_seconds=ANY_LATENCY_SECONDS)
 
 
 def none_failed(result: Result, when: str, *, at_least: int) -> None:

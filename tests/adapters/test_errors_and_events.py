@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 import pytest
 
+from foretide.adapters import events as module
 from foretide.adapters.clock import SystemClock
 from foretide.adapters.errors import MESSAGE_LIMIT, AdapterError, Conflict, Rejected, Unavailable
 from foretide.adapters.events import NOTE_LIMIT, KubernetesEvents
@@ -78,6 +80,16 @@ async def test_a_warning_is_one_and_a_long_note_is_cut() -> None:
 )
 async def test_a_lost_event_harms_nobody(error: AdapterError) -> None:
     await emit(Api(error))
+
+
+async def test_slow_storage_of_events_delays_nothing_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(Api):
+        async def create(self, obj: Object) -> Object:
+            await asyncio.sleep(60)
+            raise AssertionError
+
+    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 0.01)
+    await emit(Slow())
 
 
 def test_a_conflict_is_a_refusal_and_no_refusal_is_unavailable() -> None:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from foretide.adapters import lease as module
@@ -161,7 +161,6 @@ troubles = st.lists(
 )
 
 
-@settings(max_examples=150)
 @given(troubles, troubles)
 # the last renewal takes effect at once and its answer comes late; then calls fail at once, and the last one hangs
 @example([Trouble(20, 2, after=4.9, calls="write"), Trouble(25, 9, lost="refused"), Trouble(34, 60, before=9.0)], [])

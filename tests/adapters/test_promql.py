@@ -18,6 +18,7 @@ METRICS = {
 }
 FUNCTIONS = {"rate", "deriv", "timestamp", "time"}
 AGGREGATIONS = {"sum", "max"}
+LABELS = {"namespace", "pod", "model", "version", "reason", "gpu_uuid"}
 WORD = re.compile(r"[a-z_]+")
 TOKEN = re.compile(r"[a-z_]+|\[\d+s\]|[(),-]|\s+")
 
@@ -44,7 +45,7 @@ def test_every_expression_is_made_of_known_words_and_balanced(name: str) -> None
         assert depth >= 0
     assert depth == 0
     words = set(WORD.findall(re.sub(r"\[\d+s\]", "", expression)))
-    assert words <= METRICS | FUNCTIONS | AGGREGATIONS | {"by", "namespace", "pod"}
+    assert words <= METRICS | FUNCTIONS | AGGREGATIONS | {"by", *LABELS}
     assert words & METRICS
 
 

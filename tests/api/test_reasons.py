@@ -7,8 +7,8 @@ from foretide.api.status import ConditionEntry
 
 _PINNED = """
 Available MinimumReplicasAvailable UpToDate NotStalled Creating RolloutInProgress PodsNotReady Unschedulable
-ImagePullFailed ContainerCrashed OutOfMemory VolumeNotMounted QuotaExceeded PodsRefused InvalidSpec
-HardwareClassNotFound HardwareClassInvalid ForeignChild ChildRefused Forbidden ApiUnavailable InternalError
+ImagePullFailed ContainerCrashed OutOfMemory QuotaExceeded PodsRefused InvalidSpec
+HardwareClassNotFound HardwareClassInvalid ForeignChild ChildRefused Forbidden
 ModelLoaded ModelLoading ModelLoadFailed
 MetricsComplete PrometheusUnreachable PrometheusTimeout PrometheusRejected PrometheusMalformed NoSeries PartialSeries
 StaleSeries NotFinite NoReadyReplicas

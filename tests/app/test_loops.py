@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -25,11 +25,10 @@ Result = TypeVar("Result")
 
 
 @pytest.fixture(autouse=True)
-def virtual(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def virtual(monkeypatch: pytest.MonkeyPatch) -> None:
     """time.monotonic() follows the event loop, and a watch that only waits takes the place of kopf."""
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=now_seconds))
     monkeypatch.setattr(watching, "watch", lambda seen, stop: stop.wait())
-    return
 
 
 class Operator:

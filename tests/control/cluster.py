@@ -12,6 +12,7 @@ from foretide.control.reconcile import Reconciler
 from foretide.control.world import Key, World
 from foretide.scaling.settings import ScalingSettings
 from foretide.serving.manifests import ServingSettings
+from foretide.serving.naming import deployment_name
 from tests.control import objects
 from tests.control.fakes import FakeClock, FakeEvents, FakeKubernetes, FakePrometheus, FakeTriton, Write
 
@@ -96,11 +97,12 @@ class Cluster:
         self.kubernetes.writes.clear()
 
     def deployment(self, name: str = "ranker", namespace: str = objects.NAMESPACE) -> dict[str, Any]:
-        return self.object("Deployment", f"{name}-cpu-16", namespace)
+        return self.object("Deployment", deployment_name(name, "cpu-16"), namespace)
 
     def resize(self, name: str, replicas: int, namespace: str = objects.NAMESPACE) -> None:
         deployment = self.deployment(name, namespace)
-        self.add({**deployment, "spec": {**deployment["spec"], "replicas": replicas}})
+        metadata = {**deployment["metadata"], "generation": deployment["metadata"]["generation"] + 1}
+        self.add({**deployment, "metadata": metadata, "spec": {**deployment["spec"], "replicas": replicas}})
 
     def replicas(self, name: str = "ranker", namespace: str = objects.NAMESPACE) -> int:
         wanted: int = self.deployment(name, namespace)["spec"].get("replicas", 1)
@@ -135,7 +137,7 @@ class Cluster:
         for quantity in (*QUANTITIES, "sample_age_seconds"):
             samples.setdefault(quantity, {})
         for service, total in rps.items():
-            prefix = f"{service}-cpu-16-"
+            prefix = f"{deployment_name(service, 'cpu-16')}-"
             mine = [pod for pod in self.pods if pod.name.startswith(prefix)]
             share = None if total is None else total / max(1, len(mine))
             per_pod = {"success_rps": share, "inference_rps": share, "sample_age_seconds": 2.0}

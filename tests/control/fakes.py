@@ -51,15 +51,16 @@ class FakeKubernetes:
         metadata, kind = obj["metadata"], obj["kind"]
         self._call("status" if subresource else "apply", kind, metadata["name"], manager, obj)
         known = self.objects.get((kind, metadata["namespace"], metadata["name"]))
-        if subresource:
-            if known is None:
-                raise Rejected("not found", reason="NotFound")
-            if known["metadata"]["uid"] != metadata["uid"]:
-                raise Conflict("uid mismatch", reason="Conflict")
-            merged = {**known, "status": _merged(known.get("status", {}), obj["status"])}
-        elif known is None:
+        uid = None if known is None else known["metadata"].get("uid")
+        if known is None and subresource:
+            raise Rejected("not found", reason="NotFound")
+        if metadata.get("uid", uid) != uid:
+            raise Conflict("uid mismatch", reason="Conflict")
+        if known is None:
             merged = {**copy.deepcopy(dict(obj)), "metadata": {**metadata, "uid": f"uid-{next(self._numbers)}"}}
             merged["metadata"]["generation"] = 1
+        elif subresource:
+            merged = {**known, "status": _merged(known.get("status", {}), obj["status"])}
         else:
             merged = {**known, **copy.deepcopy(dict(obj)), "metadata": {**known["metadata"], **metadata}}
             if "replicas" in known.get("spec", {}):
@@ -106,6 +107,10 @@ class FakeKubernetes:
             self.writes.append(Write(verb, kind, name, manager, copy.deepcopy(dict(body))))
 
     def _stored(self, obj: dict[str, Any]) -> dict[str, Any]:
+        known = self.objects.get((obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
+        if known is not None and known.get("spec") != obj.get("spec"):
+            metadata = obj["metadata"]
+            obj = {**obj, "metadata": {**metadata, "generation": metadata.get("generation", 0) + 1}}
         self.objects[obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"]] = obj
         self.written(copy.deepcopy(obj))
         if error := self.lose(self.calls):

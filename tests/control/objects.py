@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from foretide.api import group
+from foretide.api import group, parse
+from foretide.api.hardwareclass import HardwareClass
+from foretide.api.inferenceservice import InferenceService
+from foretide.serving.manifests import ServingSettings, build
+from foretide.serving.naming import deployment_name
 
 Raw = dict[str, Any]
 
 SINCE: Final = "2025-11-22T08:00:00Z"  # the day of FakeClock, half an hour earlier
 NAMESPACE: Final = "shop"
+DEPLOYMENT: Final = deployment_name("ranker", "cpu-16")
 
 
 def service(name: str = "ranker", *, namespace: str = NAMESPACE, generation: int = 1, **changes: Any) -> Raw:
@@ -96,6 +101,14 @@ def scaler(name: str, target: str, *, namespace: str = NAMESPACE, kind: str = "D
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": kind, "name": target}},
     }
+
+
+def manifests() -> list[Raw]:
+    """The children of the plain service on the plain class, as they should be."""
+    parsed, parsed_class = parse.inference_service(service()), parse.hardware_class(hardware_class())
+    assert isinstance(parsed, InferenceService)
+    assert isinstance(parsed_class, HardwareClass)
+    return [dict(manifest) for manifest in build(parsed, parsed_class, settings=ServingSettings())]
 
 
 def running(deployment: Raw, *, ready: int | None = None) -> Raw:

@@ -42,7 +42,7 @@ async def act(actuator: Actuator, status: dict[str, Any] = STATUS, *, memory: st
         "uid-of-ranker",
         status=status,
         before={},
-        memory=memory,
+        memory=lambda: memory,
         replicas=status["desiredReplicas"],
         present=present,
     )
@@ -76,7 +76,6 @@ async def test_a_failed_scale_is_tried_again(cluster: Cluster, actuator: Actuato
     cluster.kubernetes.fail = lambda *_: None
     assert await act(actuator)
     assert cluster.replicas() == 5
-    assert len(cluster.written("status")) == 1  # nothing new to tell
 
 
 @pytest.mark.parametrize("lost", [1, 2])

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from foretide.serving.naming import deployment_name
 from tests.control import objects
 from tests.control.cluster import Cluster
 
 MOVED = {"classes": ["gpu-t4"]}
+NEW = deployment_name("ranker", "gpu-t4")
 
 
 @pytest.fixture
@@ -28,24 +30,42 @@ def _deployments(cluster: Cluster) -> dict[str, dict[str, Any]]:
 
 
 async def test_the_old_deployment_serves_until_the_new_one_is_complete(cluster: Cluster) -> None:
-    assert set(_deployments(cluster)) == {"ranker-cpu-16", "ranker-gpu-t4"}
+    assert set(_deployments(cluster)) == {objects.DEPLOYMENT, NEW}
     assert cluster.written("delete") == []
     cluster.settle()
     await cluster.reconcile()
-    assert set(_deployments(cluster)) == {"ranker-gpu-t4"}
+    assert set(_deployments(cluster)) == {NEW}
 
 
 async def test_the_new_deployment_starts_with_the_replicas_of_the_old_one(cluster: Cluster) -> None:
-    assert _deployments(cluster)["ranker-gpu-t4"]["spec"]["replicas"] == 3
+    assert _deployments(cluster)[NEW]["spec"]["replicas"] == 3
 
 
 async def test_only_our_own_deployment_of_that_very_uid_is_deleted(cluster: Cluster) -> None:
-    old = cluster.object("Deployment", "ranker-cpu-16")
+    old = cluster.object("Deployment", objects.DEPLOYMENT)
     stranger = {**old, "metadata": {**old["metadata"], "name": "ranker-by-hand", "ownerReferences": []}}
     cluster.add(stranger)
     cluster.settle()
     await cluster.reconcile()
     assert [(write.name, write.body["uid"]) for write in cluster.written("delete")] == [
-        ("ranker-cpu-16", old["metadata"]["uid"])
+        (objects.DEPLOYMENT, old["metadata"]["uid"])
     ]
     assert "ranker-by-hand" in _deployments(cluster)
+
+
+async def test_an_earlier_configuration_goes_when_no_pod_needs_it_any_more(cluster: Cluster) -> None:
+    def files() -> list[str]:
+        return [name for kind, _, name in cluster.kubernetes.objects if kind == "ConfigMap"]
+
+    cluster.settle()
+    await cluster.reconcile()
+    (before,) = files()
+    slo = {"objective": "99", "latency": "200ms"}
+    cluster.add(objects.service(hardware=MOVED, slo=slo, generation=3, status=cluster.status()))
+    await cluster.reconcile()
+    assert before in files()
+    assert len(files()) == 2
+    cluster.settle()
+    await cluster.reconcile()
+    assert before not in files()
+    assert len(files()) == 1

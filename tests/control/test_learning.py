@@ -61,6 +61,26 @@ async def test_only_pods_that_serve_are_asked() -> None:
     assert cluster.triton.asked == []
 
 
+async def test_pods_of_an_earlier_template_teach_nothing() -> None:
+    """They run the model, image or configuration of before."""
+    cluster, reader = await serving()
+    cluster.add(objects.hardware_class(triton={"image": "tritonserver:2.60"}))
+    await cluster.reconcile()
+    assert await reader.read() == {}
+    cluster.pods.clear()
+    cluster.settle()
+    await reader.read()
+    assert len(cluster.triton.asked) == 1
+
+
+async def test_an_address_of_ipv6_is_put_in_brackets() -> None:
+    cluster, reader = await serving()
+    (pod,) = cluster.world.pods(key())
+    cluster.world.seen(POD, {**pod, "status": {**pod["status"], "podIP": "fd00::7"}})
+    await reader.read()
+    assert cluster.triton.asked == ["[fd00::7]:8000"]
+
+
 async def test_a_pod_that_is_gone_is_forgotten() -> None:
     cluster, reader = await serving()
     cluster.triton.counts["10.0.0.0:8000"] = counted(10, 1.0)

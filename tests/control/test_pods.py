@@ -107,6 +107,15 @@ def test_a_pod_that_serves_or_leaves_is_no_failure() -> None:
     assert failures([pod("leaving", ready=False, terminating=True, container=crashed)]) == []
 
 
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+def test_an_evicted_pod_is_no_failure(phase: str) -> None:
+    """It stays in the list until somebody deletes it, long after another has taken its place."""
+    container = {"state": ended(137), "lastState": {}, "restartCount": 0}
+    evicted = pod("p", ready=False, container=container)
+    evicted["status"] |= {"phase": phase, "reason": "Evicted"}
+    assert failures([evicted]) == []
+
+
 def test_a_pod_that_the_kubelet_has_not_seen_yet_is_no_failure() -> None:
     new = pod("new", ready=False)
     del new["status"]

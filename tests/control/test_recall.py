@@ -67,11 +67,12 @@ def test_whoever_comes_and_goes_nobody_gets_the_memory_of_another(ticks: list[li
         expected, present = dict(zip(names, kept, strict=True)), names
 
 
-def test_a_restart_finds_the_memory_in_status() -> None:
+def test_a_restart_finds_in_status_what_was_learned_but_starts_the_hold_anew() -> None:
+    """A status is written when something changes, so the hold in it is old."""
     text = encode(learned(), 0, uid="1", model="m")
     memory = Recall().recall([whose()], [{"memory": text}])
-    assert memory.window.highest[0] == 6
-    assert memory.evidence.executions.sum() > 0
+    assert not memory.window.started[0]
+    assert memory.evidence.executions.sum() == learned().evidence.executions.sum()
 
 
 def test_what_this_process_knows_is_newer_than_status() -> None:
@@ -92,15 +93,14 @@ def test_an_object_with_another_uid_inherits_nothing() -> None:
         assert memory.evidence.executions.sum() == 0
 
 
-def test_another_model_drops_the_batch_times_and_keeps_the_hold() -> None:
-    text = encode(learned(), 0, uid="1", model="m")
-    after_a_restart = Recall().recall([whose(model="m2")], [{"memory": text}])
+def test_another_model_keeps_the_hold_and_little_of_the_batch_times() -> None:
     recall = Recall()
     recall.keep([whose()], learned())
     in_one_process = recall.recall([whose(model="m2")], [{}])
-    for memory in (after_a_restart, in_one_process):
-        assert memory.window.highest[0] == 6
-        assert memory.evidence.executions.sum() == 0
+    assert in_one_process.window.highest[0] == 6
+    after_a_restart = Recall().recall([whose(model="m2")], [{"memory": encode(learned(), 0, uid="1", model="m")}])
+    for memory in (in_one_process, after_a_restart):
+        assert 0 < memory.evidence.executions.max() <= 10 < learned().evidence.executions.max()
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def served(hardware: dict[str, Any] | None = None, **spec: Any) -> Served:
     hardware_class = parse.hardware_class(objects.hardware_class(**(hardware or {})))
     assert isinstance(service, InferenceService)
     assert isinstance(hardware_class, HardwareClass)
-    return Served(service, hardware_class, "ranker-cpu-16")
+    return Served(service, hardware_class, objects.DEPLOYMENT)
 
 
 MODEL = objects.service()["spec"]["model"]

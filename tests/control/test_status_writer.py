@@ -11,8 +11,8 @@ from foretide.api import group
 from foretide.api.reasons import Reason
 from foretide.control.status_writer import StatusWriter
 from tests.control import objects
-from tests.control.cluster import key
-from tests.control.fakes import API_DOWN, FakeEvents, FakeKubernetes
+from tests.control.cluster import Cluster, key
+from tests.control.fakes import API_DOWN
 
 UID = "uid-of-ranker"
 
@@ -26,41 +26,89 @@ def conditions(**told: str) -> dict[str, Any]:
     return {"conditions": entries}
 
 
-def writer() -> tuple[StatusWriter, FakeKubernetes, FakeEvents]:
-    api, events = FakeKubernetes(), FakeEvents()
-    api.objects["InferenceService", objects.NAMESPACE, "ranker"] = objects.service()
-    return StatusWriter(api, events, manager=group.RECONCILE_MANAGER), api, events
+class Case:
+    """A writer and what it writes to."""
+
+    def __init__(self) -> None:
+        self.cluster = Cluster(objects.service())
+        self.api = self.cluster.kubernetes
+        self.status = StatusWriter(self.api, self.cluster.events, self.cluster.world, manager=group.RECONCILE_MANAGER)
+
+    def is_told(self, status: dict[str, Any]) -> bool:
+        return self.status.is_told(key(), UID, status)
+
+    async def write(self, status: dict[str, Any], *, uid: str = UID) -> None:
+        await self.status.write(key(), uid, status)
 
 
-async def test_an_unchanged_status_is_not_written_again() -> None:
-    status, api, _ = writer()
-    assert await status.write(key(), UID, {"replicas": 1}, before={})
-    assert not await status.write(key(), UID, {"replicas": 1}, before={})
-    assert await status.write(key(), UID, {"replicas": 2}, before={})
-    assert [write.body["status"] for write in api.writes] == [{"replicas": 1}, {"replicas": 2}]
+async def test_what_is_written_is_told_until_it_changes() -> None:
+    case = Case()
+    assert not case.is_told({"replicas": 1})
+    await case.write({"replicas": 1})
+    assert case.is_told({"replicas": 1})
+    assert not case.is_told({"replicas": 2})
+    await case.write({"replicas": 2})
+    assert [write.body["status"] for write in case.api.writes] == [{"replicas": 1}, {"replicas": 2}]
+
+
+async def test_a_status_that_somebody_erased_or_edited_is_not_told() -> None:
+    case, told = Case(), {"replicas": 1, **conditions(Ready="True Available")}
+    await case.write(told)
+    theirs = conditions(MetricsAvailable="True MetricsComplete")["conditions"]
+    live = case.cluster.status()
+    # the other manager's part is not ours to judge
+    case.cluster.add(objects.service(status={**live, "desiredReplicas": 3, "conditions": theirs + live["conditions"]}))
+    assert case.is_told(told)
+    for edited in ({}, {**live, "replicas": 9}, {**live, "conditions": theirs}):
+        case.cluster.add(objects.service(status=edited))
+        assert not case.is_told(told)
+    case.cluster.remove("InferenceService", "ranker")
+    assert not case.is_told(told)
 
 
 async def test_a_status_worked_out_for_one_object_never_reaches_its_successor() -> None:
-    status, api, _ = writer()
-    await status.write(key(), UID, {"replicas": 1}, before={})
-    assert status.last(key(), UID) == {"replicas": 1}
-    assert status.last(key(), "another") is None
+    case = Case()
+    await case.write({"replicas": 1})
+    assert case.status.last(key(), UID) == {"replicas": 1}
+    assert case.status.last(key(), "another") is None
     with pytest.raises(Conflict):
-        await status.write(key(), "another", {"replicas": 1}, before={})
-    assert len(api.writes) == 2
-    status.forget(key())
-    assert status.last(key(), UID) is None
+        await case.write({"replicas": 1}, uid="another")
+    case.status.forget(key())
+    assert case.status.last(key(), UID) is None
 
 
-async def test_a_status_that_was_not_taken_is_written_again() -> None:
-    status, api, events = writer()
-    api.fail = lambda *_: API_DOWN
+async def test_only_the_services_that_are_kept_are_remembered() -> None:
+    case = Case()
+    await case.write({"replicas": 1})
+    case.status.keep({key(), key("other")})
+    assert case.status.last(key(), UID) is not None
+    case.status.keep({key("other")})
+    assert case.status.last(key(), UID) is None
+
+
+async def test_a_status_that_was_not_taken_is_not_told() -> None:
+    case = Case()
+    case.api.fail = lambda *_: API_DOWN
     with pytest.raises(Unavailable):
-        await status.write(key(), UID, conditions(Ready="False Creating"), before={})
-    assert status.last(key(), UID) is None
-    assert events.emitted == []
-    api.fail = lambda *_: None
-    assert await status.write(key(), UID, conditions(Ready="False Creating"), before={})
+        await case.write(conditions(Ready="False Creating"))
+    assert case.status.last(key(), UID) is None
+    assert case.cluster.events.emitted == []
+
+
+async def test_an_answer_that_comes_late_brings_no_deleted_service_back() -> None:
+    """The DELETED event may be processed before the answer to the write."""
+    case = Case()
+    case.api.written = lambda _: case.cluster.remove("InferenceService", "ranker")
+    await case.write({"replicas": 1})
+    assert key() not in case.cluster.world.services
+
+
+async def test_an_answer_that_comes_late_does_not_hide_a_newer_spec() -> None:
+    """The write was answered with generation 1; the watch has shown generation 2 in the meantime."""
+    case = Case()
+    case.api.written = lambda _: case.cluster.add(objects.service(generation=2))
+    await case.write({"replicas": 1})
+    assert case.cluster.world.services[key()]["metadata"]["generation"] == 2
 
 
 @pytest.mark.parametrize(
@@ -97,6 +145,6 @@ async def test_a_status_that_was_not_taken_is_written_again() -> None:
 async def test_each_turn_of_a_condition_is_told(
     before: dict[str, str], after: dict[str, str], told: list[tuple[Reason, bool]]
 ) -> None:
-    status, _, events = writer()
-    await status.write(key(), UID, conditions(**after), before=conditions(**before))
-    assert [(reason, warning) for _, reason, warning in events.emitted] == told
+    case = Case()
+    await case.status.tell(key(), UID, conditions(**after), before=conditions(**before))
+    assert [(reason, warning) for _, reason, warning in case.cluster.events.emitted] == told

@@ -131,11 +131,11 @@ def test_an_event_names_every_service_whose_reconciliation_may_come_out_differen
 async def test_services_of_one_name_in_two_namespaces_share_nothing() -> None:
     cluster = Cluster(objects.hardware_class())
     await cluster.serve(objects.service(), objects.service(namespace="bank", uid="another"))
-    cluster.add(objects.scaler("rival", "ranker-cpu-16"))
+    cluster.add(objects.scaler("rival", objects.DEPLOYMENT))
     world = cluster.world
     assert len(world.pods(key())) == len(world.pods(key(namespace="bank"))) == 1
-    assert world.foreign_scaler(key(), "ranker-cpu-16") == "rival"
-    assert world.foreign_scaler(key(namespace="bank"), "ranker-cpu-16") is None
+    assert world.foreign_scaler(key(), objects.DEPLOYMENT) == "rival"
+    assert world.foreign_scaler(key(namespace="bank"), objects.DEPLOYMENT) is None
     cluster.remove("InferenceService", "ranker")
     assert list(world.served) == [key(namespace="bank")]
 
@@ -143,10 +143,13 @@ async def test_services_of_one_name_in_two_namespaces_share_nothing() -> None:
 def test_a_scale_that_was_just_written_is_decided_on_before_its_event_arrives() -> None:
     world = World()
     labels = {group.SERVICE_LABEL: "ranker"}
-    metadata = {"name": "ranker-cpu-16", "namespace": objects.NAMESPACE, "labels": labels}
+    metadata = {"name": objects.DEPLOYMENT, "namespace": objects.NAMESPACE, "labels": labels}
     deployment = {"metadata": metadata, "spec": {"replicas": 2, "paused": False}}
     world.seen(DEPLOYMENT, deployment)
-    world.scaled(key(), "ranker-cpu-16", 5)
-    assert world.child(key(), "Deployment", "ranker-cpu-16") == {**deployment, "spec": {"replicas": 5, "paused": False}}
-    world.scaled(key("other"), "other-cpu-16", 5)  # gone in the meantime
-    assert world.child(key("other"), "Deployment", "other-cpu-16") is None
+    world.scaled(key(), objects.DEPLOYMENT, 5)
+    assert world.child(key(), "Deployment", objects.DEPLOYMENT) == {
+        **deployment,
+        "spec": {"replicas": 5, "paused": False},
+    }
+    world.scaled(key("other"), "other--cpu-16", 5)  # gone in the meantime
+    assert world.child(key("other"), "Deployment", "other--cpu-16") is None

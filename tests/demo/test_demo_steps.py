@@ -176,12 +176,18 @@ def test_a_look_takes_the_last_decision_and_what_is_not_well() -> None:
     status: dict[str, Any] = {
         "readyReplicas": 2,
         "desiredReplicas": 3,
-        "decisions": [{"text": "newest"}, {"text": "older"}],
+        "decisions": [
+            {"time": "2026-11-22T10:00:05Z", "text": "older"},
+            {"time": "2026-11-22T10:00:20Z", "text": "newest"},
+            {"time": "2026-11-22T09:59:59Z", "text": "before"},
+        ],
     }
     found = service(**status)
     found["status"]["conditions"].append({"type": "MetricsAvailable", "status": "False", "reason": "NoSeries"})
-    assert look(found, at=5.0) == Look(5.0, 2, 3, "newest", {"MetricsAvailable": "NoSeries"})
-    assert look({}, at=5.0) == Look(5.0, 0, 0, "")
+    seen = look(found, at=5.0, since="2026-11-22T10:00:00Z")
+    assert seen == Look(5.0, 2, 3, "newest", {"MetricsAvailable": "NoSeries"})
+    assert look(found, at=5.0, since="2026-11-22T11:00:00Z").decision == ""
+    assert look({}, at=5.0, since="2026-11-22T10:00:00Z") == Look(5.0, 0, 0, "")
 
 
 def plan(*, rate: float = 10.0, seconds: float = 40.0) -> Plan:

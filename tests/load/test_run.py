@@ -44,7 +44,7 @@ def test_each_request_has_its_own_connection_and_is_answered(server: Server) -> 
 def test_a_slow_server_does_not_slow_the_schedule(server: Server) -> None:
     result = send(server.url("/slow"), count=20, seconds=0.5)
     # One after the other they would take 8 s; sent on time they overlap.
-    assert (result.latency_seconds >= 0.4).all()
+    assert (result.latency_seconds >= 0.39).all()
     assert result.sent_at.max() < 2.0
     assert (result.sent_at >= result.planned_at).all()
 
@@ -52,7 +52,7 @@ def test_a_slow_server_does_not_slow_the_schedule(server: Server) -> None:
 def test_time_outs_are_counted_with_the_time_they_took(server: Server) -> None:
     result = send(server.url("/silent"), count=5, timeout=0.3)
     assert (result.outcome == Outcome.TIMED_OUT).all()
-    assert (result.latency_seconds >= 0.3).all()
+    assert (result.latency_seconds >= 0.29).all()  # uvloop counts whole milliseconds
     assert result.messages == {"no answer within 0.3 s": 5}
 
 

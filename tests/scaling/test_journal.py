@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretide.scaling.capacity import fit
+from foretide.scaling.capacity.evidence import ENOUGH_EXECUTIONS
 from foretide.scaling.journal import MAX_BYTES, Lost, decode, encode
 from foretide.scaling.memory import Memory
 from tests.scaling.build import held_since_long
@@ -54,13 +55,18 @@ def test_the_object_of_another_uid_inherits_nothing() -> None:
     assert decode(text, uid="b", model="m") == Lost("of another object")
 
 
-def test_another_model_forgets_batch_times_and_keeps_the_hold() -> None:
+def test_the_batch_times_of_another_model_hold_until_the_first_new_ones() -> None:
     memory = random_memory(np.random.default_rng(0), 1, plausible)
     assert fit(memory.evidence).measured[0]
     back = decode(encode(memory, 0, uid="a", model="m/1"), uid="a", model="m/2")
     assert isinstance(back, Memory)
-    assert not fit(back.evidence).measured[0]
     assert (back.window.peaks == memory.window.peaks).all()
+    # The old law still counts, ...
+    seen = memory.evidence.executions[0] >= ENOUGH_EXECUTIONS
+    before, after = (each.seconds[0][seen] / each.executions[0][seen] for each in (memory.evidence, back.evidence))
+    assert np.allclose(before, after, rtol=1e-4)
+    # ... and with so little weight that a hundred executions of the new model outvote it.
+    assert (back.evidence.executions <= ENOUGH_EXECUTIONS).all()
 
 
 @often

@@ -39,7 +39,9 @@ NASTY: Final = (
 text = st.text(max_size=12) | st.lists(st.sampled_from(NASTY), max_size=3).map("".join)
 
 service_names = st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True)
-class_names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
+class_names = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,6}", fullmatch=True).map(
+    lambda name: name[:63].rstrip("-")
+)
 model_names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 paths = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,5}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,5}){0,2}", fullmatch=True)
 latencies = st.sampled_from(["1ms", "1.5ms", "20ms", "100ms", "1s", "2m30s", "1h"]) | st.integers(1, 3_600_000).map(

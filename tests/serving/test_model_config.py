@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from google.protobuf import text_format
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup, ModelQueuePolicy
 
@@ -33,6 +33,7 @@ def test_triton_reads_what_was_asked_for(service: InferenceService, hardware: Ha
     assert [group.count for group in config.instance_group] == [hardware.spec.triton.instances]
 
 
+@settings(max_examples=30)
 @given(services(), hardware_classes())
 def test_nothing_is_in_it_that_was_not_asked_for(service: InferenceService, hardware: HardwareClass) -> None:
     config = read(model_config(service, hardware))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from foretide.api.reasons import Reason
 log: Final = logging.getLogger(__name__)
 
 NOTE_LIMIT: Final = 1024  # of the API
+TIMEOUT_SECONDS: Final = 2.0  # slow storage of Events delays nothing else
 CONTROLLER: Final = f"{group.GROUP}/operator"
 
 
@@ -57,6 +59,7 @@ class KubernetesEvents:
             },
         }
         try:
-            await self._api.create(event)
-        except AdapterError as error:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await self._api.create(event)
+        except (AdapterError, TimeoutError) as error:
             log.info("event %s of %s/%s is lost: %s", reason, namespace, name, error)

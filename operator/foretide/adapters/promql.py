@@ -27,21 +27,23 @@ class TickQueries:
 
 
 _BY_POD: Final = "by (namespace, pod)"
+_BY_SERIES: Final = "by (namespace, pod, model, version, reason, gpu_uuid)"
 
 
 def tick_queries(*, rate_window_seconds: float) -> TickQueries:
     """The queries of a tick; the rate window must hold at least four scrapes to survive one lost scrape.
 
-    `sum` adds versions, failure reasons and GPUs (Triton exports a series per gpu_uuid). Failures count every
-    reason: a request that timed out in the queue (REJECTED) was asked for all the same.
+    `max` merges what two scrapes of one pod tell (a PodMonitor beside annotations, two Prometheus replicas), `sum`
+    adds versions, failure reasons and GPUs (Triton exports a series per gpu_uuid). Failures count every reason: a
+    request that timed out in the queue (REJECTED) was asked for all the same.
     """
     window = f"[{rate_window_seconds:.0f}s]"
     return TickQueries(
-        success_rps=f"sum {_BY_POD} (rate(nv_inference_request_success{window}))",
-        failure_rps=f"sum {_BY_POD} (rate(nv_inference_request_failure{window}))",
-        inference_rps=f"sum {_BY_POD} (rate(nv_inference_count{window}))",
-        pending=f"sum {_BY_POD} (nv_inference_pending_request_count)",
-        pending_growth_rps=f"sum {_BY_POD} (deriv(nv_inference_pending_request_count{window}))",
+        success_rps=f"sum {_BY_POD} (max {_BY_SERIES} (rate(nv_inference_request_success{window})))",
+        failure_rps=f"sum {_BY_POD} (max {_BY_SERIES} (rate(nv_inference_request_failure{window})))",
+        inference_rps=f"sum {_BY_POD} (max {_BY_SERIES} (rate(nv_inference_count{window})))",
+        pending=f"sum {_BY_POD} (max {_BY_SERIES} (nv_inference_pending_request_count))",
+        pending_growth_rps=f"sum {_BY_POD} (max {_BY_SERIES} (deriv(nv_inference_pending_request_count{window})))",
         sample_age_seconds=f"time() - max {_BY_POD} (timestamp(nv_inference_request_success))",
     )
 

@@ -18,8 +18,8 @@ AUTOSCALE_MANAGER: Final = "foretide-autoscaler"
 
 SERVICE_LABEL: Final = f"{GROUP}/service"
 HARDWARE_CLASS_LABEL: Final = f"{GROUP}/hardware-class"
-# A digest of config.pbtxt in the pod template: a changed configuration rolls the pods.
-CONFIG_DIGEST_ANNOTATION: Final = f"{GROUP}/config-digest"
+# A digest of the whole pod template: it tells the pods of the newest template from the others.
+TEMPLATE_DIGEST_ANNOTATION: Final = f"{GROUP}/template-digest"
 NAME_LABEL: Final = "app.kubernetes.io/name"
 INSTANCE_LABEL: Final = "app.kubernetes.io/instance"
 COMPONENT_LABEL: Final = "app.kubernetes.io/component"

@@ -1,26 +1,30 @@
 """Names: of objects in Kubernetes, of models and tensors in Triton, of folders in a volume."""
 
+import re
 from typing import Annotated, Final
 
 from pydantic import Field
 
-from foretide.api.rules import matching
+from foretide.api.rules import Rule, matching
 
 _SUBDOMAIN: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 # A segment never starts with a dot: no "..", no hidden folder, and so nothing outside the claim.
 _SEGMENT: Final = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
 
-# 40 characters: children are called <service>-<class>, <service>-config, <service>-triton, and all stay below 63.
+# 40 characters: children are called <service>--<class>, <service>-config-<digest>, <service>-triton, all below 63.
 SERVICE_NAME: Final = matching(
     "[a-z]([-a-z0-9]{0,38}[a-z0-9])?",
     "must be at most 40 characters of a-z, 0-9 and -, start with a letter and not end with -",
     'choose a name like "ranker"',
 )
-# The name becomes the value of a label, which Kubernetes limits to 63 characters.
-CLASS_NAME: Final = matching(
-    "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
-    "must be at most 63 characters of a-z, 0-9 and -, and not start or end with -",
-    'choose a name like "gpu-t4"',
+# The name becomes the value of a label, which Kubernetes limits to 63 characters. Two dashes part it from the name of
+# a service in the name of a Deployment, so it has none in a row.
+_CLASS_NAME: Final = "[a-z0-9]+(-[a-z0-9]+)*"
+CLASS_NAME: Final = Rule(
+    cel=f"self.size() <= 63 && self.matches('^({_CLASS_NAME})$')",
+    holds=lambda name: len(name) <= 63 and re.fullmatch(_CLASS_NAME, name) is not None,
+    rule="must be at most 63 characters of a-z, 0-9 and single -, and not start or end with -",
+    fix='choose a name like "gpu-t4"',
 )
 
 HardwareClassName = Annotated[str, Field(min_length=1, max_length=63), CLASS_NAME]

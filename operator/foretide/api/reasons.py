@@ -35,10 +35,6 @@ class Reason(StrEnum):
         "The Triton container ended, and not because of the model; the message has the exit code.",
     )
     OUT_OF_MEMORY = "OutOfMemory", "The Triton container used more memory than its limit and was ended."
-    VOLUME_NOT_MOUNTED = (
-        "VolumeNotMounted",
-        "The claim or ConfigMap with the model cannot be mounted; it may not exist.",
-    )
     QUOTA_EXCEEDED = "QuotaExceeded", "A ResourceQuota of the namespace refuses more pods."
     PODS_REFUSED = (
         "PodsRefused",
@@ -64,11 +60,6 @@ class Reason(StrEnum):
     FORBIDDEN = (
         "Forbidden",
         "The operator's role does not allow what is needed; the message names verb and resource.",
-    )
-    API_UNAVAILABLE = "ApiUnavailable", "The apiserver does not answer; the operator tries again."
-    INTERNAL_ERROR = (
-        "InternalError",
-        "A fault of the operator itself; its log has the details. Other services are not affected.",
     )
 
     # ModelLoaded

@@ -25,8 +25,8 @@ class Settings(BaseModel):
     """A server with Prometheus' query API."""
     tick_seconds: Annotated[Seconds, Field(le=300)] = 15.0
     """Time between two decisions of the autoscale loop."""
-    rate_window_seconds: Seconds = 30.0
-    """Window of rate() in PromQL: at least four scrape intervals."""
+    rate_window_seconds: Annotated[float, Field(ge=5, le=3_600, allow_inf_nan=False)] = 30.0
+    """Window of rate() in PromQL: at least four scrape intervals, so that one lost scrape is survived."""
     scale_down_hold_seconds: Seconds = 300.0
     """How long a need must have been gone before replicas go."""
     sweep_seconds: Seconds = 300.0
@@ -45,7 +45,7 @@ class Settings(BaseModel):
     log_format: Literal["json", "text"] = "json"
 
     @model_validator(mode="after")
-    def _window_holds_scrapes(self) -> Settings:
+    def _hold_is_longer_than_a_tick(self) -> Settings:
         if self.scale_down_hold_seconds < self.tick_seconds:
             raise ValueError(
                 f"scale_down_hold_seconds = {self.scale_down_hold_seconds:g} must not be shorter than "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Final
 
 from foretide.adapters.errors import AdapterError
@@ -30,7 +30,7 @@ class Actuator:
         self._api: Final = api
         self._events: Final = events
         self._world: Final = world
-        self._status: Final = StatusWriter(api, events, manager=group.AUTOSCALE_MANAGER)
+        self._status: Final = StatusWriter(api, events, world, manager=group.AUTOSCALE_MANAGER)
         self._slots: Final = asyncio.Semaphore(WRITES_AT_ONCE)
 
     def told(self, key: Key, uid: str) -> Mapping[str, Any] | None:
@@ -44,29 +44,44 @@ class Actuator:
         *,
         status: Mapping[str, Any],
         before: Mapping[str, Any],
-        memory: str,
+        memory: Callable[[], str],
         replicas: int,
         present: int,
     ) -> bool:
         """Status first, then the number of replicas; False when the API server did not take one of them.
 
         The memory changes at each tick and is written only along with something worth telling: a service at rest
-        causes no writes. What a restart then finds is old, and it starts its hold anew instead of shrinking early.
+        causes no writes (Recall says what a restart makes of an old memory).
         """
-        told = self.told(key, uid)
-        if replicas == present and told is not None and {**told, "memory": ""} == {**status, "memory": ""}:
+        if replicas == present and self._status.is_told(key, uid, status):
             return True
         try:
             async with self._slots:
-                await self._status.write(key, uid, {**status, "memory": memory}, before=before)
+                await self._status.write(key, uid, {**status, "memory": memory()})
                 if replicas != present:
-                    await self._scale(key, uid, replicas, decision=status["decisions"][-1])
+                    await self._scale(key, uid, replicas)
         except AdapterError as error:
             log.warning("%s/%s stays at %d replicas until the next tick: %s", *key, present, error)
             return False
+        # Events last: their storage may be slow, and nothing waits for them.
+        await self._status.tell(key, uid, status, before=before)
+        if replicas != present:
+            decision = status["decisions"][-1]
+            await self._events.emit(
+                namespace=key.namespace,
+                name=key.name,
+                uid=uid,
+                reason=Reason(decision["reason"]),
+                note=decision["text"],
+                warning=False,
+            )
         return True
 
-    async def _scale(self, key: Key, uid: str, replicas: int, *, decision: Mapping[str, Any]) -> None:
+    def keep(self, keys: Container[Key]) -> None:
+        """Forgets all other services."""
+        self._status.keep(keys)
+
+    async def _scale(self, key: Key, uid: str, replicas: int) -> None:
         served = self._world.served.get(key)
         if served is None or served.service.uid != uid:
             return  # deleted while its status was written
@@ -75,11 +90,3 @@ class Actuator:
             namespace=key.namespace, deployment=deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER
         )
         self._world.scaled(key, deployment, replicas)
-        await self._events.emit(
-            namespace=key.namespace,
-            name=key.name,
-            uid=uid,
-            reason=Reason(decision["reason"]),
-            note=decision["text"],
-            warning=False,
-        )

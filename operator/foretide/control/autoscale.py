@@ -19,6 +19,7 @@ from foretide.adapters.resources import Object
 from foretide.adapters.triton import Triton
 from foretide.control import observe, scaling_status
 from foretide.control.act import Actuator
+from foretide.control.children import controlled_by
 from foretide.control.learning import BatchReader
 from foretide.control.observe import Metrics, NoMetrics
 from foretide.control.recall import Identity, Recall, identity
@@ -95,6 +96,7 @@ class Autoscaler:
         memory = self._recall.recall(identities, [row.raw.get("status", {}) for row in rows])
         made = self._decided(rows, metrics, executed, memory, now_seconds=now_seconds)
         self._recall.keep(identities, made.memory)
+        self._actuator.keep({row.key for row in rows})
         written = await asyncio.gather(
             *(
                 self._act(made, index, row, identities[index], metrics, now_seconds=now_seconds)
@@ -116,7 +118,8 @@ class Autoscaler:
         rows = []
         for key, served in sorted(self._world.served.items(), key=lambda item: item[0]):
             raw, deployment = self._world.services.get(key), self._world.deployment(key)
-            if raw is not None and deployment is not None:
+            # One of that name that is not ours (restored from a backup, say) is not ours to scale.
+            if raw is not None and deployment is not None and controlled_by(deployment, served.service.uid):
                 scaler = self._world.foreign_scaler(key, served.deployment)
                 rows.append(_Row(key, served, raw, deployment, scaler))
         return rows
@@ -183,7 +186,7 @@ class Autoscaler:
             whose.uid,
             status=scaling_status.status(made, index, known, before),
             before=before,
-            memory=encode(made.memory, index, uid=whose.uid, model=whose.model),
+            memory=lambda: encode(made.memory, index, uid=whose.uid, model=whose.model),
             replicas=int(made.desired[index]),
             present=int(made.fleet.replicas[index]),
         )

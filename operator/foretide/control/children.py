@@ -8,21 +8,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
+from foretide.adapters.errors import Rejected
 from foretide.adapters.kubernetes import Kubernetes
-from foretide.adapters.resources import DEPLOYMENT, Object, resource_of
+from foretide.adapters.resources import CONFIG_MAP, DEPLOYMENT, Object, resource_of
 from foretide.api import group
+from foretide.api.reasons import Reason
 from foretide.control.drift import drift
 from foretide.control.world import Key, World
 
 
-class ForeignChild(Exception):
+class ForeignChild(Rejected):
     """An object with the name of a child exists and belongs to somebody else."""
 
     def __init__(self, obj: Object) -> None:
         metadata = obj["metadata"]
         super().__init__(
             f"{obj['kind']} {metadata['namespace']}/{metadata['name']} exists and is not controlled by this "
-            "InferenceService; delete or rename one of the two"
+            "InferenceService; delete or rename one of the two",
+            reason=Reason.FOREIGN_CHILD.value,
         )
 
 
@@ -46,9 +49,10 @@ class Children:
             digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
             if now is not None and self._applied[key].get(which) == digest and drift(manifest, now) is None:
                 continue
-            after = await self._api.apply(manifest, manager=group.RECONCILE_MANAGER)
+            shown = self._world.child(key, *which)
+            after = await self._api.apply(_of_this_uid(manifest, now), manager=group.RECONCILE_MANAGER)
             self._applied[key][which] = digest
-            self._world.seen(resource_of(manifest), after)
+            self._world.answered(resource_of(manifest), after, shown=shown)
             # The cache may be behind: what it shows may have been deleted and made anew by this very apply.
             if now is None or now["metadata"].get("uid") != after["metadata"].get("uid"):
                 created.append(after)
@@ -58,18 +62,22 @@ class Children:
         """Drops what was remembered of a deleted service."""
         self._applied.pop(key, None)
 
-    async def prune(self, key: Key, uid: str, *, keep: str) -> None:
-        """Deletes the Deployments of hardware classes that the service has left, once `keep` serves in their place.
+    async def prune(self, key: Key, uid: str, *, keep: Sequence[Object]) -> None:
+        """Deletes what `keep` has replaced: the Deployment of a hardware class that the service has left, and earlier
+        texts of config.pbtxt. To be called once no pod of an earlier template is left.
 
         Everything else has one name for the life of a service, and goes with it by garbage collection.
         """
-        for deployment in self._world.children(key, DEPLOYMENT.kind):
-            name = deployment["metadata"]["name"]
-            if name != keep and _controlled_by(deployment, uid):
-                await self._api.delete(
-                    DEPLOYMENT, namespace=key.namespace, name=name, uid=deployment["metadata"]["uid"]
-                )
-                self._world.seen(DEPLOYMENT, deployment, deleted=True)
+        kept = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in keep}
+        for resource in (DEPLOYMENT, CONFIG_MAP):
+            for child in self._world.children(key, resource.kind):
+                metadata = child["metadata"]
+                if (resource.kind, metadata["name"]) not in kept and controlled_by(child, uid):
+                    await self._api.delete(
+                        resource, namespace=key.namespace, name=metadata["name"], uid=metadata["uid"]
+                    )
+                    self._applied[key].pop((resource.kind, metadata["name"]), None)
+                    self._world.seen(resource, child, deleted=True)
 
     async def _live(self, key: Key, manifest: Object) -> Object | None:
         kind, metadata = manifest["kind"], manifest["metadata"]
@@ -77,11 +85,19 @@ class Children:
         if live is None:
             # Not seen yet is not absent: the watch may be behind, and it shows only objects with our labels.
             live = await self._api.get(resource_of(manifest), namespace=metadata["namespace"], name=metadata["name"])
-        if live is not None and not _controlled_by(live, metadata["ownerReferences"][0]["uid"]):
+        if live is not None and not controlled_by(live, metadata["ownerReferences"][0]["uid"]):
             raise ForeignChild({"kind": kind, **live})
         return live
 
 
-def _controlled_by(obj: Object, uid: str) -> bool:
+def _of_this_uid(manifest: Object, live: Object | None) -> Object:
+    """The manifest with the uid of what was looked at: an object that took its name since is a Conflict."""
+    if live is None:
+        return manifest
+    return {**manifest, "metadata": {**manifest["metadata"], "uid": live["metadata"]["uid"]}}
+
+
+def controlled_by(obj: Object, uid: str) -> bool:
+    """Whether the object belongs to the InferenceService of this uid."""
     owners = obj["metadata"].get("ownerReferences", ())
     return any(owner.get("controller") and owner["uid"] == uid for owner in owners)

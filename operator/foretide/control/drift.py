@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
+
+# Maps that the API replaces as a whole: one more label in a Service's selector, and it has no endpoints.
+ATOMIC: Final = (".selector", ".matchLabels", ".nodeSelector")
 
 
 def drift(intended: Any, live: Any, *, path: str = "") -> str | None:
@@ -13,10 +16,12 @@ def drift(intended: Any, live: Any, *, path: str = "") -> str | None:
     A quantity that the API server rewrites (0.5 -> 500m) reads as drift for ever; that costs one apply an
     event and no loop, because an apply that changes nothing makes no event.
     """
-    # The API server leaves out empty maps and lists, empty strings and false where they are defaults.
+    # The API server leaves out empty maps, lists and strings; a `false` it keeps, and one that is gone was taken away.
     if isinstance(intended, Mapping):
         live = {} if live is None else live
         if not isinstance(live, Mapping):
+            return path
+        if path.endswith(ATOMIC) and live.keys() != intended.keys():
             return path
         for key, value in intended.items():
             if (found := drift(value, live.get(key), path=f"{path}.{key}")) is not None:
@@ -30,4 +35,4 @@ def drift(intended: Any, live: Any, *, path: str = "") -> str | None:
             if (found := drift(value, other, path=f"{path}[{index}]")) is not None:
                 return found
         return None
-    return None if intended == live or (live is None and not intended) else path
+    return None if intended == live or (live is None and intended == "") else path

@@ -58,7 +58,7 @@ class BatchReader:
             _Target(
                 key=key,
                 uid=pod["metadata"]["uid"],
-                address=f"{pod['status']['podIP']}:{HTTP_PORT}",
+                address=_authority(pod["status"]["podIP"]),
                 model=served.service.model_name,
             )
             for key, served in self._world.served.items()
@@ -82,9 +82,13 @@ class BatchReader:
         deployment = self._world.deployment(key)
         if deployment is None:
             return False
-        template = deployment["spec"]["template"]
         digests = [
-            source["metadata"].get("annotations", {}).get(group.CONFIG_DIGEST_ANNOTATION) for source in (pod, template)
+            source["metadata"].get("annotations", {}).get(group.TEMPLATE_DIGEST_ANNOTATION)
+            for source in (pod, deployment["spec"]["template"])
         ]
-        images = [source["spec"]["containers"][0]["image"] for source in (pod, template)]
-        return bool(digests[0] == digests[1] and images[0] == images[1])
+        return bool(digests[0] == digests[1])
+
+
+def _authority(address: str) -> str:
+    """Host and port as a URL has them: an IPv6 address in brackets."""
+    return f"[{address}]:{HTTP_PORT}" if ":" in address else f"{address}:{HTTP_PORT}"

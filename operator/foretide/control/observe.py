@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from foretide.adapters.errors import AdapterError
 from foretide.adapters.prometheus import Pod, Prometheus
 from foretide.api.reasons import Reason
 from foretide.control.pods import ready_since
+from foretide.control.serving_status import rollout
 from foretide.control.world import Key, World
 from foretide.scaling.observation import Pods
 from foretide.scaling.readings import Readings
@@ -42,13 +44,29 @@ async def metrics(prometheus: Prometheus, *, rate_window_seconds: float) -> Metr
     return {name: answer for (name, _), answer in zip(queries, answers, strict=True)}
 
 
+# Stands for a pod that the Deployment counts as ready and the watch has not shown: ready since ever, and silent.
+UNSEEN: Final = Pod("", "")
+
+
+def _unseen(world: World, key: Key, *, ready: int) -> int:
+    """Ready pods that the caches lack. With the watch of pods blind to 3 of 4, their load would read as zero.
+
+    No more than are wanted: while a fleet shrinks, the Deployment counts pods as ready that are told to leave.
+    """
+    deployment = world.deployment(key)
+    if deployment is None:
+        return 0
+    state = rollout(deployment)
+    return max(0, min(state.ready, state.wanted) - ready)
+
+
 def pods(world: World, keys: Sequence[Key], found: Metrics | NoMetrics, *, now_seconds: float) -> Pods:
     """The pods of all services as one table; `service` is the position in `keys`."""
-    rows = [
-        (row, Pod(key.namespace, pod["metadata"]["name"]), ready_since(pod))
-        for row, key in enumerate(keys)
-        for pod in world.pods(key)
-    ]
+    rows: list[tuple[int, Pod, float | None]] = []
+    for row, key in enumerate(keys):
+        known = [(row, Pod(key.namespace, pod["metadata"]["name"]), ready_since(pod)) for pod in world.pods(key)]
+        rows += known
+        rows += [(row, UNSEEN, 0.0)] * _unseen(world, key, ready=sum(since is not None for _, _, since in known))
     series: Metrics = {} if isinstance(found, NoMetrics) else found
 
     def readings(quantity: str) -> Readings:

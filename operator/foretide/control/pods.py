@@ -50,8 +50,13 @@ def seconds(timestamp: str) -> float:
 def failures(pods: Iterable[Object]) -> list[Failure]:
     """The failing pods, the newest first: they run the newest template."""
     newest_first = sorted(pods, key=lambda pod: pod["metadata"]["creationTimestamp"], reverse=True)
-    found = (_failure(pod) for pod in newest_first if not is_terminating(pod) and not is_ready(pod))
+    found = (_failure(pod) for pod in newest_first if _is_wanted(pod) and not is_ready(pod))
     return [failure for failure in found if failure is not None]
+
+
+def _is_wanted(pod: Object) -> bool:
+    """An evicted pod stays in the list as Failed until somebody deletes it, long after another has replaced it."""
+    return not is_terminating(pod) and pod.get("status", {}).get("phase") not in ("Failed", "Succeeded")
 
 
 def _failure(pod: Object) -> Failure | None:

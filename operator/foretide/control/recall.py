@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+from pydantic import BaseModel
 
 from foretide.control.world import Key, Served
 from foretide.scaling.journal import Lost, decode, encode
 from foretide.scaling.memory import Memory
+from foretide.scaling.window import Window
 
 log: Final = logging.getLogger(__name__)
 
@@ -35,9 +38,14 @@ def identity(key: Key, served: Served) -> Identity:
         model.backend,
         model.version,
         model.source,
-        sorted(model.parameters.items()),
+        model.parameters,
     )
-    return Identity(key, served.service.uid, repr(parts))
+    return Identity(key, served.service.uid, json.dumps(parts, sort_keys=True, default=_plain))
+
+
+def _plain(part: BaseModel) -> dict[str, Any]:
+    """Without defaults: a field that a later release adds must not make every model look like a new one."""
+    return part.model_dump(mode="json", exclude_defaults=True)
 
 
 class Recall:
@@ -53,8 +61,8 @@ class Recall:
         for wanted, status in zip(identities, statuses, strict=True):
             known, row = self._rows.get(wanted.key, (None, -1))
             if known != wanted:
-                text = self._text(known, row, wanted) or status.get("memory")
-                memory = _decoded(text, wanted)
+                text = self._text(known, row, wanted)
+                memory = _decoded(text, wanted) if text else _restarted(_decoded(status.get("memory"), wanted))
                 memories.append(memory)
                 row, length = length, length + 1
             rows.append(row)
@@ -80,3 +88,12 @@ def _decoded(text: object, wanted: Identity) -> Memory:
         log.info("memory of %s/%s is lost: %s", wanted.key.namespace, wanted.key.name, memory.reason)
         return Memory.fresh(1)
     return memory
+
+
+def _restarted(memory: Memory) -> Memory:
+    """What a status keeps over a restart: all but the hold, which starts anew with the present replicas.
+
+    Status is written when a decision changes something, so its hold is old: a peak that came after a step 12 -> 11
+    would be forgotten, and a restart would shrink 11 -> 8 -> 6 where the running operator stays at 10.
+    """
+    return replace(memory, window=Window.fresh(len(memory)))

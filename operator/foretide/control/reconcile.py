@@ -41,9 +41,8 @@ class Reconciler:
         self._clock: Final = clock
         self._settings: Final = settings
         self._children: Final = Children(api, world)
-        self._status: Final = StatusWriter(api, events, manager=group.RECONCILE_MANAGER)
+        self._status: Final = StatusWriter(api, events, world, manager=group.RECONCILE_MANAGER)
         self._load_failures: dict[tuple[str, int], str] = {}  # (pod, restarts) -> Triton's words
-        self._bare: set[Key] = set()  # services whose new Deployment does not have its replicas back yet
 
     async def reconcile(self, key: Key) -> None:
         """One pass over one service; raises the gateway's errors so that the work queue retries."""
@@ -53,13 +52,14 @@ class Reconciler:
             self._world.served.pop(key, None)
             self._children.forget(key)
             self._status.forget(key)
-            self._bare.discard(key)
             return
         retry: AdapterError | None = None
         try:
             outcome = await self._applied(key, raw)
         except ForeignChild as error:
-            outcome = Refused(Reason.FOREIGN_CHILD, str(error))
+            # Tried again like the others: nobody watches objects without our labels, so their end makes no event.
+            outcome, retry = Refused(Reason.FOREIGN_CHILD, str(error)), error
+            self._world.served.pop(key, None)  # no tick may scale a Deployment that is not ours
         except Conflict:
             raise  # the object changed or went away between the read and the write: look again
         except Rejected as error:
@@ -78,18 +78,16 @@ class Reconciler:
         if isinstance(hardware_class, Refused):
             return hardware_class
         manifests = build(service, hardware_class, settings=self._settings)
-        created = await self._children.apply(key, manifests)
         deployment = naming.deployment_name(service.name, hardware_class.name)
-        if any(child["kind"] == DEPLOYMENT.kind for child in created):
-            self._bare.add(key)
-        if key in self._bare:
+        if self._world.child(key, DEPLOYMENT.kind, deployment) is None:
             self._world.served.pop(key, None)  # no tick decides on the one replica that a new Deployment starts with
-            await self._restore_replicas(service, raw, deployment)
-            self._bare.discard(key)
+        await self._children.apply(key, manifests)
+        live = self._world.child(key, DEPLOYMENT.kind, deployment)
+        if live is not None:
+            await self._restore_replicas(service, raw, live)
         self._world.served[key] = Served(service, hardware_class, deployment)
-        live = self._world.deployment(key)
         if live is not None and serving_status.rollout(live).complete:
-            await self._children.prune(key, service.uid, keep=deployment)
+            await self._children.prune(key, service.uid, keep=manifests)
         return service
 
     def _hardware_class(self, name: str) -> HardwareClass | Refused:
@@ -105,22 +103,27 @@ class Reconciler:
             return Refused(Reason.HARDWARE_CLASS_INVALID, parsed.message)
         return parsed
 
-    async def _restore_replicas(self, service: InferenceService, raw: Object, deployment: str) -> None:
+    async def _restore_replicas(self, service: InferenceService, raw: Object, deployment: Object) -> None:
         """A new Deployment starts with one replica; one that was deleted by hand had more, and status knows.
 
-        The autoscaler's field manager writes the number, so that no later apply of ours can take it back.
+        Of generation 1 is a Deployment whose spec nobody has changed since it was made: also after a restart between
+        its creation and this, it still waits for its replicas. The autoscaler's field manager writes the number, so
+        that no later apply of ours can take it back.
         """
+        if deployment["metadata"].get("generation") != 1:
+            return
         remembered = raw.get("status", {}).get("desiredReplicas")
         wanted = remembered if isinstance(remembered, int) else service.min_replicas
         replicas = min(max(wanted, service.min_replicas), service.max_replicas)
-        if replicas != 1:
+        name = deployment["metadata"]["name"]
+        if replicas != deployment["spec"].get("replicas", 1):
             await self._api.scale(
                 namespace=service.namespace,
-                deployment=deployment,
+                deployment=name,
                 replicas=replicas,
                 manager=group.AUTOSCALE_MANAGER,
             )
-            self._world.scaled(Key(service.namespace, service.name), deployment, replicas)
+            self._world.scaled(Key(service.namespace, service.name), name, replicas)
 
     async def _tell(self, key: Key, raw: Object, outcome: InferenceService | Refused) -> None:
         """Writes the reconcile loop's part of status."""
@@ -144,7 +147,9 @@ class Reconciler:
             previous=before,
             now=datetime.fromtimestamp(self._clock.now(), UTC),
         )
-        await self._status.write(key, metadata["uid"], status, before=before)
+        if not self._status.is_told(key, metadata["uid"], status):
+            await self._status.write(key, metadata["uid"], status)
+            await self._status.tell(key, metadata["uid"], status, before=before)
 
     async def _explained(self, key: Key, failing: Sequence[Failure]) -> list[Failure]:
         """The failures, the newest crash with Triton's own log line for its message."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from foretide.adapters.events import Events
@@ -11,7 +11,8 @@ from foretide.adapters.resources import INFERENCE_SERVICE
 from foretide.api import conditions
 from foretide.api.conditions import Condition, ConditionStatus, ConditionType
 from foretide.api.reasons import Reason
-from foretide.control.world import Key
+from foretide.control.drift import drift
+from foretide.control.world import Key, World
 
 # What a person wants to be told when it turns; the others follow from these.
 TOLD: Final = (
@@ -30,8 +31,9 @@ ABNORMAL: Final = (ConditionType.STALLED, ConditionType.SCALING_LIMITED)
 class StatusWriter:
     """Remembers what was written last for each service."""
 
-    def __init__(self, api: Kubernetes, events: Events, *, manager: str) -> None:
+    def __init__(self, api: Kubernetes, events: Events, world: World, *, manager: str) -> None:
         self._api: Final = api
+        self._world: Final = world
         self._events: Final = events
         self._manager: Final = manager
         self._written: dict[Key, tuple[str, Mapping[str, Any]]] = {}
@@ -41,16 +43,20 @@ class StatusWriter:
         known = self._written.get(key)
         return known[1] if known is not None and known[0] == uid else None
 
-    async def write(self, key: Key, uid: str, status: Mapping[str, Any], *, before: Mapping[str, Any]) -> bool:
-        """Applies the whole intent of the manager; False when it is what was written last.
+    def is_told(self, key: Key, uid: str, status: Mapping[str, Any]) -> bool:
+        """Whether all of it was written before and is still there: anybody with the right to may erase a status."""
+        told, live = self.last(key, uid), self._world.services.get(key)
+        if told is None or live is None or any(told.get(name) != value for name, value in status.items()):
+            return False
+        return drift(_by_type(status), _by_type(live.get("status", {}))) is None
 
-        `before` is the status as it was: what this process wrote last, else what it found.
+    async def write(self, key: Key, uid: str, status: Mapping[str, Any]) -> None:
+        """Applies the whole intent of the manager.
 
         The uid is a precondition: a status worked out for a deleted service never reaches its successor.
         """
-        if self.last(key, uid) == status:
-            return False
-        await self._api.apply(
+        shown = self._world.services.get(key)
+        answer = await self._api.apply(
             {
                 "apiVersion": INFERENCE_SERVICE.api_version,
                 "kind": INFERENCE_SERVICE.kind,
@@ -61,6 +67,10 @@ class StatusWriter:
             subresource="status",
         )
         self._written[key] = (uid, status)
+        self._world.answered(INFERENCE_SERVICE, answer, shown=shown)
+
+    async def tell(self, key: Key, uid: str, status: Mapping[str, Any], *, before: Mapping[str, Any]) -> None:
+        """Posts an Event for each condition that turned since `before`."""
         for turned in _turned(before, status):
             await self._events.emit(
                 namespace=key.namespace,
@@ -70,11 +80,20 @@ class StatusWriter:
                 note=f"{turned.type} is {turned.status}: {turned.message}",
                 warning=(turned.status is ConditionStatus.TRUE) == (turned.type in ABNORMAL),
             )
-        return True
+
+    def keep(self, keys: Container[Key]) -> None:
+        """Forgets all other services."""
+        self._written = {key: written for key, written in self._written.items() if key in keys}
 
     def forget(self, key: Key) -> None:
         """Drops what was remembered of a deleted service."""
         self._written.pop(key, None)
+
+
+def _by_type(status: Mapping[str, Any]) -> dict[str, Any]:
+    """A status with its conditions as a map, as server-side apply sees them: each manager owns some of them."""
+    conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
+    return {**status, "conditions": conditions}
 
 
 def _turned(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Condition]:

@@ -6,7 +6,7 @@ An event says only *that* something changed; every decision reads from here. Not
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -42,6 +42,7 @@ class Served:
 
 
 ObjectsByName = dict[tuple[str, str], Object]
+ObjectId = tuple[str, str | None, str]  # kind, namespace, name
 
 
 @dataclass(slots=True)
@@ -72,9 +73,7 @@ class World:
         if resource == HORIZONTAL_POD_AUTOSCALER:
             self._scaler_seen(obj, deleted)
             return set()  # the autoscale loop looks at each tick
-        # The owner first: the label may have been edited by hand, and that is a drift to repair.
-        service = _owner_name(obj) or metadata.get("labels", {}).get(group.SERVICE_LABEL) or ""
-        key = Key(metadata["namespace"], service)
+        key = _service_of(obj)
         place = (resource.kind, key.namespace, name)
         before = self._places.pop(place, key)
         self._put_part(resource, before, obj, deleted=True)
@@ -92,6 +91,11 @@ class World:
         """
         listed = {_id(resource, obj): obj for obj in objects}
         affected: set[Key] = set()
+        if resource == HORIZONTAL_POD_AUTOSCALER:  # of these only the names are kept
+            for namespace, scalers in self._scalers.items():
+                known_ids = {name: (resource.kind, namespace, name) for name in scalers}
+                for name in [name for name, which in known_ids.items() if which not in listed and which not in newer]:
+                    del scalers[name]
         for known in list(self._all(resource)):
             if (which := _id(resource, known)) not in listed and which not in newer:
                 affected |= self.seen(resource, known, deleted=True)
@@ -99,6 +103,17 @@ class World:
             if which not in newer:
                 affected |= self.seen(resource, obj)
         return affected
+
+    def answered(self, resource: Resource, obj: Object, *, shown: Object | None) -> None:
+        """Takes in the answer to a write, unless an event has changed what was `shown` before: an answer that comes
+        late would bring back a deleted object, or hide a newer spec, until the next sweep."""
+        namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
+        if resource == INFERENCE_SERVICE:
+            now = self.services.get(Key(namespace, name))
+        else:
+            now = self.child(_service_of(obj), resource.kind, name)
+        if now is shown:
+            self.seen(resource, obj)
 
     def child(self, key: Key, kind: str, name: str) -> Object | None:
         """A child of the service as last seen."""
@@ -157,6 +172,10 @@ class World:
                 yield from (obj for (kind, _), obj in children.items() if kind == resource.kind)
 
 
+def _id(resource: Resource, obj: Object) -> ObjectId:
+    return resource.kind, obj["metadata"].get("namespace"), obj["metadata"]["name"]
+
+
 def _put(objects: dict[Any, Object], key: Any, obj: Object, deleted: bool) -> None:
     if deleted:
         objects.pop(key, None)
@@ -168,6 +187,12 @@ def _classes_of(service: Object) -> list[str]:
     """The hardware classes an unparsed service names."""
     classes = service.get("spec", {}).get("hardware", {}).get("classes", [])
     return classes if isinstance(classes, list) else []
+
+
+def _service_of(obj: Object) -> Key:
+    """The service a child or a pod belongs to. The owner first: a label edited by hand is a drift to repair."""
+    metadata = obj["metadata"]
+    return Key(metadata["namespace"], _owner_name(obj) or metadata.get("labels", {}).get(group.SERVICE_LABEL) or "")
 
 
 def _owner_name(obj: Object) -> str | None:

@@ -18,6 +18,7 @@ from foretide.scaling.capacity.evidence import (
     REMEMBERED_EXECUTIONS,
     SHORTEST_SECONDS,
     Evidence,
+    aged,
 )
 from foretide.scaling.memory import Memory
 from foretide.scaling.window import SLOTS, Window
@@ -60,7 +61,7 @@ def encode(memory: Memory, row: int, *, uid: str, model: str) -> str:
 
 def decode(text: str, *, uid: str, model: str) -> Memory | Lost:
     """The memory (one row) that `encode` wrote for this very object. The object of another uid inherits nothing;
-    another model keeps the hold and forgets the batch times."""
+    another model keeps the hold, and of the batch times as much as gives way to the first new ones."""
     if len(text) > MAX_BYTES:
         return Lost(f"longer than {MAX_BYTES} bytes")
     try:
@@ -74,8 +75,9 @@ def decode(text: str, *, uid: str, model: str) -> Memory | Lost:
     try:
         window = _window(document) if "seen" in document else Window.fresh(1)
         items = _number(document.get("items"), 1.0, 1e6)
-        known_model = document.get("model") == _digest(model)
-        evidence = _evidence(document.get("batches")) if known_model else Evidence.none(1)
+        evidence = _evidence(document.get("batches"))
+        if document.get("model") != _digest(model):
+            evidence = aged(evidence)
     except _Unsound as unsound:
         return Lost(f"unsound: {unsound}")
     return Memory(window=window, items_per_request=np.array([items]), evidence=evidence)

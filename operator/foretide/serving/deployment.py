@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 from typing import Any, Final
 
 from foretide.api import group
@@ -39,7 +39,7 @@ def deployment(
         "securityContext": security.pod_security_context(),
         "terminationGracePeriodSeconds": times.grace_seconds,
         "containers": [_container(service, hardware_class, times)],
-        "volumes": _volumes(service),
+        "volumes": _volumes(service, config),
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,
@@ -66,9 +66,8 @@ def deployment(
         "template": {
             "metadata": {
                 "labels": naming.labels(service.name, hardware_class.name),
-                # The file is mounted with subPath, which never changes in a running pod: a new text means new pods.
                 "annotations": {
-                    group.CONFIG_DIGEST_ANNOTATION: hashlib.sha256(config.encode()).hexdigest()[:16],
+                    group.TEMPLATE_DIGEST_ANNOTATION: naming.digest(json.dumps(pod, sort_keys=True)),
                     "kubectl.kubernetes.io/default-container": naming.CONTAINER,
                 },
             },
@@ -146,7 +145,7 @@ def _environment(hardware_class: HardwareClass) -> list[dict[str, str]]:
     ]
 
 
-def _volumes(service: InferenceService) -> list[dict[str, Any]]:
+def _volumes(service: InferenceService, config: str) -> list[dict[str, Any]]:
     source = service.spec.model.source
     files: dict[str, Any]
     if source.persistent_volume_claim is not None:
@@ -162,7 +161,7 @@ def _volumes(service: InferenceService) -> list[dict[str, Any]]:
         raise TypeError("parse() admits no model without a source")
     return [
         {"name": _VERSION_FILES, **files},
-        {"name": _CONFIG, "configMap": {"name": naming.config_map_name(service.name)}},
+        {"name": _CONFIG, "configMap": {"name": naming.config_map_name(service.name, config)}},
         {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": SHARED_MEMORY_LIMIT}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
     ]

@@ -46,7 +46,13 @@ def build(
             naming.service_account_name(service.name),
             automountServiceAccountToken=False,
         ),
-        child("v1", "ConfigMap", naming.config_map_name(service.name), data={"config.pbtxt": config}),
+        child(
+            "v1",
+            "ConfigMap",
+            naming.config_map_name(service.name, config),
+            data={"config.pbtxt": config},
+            immutable=True,
+        ),
         child("v1", "Service", service.name, spec=_service(service, hardware_class)),
         child(
             "policy/v1",
@@ -54,7 +60,8 @@ def build(
             service.name,
             spec={
                 "maxUnavailable": 1,
-                "selector": {"matchLabels": naming.selector(service.name, hardware_class.name)},
+                # By service, not by class: while it moves to another class, the old pods are the ones that serve.
+                "selector": {"matchLabels": {group.SERVICE_LABEL: service.name}},
                 # A pod that never became ready must not block the drain of its node.
                 "unhealthyPodEvictionPolicy": "AlwaysAllow",
             },

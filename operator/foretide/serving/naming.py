@@ -21,17 +21,29 @@ _DIGEST_LENGTH: Final = 8
 
 
 def deployment_name(service: str, hardware_class: str) -> str:
-    """`<service>-<class>`; unique, also where it must be cut (then with a digest of both names)."""
-    name = f"{service}-{hardware_class}".replace(".", "-")
-    if len(name) <= DEPLOYMENT_NAME_LIMIT and "." not in hardware_class:
+    """`<service>--<class>`, cut and with a digest where it is too long.
+
+    Two dashes, which no class name holds, because one would give ("ranker", "gpu-t4") and ("ranker-gpu", "t4") the
+    same Deployment.
+    """
+    name = f"{service}--{hardware_class}"
+    if len(name) <= DEPLOYMENT_NAME_LIMIT:
         return name
-    digest = hashlib.sha256(f"{service}/{hardware_class}".encode()).hexdigest()[:_DIGEST_LENGTH]
-    return f"{name[: DEPLOYMENT_NAME_LIMIT - _DIGEST_LENGTH - 1].rstrip('-')}-{digest}"
+    return f"{name[: DEPLOYMENT_NAME_LIMIT - _DIGEST_LENGTH - 1].rstrip('-')}-{digest(name)}"
 
 
-def config_map_name(service: str) -> str:
-    """The ConfigMap with the model's config.pbtxt."""
-    return f"{service}-config"
+def config_map_name(service: str, config: str) -> str:
+    """The ConfigMap with this very text as config.pbtxt.
+
+    One name for all texts would be changed under running pods: while a broken version fails to roll out, each old
+    pod that restarts would take the broken text too.
+    """
+    return f"{service}-config-{digest(config)}"
+
+
+def digest(text: str) -> str:
+    """Eight hexadecimal digits that stand for a text in a name."""
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
 def service_account_name(service: str) -> str:
