@@ -147,7 +147,7 @@ async def test_status_is_applied_to_its_subresource(api: Kubernetes, api_server:
 
 
 async def test_an_object_of_the_cluster_has_no_namespace_in_its_path(api: Kubernetes, api_server: ApiServer) -> None:
-    api_server.answers = [web.json_response({})]
+    api_server.answers = [web.json_response({"metadata": {}})]
     await api.get(HARDWARE_CLASS, namespace=None, name="gpu-t4")
     assert api_server.requests[0][1] == "/apis/foretide.dev/v1alpha1/hardwareclasses/gpu-t4"
 
@@ -315,6 +315,6 @@ async def test_without_a_cluster_the_way_out_is_named(monkeypatch: pytest.Monkey
 
 
 async def test_the_lease_has_a_path(api: Kubernetes, api_server: ApiServer) -> None:
-    api_server.answers = [web.json_response({})]
+    api_server.answers = [web.json_response({"metadata": {}})]
     await api.get(LEASE, namespace="foretide-system", name="foretide-operator")
     assert api_server.requests[0][1].endswith("/namespaces/foretide-system/leases/foretide-operator")

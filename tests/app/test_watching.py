@@ -8,6 +8,7 @@ from typing import Any
 import kopf
 import pytest
 
+from foretide.adapters.kubernetes import trimmed
 from foretide.adapters.resources import CHILDREN, POD, Object, Resource
 from foretide.app import watching
 
@@ -21,10 +22,10 @@ MANAGED: Any = {
 
 def test_managed_fields_are_dropped_and_nothing_else() -> None:
     before = copy.deepcopy(MANAGED)
-    trimmed = watching._trimmed(MANAGED)
-    assert trimmed == {**MANAGED, "metadata": {"name": "p", "namespace": "shop", "labels": {"a": "b"}}}
+    once = trimmed(MANAGED)
+    assert once == {**MANAGED, "metadata": {"name": "p", "namespace": "shop", "labels": {"a": "b"}}}
     assert before == MANAGED
-    assert watching._trimmed(trimmed) == trimmed
+    assert trimmed(once) == once
 
 
 @pytest.mark.parametrize("resource", watching.WATCHED, ids=lambda resource: resource.kind)
@@ -39,7 +40,7 @@ async def test_every_event_of_every_kind_is_handed_over(resource: Resource) -> N
     on_event: Any = handler.fn
     for kind, deleted in ((None, False), ("ADDED", False), ("MODIFIED", False), ("DELETED", True)):
         await on_event(event={"type": kind, "object": MANAGED}, logger=None, memo=None)
-        assert seen.pop() == (resource, watching._trimmed(MANAGED), deleted)
+        assert seen.pop() == (resource, trimmed(MANAGED), deleted)
 
 
 def test_only_our_own_children_and_pods_are_watched() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import kopf
 
+from foretide.adapters.kubernetes import trimmed
 from foretide.adapters.resources import (
     CHILDREN,
     HARDWARE_CLASS,
@@ -65,15 +66,9 @@ def _register(registry: kopf.OperatorRegistry, resource: Resource, seen: Seen) -
     api_group, _, version = resource.api_version.rpartition("/")
 
     async def on_event(event: kopf.RawEvent, **_: Any) -> None:
-        seen(resource, _trimmed(event["object"]), event["type"] == "DELETED")
+        seen(resource, trimmed(event["object"]), event["type"] == "DELETED")
 
     kopf.on.event(group=api_group, version=version, plural=resource.plural, registry=registry)(on_event)
-
-
-def _trimmed(obj: Any) -> Object:
-    """The object without managedFields, which are half of its size and are never read."""
-    metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
-    return {**obj, "metadata": metadata}
 
 
 def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
