@@ -19,14 +19,14 @@ def test_kills_during_growth_rollout_and_hold_change_no_end_and_shrink_nothing_e
     tenant: Tenant, operator: Operator
 ) -> None:
     rolled = tenant.serve("rolled", sleeper.spec(minReplicas=2, maxReplicas=2))
-    grown = tenant.serve("grown", sleeper.spec(milliseconds=8, latency="2s", minReplicas=1, maxReplicas=4))
+    grown = tenant.serve("grown", sleeper.spec(milliseconds=5, latency="2s", minReplicas=1, maxReplicas=3))
     held = tenant.serve("held", sleeper.spec(replicas=3, minReplicas=1))
     for service in (rolled, grown, held):
         service.until_ready()
         service.until_answers()
     held.until_ready(replicas=3)
 
-    with tenant.record(DEPLOYMENT) as deployments, Traffic(grown.load(170.0, seconds=120)) as load:
+    with tenant.record(DEPLOYMENT) as deployments, Traffic(grown.load(200.0, seconds=120)) as load:
         held.change(scaling={"replicas": None})
         unpinned = time.monotonic()
         rolled.change(model={"parameters": {"offset": "7"}})

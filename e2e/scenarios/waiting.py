@@ -20,10 +20,12 @@ def until(
     every_seconds: float = 0.2,
 ) -> T:
     """The first answer of `probe` that is not None or False; AssertionError with what `shows` returns otherwise."""
-    deadline = time.monotonic() + within_seconds
+    began = time.monotonic()
+    deadline = began + within_seconds
     while True:
         answer = probe()
         if answer is not None and answer is not False:
+            print(f"{time.monotonic() - began:5.1f} s until {what}")  # pytest shows it when the test fails later
             return answer
         if time.monotonic() > deadline:
             seen = "" if shows is None else f"; there is:\n{shown(shows())}"

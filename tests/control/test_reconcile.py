@@ -228,7 +228,7 @@ def _in_the_end(cluster: Cluster) -> dict[Any, Any]:
     [
         (8, {"minReplicas": 1, "maxReplicas": 20}, 8),
         (8, {"minReplicas": 1, "maxReplicas": 5}, 5),
-        (2, {"minReplicas": 4, "maxReplicas": 20}, 4),
+        (2, {"minReplicas": 4, "maxReplicas": 20}, 2),  # a changed minimum is the tick's business
         (8, {"replicas": 3}, 3),
         (None, {"minReplicas": 4, "maxReplicas": 20}, 4),
         ("8", {"minReplicas": 4, "maxReplicas": 20}, 4),  # status edited by hand

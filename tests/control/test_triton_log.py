@@ -33,6 +33,10 @@ LAST = "error: creating server: Internal - failed to load all models\n"
             NOISE + NOT_READ + LAST,
             "Poll failed for model directory 'bad': failed to read text proto from /models/bad/config.pbtxt",
         ),
+        (
+            RAISED.replace("weights of 'bad' are missing", 'no licence for \\"GPU\\"'),
+            "failed to load 'bad' version 1: Internal: ValueError: no licence for \"GPU\"",
+        ),
         # the kubelet keeps the end of a log only, and it may begin anywhere
         (RAISED[20:] + NOT_READ + LAST, NOT_READ.split('"')[1]),
         (NOISE + LAST, "creating server: Internal - failed to load all models"),

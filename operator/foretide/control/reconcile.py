@@ -113,17 +113,18 @@ class Reconciler:
         if deployment["metadata"].get("generation") != 1:
             return
         remembered = raw.get("status", {}).get("desiredReplicas")
-        wanted = remembered if isinstance(remembered, int) else service.min_replicas
-        replicas = min(max(wanted, service.min_replicas), service.max_replicas)
-        name = deployment["metadata"]["name"]
-        if replicas != deployment["spec"].get("replicas", 1):
+        # The minimum only where nothing was decided before: to follow a spec that changed is the tick's business,
+        # which knows of pauses and of other scalers.
+        replicas = min(remembered if isinstance(remembered, int) else service.min_replicas, service.max_replicas)
+        key, name = Key(service.namespace, service.name), deployment["metadata"]["name"]
+        if replicas != deployment["spec"].get("replicas", 1) and self._world.foreign_scaler(key, name) is None:
             await self._api.scale(
                 namespace=service.namespace,
                 deployment=name,
                 replicas=replicas,
                 manager=group.AUTOSCALE_MANAGER,
             )
-            self._world.scaled(Key(service.namespace, service.name), name, replicas)
+            self._world.scaled(key, name, replicas)
 
     async def _tell(self, key: Key, raw: Object, outcome: InferenceService | Refused) -> None:
         """Writes the reconcile loop's part of status."""

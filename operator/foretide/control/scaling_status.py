@@ -80,7 +80,8 @@ def _active(made: Decisions, row: int, known: Circumstances) -> _Statement:
         return ConditionStatus.FALSE, Reason.SCALING_PAUSED, "spec.scaling.paused is true"
     if bound is Bound.PINNED:
         return ConditionStatus.FALSE, Reason.REPLICAS_PINNED, f"spec.scaling.replicas is {made.desired[row]}"
-    if not made.seen.demand.known[row] and Gap(made.seen.gap[row]) is not Gap.NO_READY_REPLICAS:
+    starting = Gap(made.seen.gap[row]) is Gap.NO_READY_REPLICAS and known.no_metrics is None
+    if not made.seen.demand.known[row] and not starting:
         return ConditionStatus.FALSE, Reason.METRICS_UNAVAILABLE, "the load is unknown: replicas are held"
     return ConditionStatus.TRUE, Reason.SCALING_ACTIVE, "the number of replicas follows the load"
 

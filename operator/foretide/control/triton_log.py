@@ -27,4 +27,5 @@ def load_failure(text: str) -> str | None:
 def _one_line(message: str) -> str:
     """Triton escapes line breaks as backslash-n; the Python traceback after the message is cut."""
     message = message.partition("\\n\\nAt:\\n")[0]
+    message = message.replace('\\"', '"')
     return re.sub(r"(\\n|\s)+", " ", message).strip()[:MESSAGE_LIMIT]

@@ -89,12 +89,13 @@ def _items_per_request(pods: Pods, fresh: Bools, success: Readings, *, max_batch
 
 
 def _gaps(pods: Pods, expected: Bools, fresh: Bools, awaited: Ints, known: Bools) -> Ints:
-    """Why demand is unknown: the best that any pod of the service offers names the reason."""
+    """Why demand is unknown: the best that any awaited pod of the service offers names the reason.
+
+    Nobody is awaited in a service's first seconds: one scrape gives gauges and no rates yet, which is no fault.
+    """
     services = len(awaited)
-    # Where pods are awaited, only theirs count as series; else anybody's.
-    judged = expected | (awaited[pods.service] == 0)
-    any_fresh = count(pods.service, judged & fresh, length=services) > 0
-    any_series = count(pods.service, judged & pods.sample_age_seconds.known, length=services) > 0
+    any_fresh = count(pods.service, expected & fresh, length=services) > 0
+    any_series = count(pods.service, expected & pods.sample_age_seconds.known, length=services) > 0
     return np.select(
         [known, any_fresh, any_series, awaited > 0],
         [Gap.NONE, Gap.UNUSABLE_VALUES, Gap.STALE_SERIES, Gap.NO_SERIES],

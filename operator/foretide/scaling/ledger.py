@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from foretide.api.durations import format_seconds
 from foretide.api.reasons import Reason
 from foretide.scaling.decision import Bound, Decisions
 from foretide.scaling.observation import Gap, Seen
@@ -109,12 +110,13 @@ def _load(made: Decisions, row: int) -> str:
         asked += f" and {made.backlog[row]:.0f} waiting"
     if made.foreseen[row] > made.asked[row]:
         asked += f", {made.forecast.value[row]:.1f} foreseen"
-    slo, objective = _milliseconds(capacity.slo_seconds[row]), f"p{100.0 * capacity.objective[row]:g}"
-    fixed, per_item = _milliseconds(capacity.fixed_seconds[row]), _milliseconds(capacity.per_item_seconds[row])
+    slo, objective = _duration(capacity.slo_seconds[row]), f"p{100.0 * capacity.objective[row]:g}"
+    fixed, per_item = _duration(capacity.fixed_seconds[row]), _duration(capacity.per_item_seconds[row])
     source = f"measured {fixed} + {per_item} per item" if capacity.measured[row] else "assumed, nothing measured yet"
     within = f"within {slo} at {objective}" if capacity.feasible[row] else f"(none within {slo})"
     return f"{asked}, {capacity.rate_rps[row]:.1f} a replica {within} ({source})"
 
 
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1e3:.3g}ms"
+def _duration(seconds: float) -> str:
+    """Three digits are what a measurement here is worth."""
+    return format_seconds(float(f"{seconds:.3g}"))
