@@ -94,6 +94,11 @@ KUBELET_CONFIG: Final = {
     "nodeStatusUpdateFrequency": "5s",
     "syncFrequency": "10s",
     "maxPods": 250,
+    # With the default period of 100 ms a pod limited to 0.3 of a core answers a single request at full speed and then
+    # stands still: batch times learned at low load promised 39 requests/s where 35 were the most. In slices of 10 ms
+    # the limit acts like a slower core, at any load.
+    "featureGates": {"CustomCPUCFSQuotaPeriod": True},
+    "cpuCFSQuotaPeriod": "10ms",
 }
 
 PROXY_CONFIG: Final = {

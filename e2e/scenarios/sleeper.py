@@ -25,12 +25,12 @@ def files(model: str = "sleeper") -> dict[str, str]:
 
 
 def hardware_class(image: str, *, name: str = HARDWARE_CLASS) -> dict[str, Any]:
-    """A class whose replicas cost next to nothing, so that twenty of them fit on two cores."""
+    """A class whose replicas cost little, so that twenty of them fit on two cores."""
     return {
         "metadata": {"name": name},
         "spec": {
             "family": "CPU",
-            "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+            "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
             "triton": {"image": image},
         },
     }

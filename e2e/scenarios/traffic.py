@@ -6,12 +6,15 @@ import threading
 from types import TracebackType
 from typing import Final
 
-from e2e.load import Plan, Result, start
+import numpy as np
+
+from e2e.load import Outcome, Plan, Result, start
 from e2e.load.report import Totals, totals
 from e2e.scenarios.waiting import until
 
 # These tests judge connections and answers; how fast they were is the business of the demo and of bench/.
 ANY_LATENCY_SECONDS: Final = 60.0
+TOLD: Final = 20
 
 
 class Traffic:
@@ -61,8 +64,18 @@ def judged(result: Result) -> Totals:
 def none_failed(result: Result, when: str, *, at_least: int) -> None:
     """AssertionError unless there were enough requests, and each was answered and rightly so."""
     found = judged(result)
-    failures = f"{found.outcomes}, {found.answers_wrong} wrong; {dict(result.messages)}"
+    failures = f"{found.outcomes}, {found.answers_wrong} wrong; {dict(result.messages)}; {_slowest(result)}"
     assert found.requests >= at_least, f"only {found.requests} requests were sent {when}"
     assert found.failed == 0, f"{found.failed} of {found.requests} requests failed {when}: {failures}"
     assert found.answers_wrong == 0, f"wrong answers {when}: {failures}"
     assert found.answers_checked == found.requests, f"unchecked answers {when}: {failures}"
+
+
+def _slowest(result: Result) -> str:
+    """The failed and the slowest requests: when each was sent, and how long it took."""
+    order = np.lexsort((-result.latency_seconds, result.outcome == Outcome.OK))[:TOLD]
+    rows = (
+        f"{Outcome(result.outcome[i]).name} at {result.sent_at[i]:.2f} s +{result.latency_seconds[i]:.2f} s"
+        for i in order
+    )
+    return ", ".join(rows)

@@ -44,6 +44,7 @@ class FakeKubernetes:
     lose: Callable[[int], AdapterError | None] = lambda call: None  # did what it was asked for, and the answer is lost
     written: Callable[[dict[str, Any]], None] = lambda obj: None  # the watch
     log: str | AdapterError = ""
+    logs_read: list[str] = field(default_factory=list)
     calls: int = 0
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -77,7 +78,8 @@ class FakeKubernetes:
         self._stored({**known, "spec": {**known["spec"], "replicas": replicas}})
 
     async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
-        self._call("logs", "Pod", f"{pod}/{container}/{previous}", "", {})
+        self._call("logs", "Pod", pod, "", {})
+        self.logs_read.append(f"{pod} {container} previous={previous}")
         if isinstance(self.log, AdapterError):
             raise self.log
         return self.log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -102,6 +103,25 @@ async def test_a_service_deleted_while_its_status_is_written_is_not_scaled(
     cluster.kubernetes.written = lambda _: cluster.remove("InferenceService", "ranker")
     await act(actuator)
     assert cluster.written("scale") == []
+
+
+async def test_a_service_made_again_meanwhile_is_not_scaled(cluster: Cluster, actuator: Actuator) -> None:
+    def replaced(_: object) -> None:
+        cluster.kubernetes.written = lambda _: None
+        served = cluster.world.served[key()]
+        cluster.world.served[key()] = replace(served, service=replace(served.service, uid="another"))
+
+    cluster.kubernetes.written = replaced
+    await act(actuator)
+    assert cluster.written("scale") == []
+
+
+async def test_a_number_just_written_is_known_before_its_event_arrives(cluster: Cluster, actuator: Actuator) -> None:
+    cluster.kubernetes.written = lambda _: None
+    await act(actuator)
+    deployment = cluster.world.deployment(key())
+    assert deployment is not None
+    assert deployment["spec"]["replicas"] == 5
 
 
 async def test_a_service_that_is_gone_is_no_error(cluster: Cluster, actuator: Actuator) -> None:

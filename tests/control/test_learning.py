@@ -53,12 +53,15 @@ async def test_each_pod_has_its_turn() -> None:
 
 async def test_only_pods_that_serve_are_asked() -> None:
     cluster, reader = await serving(replicas=0)
-    cluster.world.seen(POD, objects.pod("starting", ready=False, address="10.1.0.1"))
-    cluster.world.seen(POD, objects.pod("leaving", terminating=True, address="10.1.0.2"))
-    cluster.world.seen(POD, objects.pod("without an address yet"))
-    cluster.world.seen(POD, objects.pod("of another service", service="other", address="10.1.0.3"))
+    newest = cluster.deployment()["spec"]["template"]
+    cluster.world.seen(POD, objects.pod("starting", ready=False, address="10.1.0.1", template=newest))
+    cluster.world.seen(POD, objects.pod("leaving", terminating=True, address="10.1.0.2", template=newest))
+    cluster.world.seen(POD, objects.pod("without an address yet", template=newest))
+    cluster.world.seen(POD, objects.pod("theirs", service="other", address="10.1.0.3", template=newest))
     assert await reader.read() == {}
-    assert cluster.triton.asked == []
+    cluster.world.seen(POD, objects.pod("serving", address="10.1.0.4", template=newest))
+    assert await reader.read() == {key(): [{}]}
+    assert cluster.triton.asked == ["10.1.0.4:8000"]
 
 
 async def test_pods_of_an_earlier_template_teach_nothing() -> None:

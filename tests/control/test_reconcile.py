@@ -34,7 +34,9 @@ def failing(verb: str, kind: str, error: AdapterError) -> Callable[[int, str, st
 
 def crashed(cluster: Cluster, *, restarts: int, log: str | AdapterError = NOISE + RAISED + LAST) -> None:
     """The newest pod does not load its model."""
-    container = {"state": CRASH_LOOP, "lastState": ended(1, message=LAST_LINES), "restartCount": restarts}
+    dead = ended(1, message=LAST_LINES)
+    state = {"state": CRASH_LOOP, "lastState": dead} if restarts else {"state": dead, "lastState": {}}
+    container = {**state, "restartCount": restarts}
     cluster.kubernetes.log = log
     cluster.seen(objects.pod("newest", ready=False, created="2025-11-22T08:20:00Z", container=container))
 
@@ -252,8 +254,6 @@ async def test_a_tick_does_not_undo_the_replicas_that_came_back() -> None:
     scaling = {"minReplicas": 2, "maxReplicas": 20}
     await cluster.serve(objects.service(scaling=scaling, status={"desiredReplicas": 8}))
     assert cluster.replicas() == 8
-    cluster.load(ranker=35.0)
-    await cluster.tick()
     cluster.remove("Deployment", objects.DEPLOYMENT)
     cluster.kubernetes.written = lambda obj: None if obj["kind"] == "Deployment" else cluster.seen(obj)
     await cluster.reconcile()
@@ -298,13 +298,19 @@ async def test_tritons_own_words_reach_the_status(cluster: Cluster) -> None:
     assert cluster.condition("Ready") == ("True", "ModelLoadFailed")  # the old pods still serve
 
 
-async def test_the_log_of_a_death_is_read_once(cluster: Cluster) -> None:
-    for restarts, reads in ((1, 1), (1, 1), (2, 2), (2, 2)):
-        before = cluster.kubernetes.calls
+async def test_the_log_is_that_of_the_dead_container(cluster: Cluster) -> None:
+    """At the first death it still is the current one; later a new one has taken its place."""
+    for restarts in (0, 1):
         crashed(cluster, restarts=restarts)
         await cluster.reconcile()
-        assert cluster.kubernetes.calls - before <= 2
-        assert len(cluster.reconciler._load_failures) == reads
+    assert cluster.kubernetes.logs_read == ["newest triton previous=False", "newest triton previous=True"]
+
+
+async def test_the_log_of_a_death_is_read_once(cluster: Cluster) -> None:
+    for restarts, reads in ((1, 1), (1, 1), (2, 2), (2, 2)):
+        crashed(cluster, restarts=restarts)
+        await cluster.reconcile()
+        assert len(cluster.kubernetes.logs_read) == reads
 
 
 async def test_without_the_log_the_kubelets_copy_has_to_do(cluster: Cluster) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,6 +121,8 @@ def test_a_sweep_makes_up_for_any_lost_event(steps: list[Step]) -> None:
 @given(steps)
 def test_an_event_names_every_service_whose_reconciliation_may_come_out_differently(steps: list[Step]) -> None:
     truth = _Truth()
+    for name in SERVICES:
+        truth.do((INFERENCE_SERVICE, name, "a", True))
     for resource, name, about, _ in steps:
         before = {name: shown(truth.world, name) for name in SERVICES}
         affected = truth.do((resource, name, about, True))
@@ -138,6 +141,25 @@ async def test_services_of_one_name_in_two_namespaces_share_nothing() -> None:
     assert world.foreign_scaler(key(namespace="bank"), objects.DEPLOYMENT) is None
     cluster.remove("InferenceService", "ranker")
     assert list(world.served) == [key(namespace="bank")]
+
+
+@pytest.mark.parametrize("labels", [{}, {group.SERVICE_LABEL: "other"}])
+async def test_a_child_stays_with_its_owner_whatever_its_labels_say(labels: dict[str, str]) -> None:
+    cluster = Cluster(objects.hardware_class())
+    await cluster.serve(objects.service())
+    deployment = cluster.deployment()
+    edited = {**deployment, "metadata": {**deployment["metadata"], "labels": labels}}
+    assert cluster.world.seen(DEPLOYMENT, edited) == {key()}  # whose reconciliation repairs it
+    assert cluster.world.deployment(key()) == edited
+
+
+def test_a_pod_with_another_label_leaves_one_service_for_the_other() -> None:
+    world = World()
+    for name in SERVICES:
+        world.seen(INFERENCE_SERVICE, objects.service(name))
+    world.seen(POD, objects.pod("p", service="a"))
+    assert world.seen(POD, objects.pod("p", service="b")) == {key("a"), key("b")}
+    assert world.pods(key("a")) == []
 
 
 def test_a_scale_that_was_just_written_is_decided_on_before_its_event_arrives() -> None:
