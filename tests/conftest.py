@@ -5,6 +5,6 @@ import os
 from hypothesis import settings
 
 # Time per example says nothing on a busy machine; each test has its own deadline (pytest-timeout).
-settings.register_profile("local", deadline=None, max_examples=60)
+settings.register_profile("local", deadline=None, max_examples=30)
 settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")

@@ -243,7 +243,10 @@ async def test_a_refusal_that_is_no_status_still_is_one(api: Kubernetes, api_ser
         assert raised.value.reason == str(code), body
 
 
-@pytest.mark.parametrize("body", ["<html>Welcome</html>", "", '{"kind": "Depl', "[]", "null", "[" * 100_000])
+BODIES = ["<html>Welcome</html>", "", '{"kind": "Depl', "[]", "null", "{}", '{"metadata": null}', "[" * 100_000]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body[:20])
 async def test_an_answer_that_is_no_object_may_be_one_next_time(
     api: Kubernetes, api_server: ApiServer, body: str
 ) -> None:

@@ -192,12 +192,18 @@ def test_a_holder_that_cannot_renew_stops_before_its_lease_runs_out() -> None:
             assert run(main(trouble)) <= TIMES.renew_deadline_seconds + 1e-6, trouble
 
 
-def test_the_time_of_an_election_is_counted_from_before_the_request() -> None:
+@pytest.mark.parametrize("released", [False, True])
+def test_the_time_of_an_election_is_counted_from_before_the_request(released: bool) -> None:
     """The write took effect at once, the answer took 9 s: 9 s of the lease are gone by then."""
 
     async def main() -> float:
+        store = Store()
+        if released:
+            before = candidate(store, "before")
+            await before.acquire()
+            await before.release()
         late = Trouble(0, 1, after=9.0, calls="write")
-        lease = candidate(Store(), "a", late, Trouble(1, 999, lost="request"))
+        lease = candidate(store, "a", late, Trouble(1, 999, lost="request"))
         await lease.acquire()
         assert now_seconds() == 9
         await lease.hold()

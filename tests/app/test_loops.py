@@ -163,6 +163,7 @@ def test_a_sweep_makes_up_for_lost_events() -> None:
         running = asyncio.create_task(operator.run(seconds=301))
         await asyncio.sleep(1)
         stored = operator.cluster.kubernetes.objects
+        operator.loops._seen(INFERENCE_SERVICE, stored["InferenceService", objects.NAMESPACE, "gone"], False)
         del stored["InferenceService", objects.NAMESPACE, "gone"]
         stored["InferenceService", objects.NAMESPACE, "ranker"] = objects.service()
         await running

@@ -45,26 +45,26 @@ def _granted(role: dict[str, Any]) -> dict[str, set[str]]:
 
 
 def test_the_operator_may_do_this_and_nothing_else() -> None:
-    watch = {"get", "list", "watch"}
-    write = {*watch, "create", "patch"}
+    watch = {"list", "watch"}
+    write = {*watch, "get", "create", "patch"}
     assert _granted(charts.only(_INSTALLED, "ClusterRole")) == {
         "foretide.dev/inferenceservices": watch,
         "foretide.dev/hardwareclasses": watch,
-        "foretide.dev/inferenceservices/status": {"get", "patch"},
+        "foretide.dev/inferenceservices/status": {"patch"},
         "foretide.dev/inferenceservices/finalizers": {"update"},
         "apps/deployments": {*write, "delete"},
-        "apps/deployments/scale": {"get", "patch"},
+        "apps/deployments/scale": {"patch"},
         "services": write,
-        "configmaps": write,
+        "configmaps": {*write, "delete"},
         "serviceaccounts": write,
         "policy/poddisruptionbudgets": write,
         "pods": watch,
         "pods/log": {"get"},
         "autoscaling/horizontalpodautoscalers": {"list", "watch"},
-        "events.k8s.io/events": {"create", "patch"},
+        "events.k8s.io/events": {"create"},
     }
     lease = charts.only(_INSTALLED, "Role")
-    assert _granted(lease) == {"coordination.k8s.io/leases": {"get", "create", "patch", "update"}}
+    assert _granted(lease) == {"coordination.k8s.io/leases": {"get", "create", "update"}}
     assert all(rule["verbs"] == ["create"] or rule["resourceNames"] == ["foretide-operator"] for rule in lease["rules"])
 
 

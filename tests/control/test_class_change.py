@@ -60,8 +60,8 @@ async def test_an_earlier_configuration_goes_when_no_pod_needs_it_any_more(clust
     cluster.settle()
     await cluster.reconcile()
     (before,) = files()
-    slo = {"objective": "99", "latency": "200ms"}
-    cluster.add(objects.service(hardware=MOVED, slo=slo, generation=3, status=cluster.status()))
+    model = {"backend": "python", "source": {"configMap": {"name": "code"}}, "maxBatchSize": 16}
+    cluster.add(objects.service(hardware=MOVED, model=model, generation=3, status=cluster.status()))
     await cluster.reconcile()
     assert before in files()
     assert len(files()) == 2

@@ -264,7 +264,6 @@ MODEL = {"backend": "onnxruntime", "source": {"configMap": {"name": "files"}}, "
         service(model={**MODEL, "maxBatchSize": 16}),
         service(model={**MODEL, "parameters": {"threads": "2"}}),
         service(model={**MODEL, "version": "2"}),
-        service(slo={"objective": "99", "latency": "200ms"}),
     ],
 )
 def test_a_changed_configuration_is_another_file_and_means_new_pods(changed: InferenceService) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from google.protobuf import text_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup, ModelQueuePolicy
+from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup
 
 from foretide.api.hardwareclass import Family, HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.serving.model_config import model_config, quoted
-from foretide.serving.queueing import queue_policy
 from tests.serving.strategies import hardware, hardware_classes, service, services, text
 
 
@@ -38,7 +37,8 @@ def test_triton_reads_what_was_asked_for(service: InferenceService, hardware: Ha
 def test_nothing_is_in_it_that_was_not_asked_for(service: InferenceService, hardware: HardwareClass) -> None:
     config = read(model_config(service, hardware))
     expected = {"name", "backend", "version_policy", "instance_group"}
-    expected |= {"max_batch_size", "dynamic_batching"} if service.spec.model.max_batch_size else set()
+    expected |= {"max_batch_size"} if service.spec.model.max_batch_size else set()
+    expected |= {"dynamic_batching"} if service.spec.model.max_batch_size > 1 else set()
     expected |= {"input", "output"} if service.spec.model.inputs else set()
     expected |= {"parameters"} if service.spec.model.parameters else set()
     assert {field.name for field, _ in config.ListFields()} == expected
@@ -57,13 +57,12 @@ def test_any_single_character_survives(character: str) -> None:
     assert read(f"name: {quoted(character)}").name == character
 
 
-def test_requests_past_their_time_are_refused_and_never_by_a_full_queue() -> None:
-    policy = read(model_config(service(), hardware())).dynamic_batching.default_queue_policy
-    asked = queue_policy(slo_latency_seconds=0.1)
-    assert policy.timeout_action == ModelQueuePolicy.REJECT
-    assert policy.default_timeout_microseconds == asked.timeout_microseconds == 50_000
-    assert policy.max_queue_size == asked.max_queue_size == 500
-    assert policy.allow_timeout_override
+def test_a_model_with_a_batch_dimension_is_batched_and_has_no_queue_limit() -> None:
+    """Any limit makes Triton let requests wait for the next arrival although the instance is free."""
+    batching = read(model_config(service(), hardware())).dynamic_batching
+    assert read(model_config(service(), hardware())).HasField("dynamic_batching")
+    assert not batching.HasField("default_queue_policy")
+    assert not batching.priority_queue_policy
 
 
 def test_a_model_without_a_batch_dimension_has_no_dynamic_batching() -> None:

@@ -95,12 +95,12 @@ class KubernetesApi:
         items: list[Object] = []
         while True:
             page = await self._json("GET", resource.path(), query=query)
-            found, metadata = page.get("items"), page.get("metadata")
-            if not isinstance(found, list) or not isinstance(metadata, dict):
+            found = page.get("items")
+            if not isinstance(found, list):
                 # Taken for an empty list it would mean that everything was deleted.
                 raise Unavailable(f"GET {resource.path()}: the answer is not a list", reason="Malformed")
             items += found
-            token = metadata.get("continue")
+            token = page["metadata"].get("continue")
             if not token:
                 return items
             query = {**query, "continue": token}
@@ -156,8 +156,8 @@ class KubernetesApi:
             answer = json.loads(data)
         except (ValueError, RecursionError) as error:
             raise Unavailable(f"{method} {path}: the answer is not JSON", reason="Malformed") from error
-        if not isinstance(answer, dict):
-            raise Unavailable(f"{method} {path}: the answer is not an object", reason="Malformed")
+        if not isinstance(answer, dict) or not isinstance(answer.get("metadata"), dict):
+            raise Unavailable(f"{method} {path}: the answer is not a Kubernetes object", reason="Malformed")
         return answer
 
     async def _request(

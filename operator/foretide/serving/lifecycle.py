@@ -28,9 +28,10 @@ class Shutdown:
 def shutdown(*, drain_seconds: int, slo_latency_seconds: float, instances: int) -> Shutdown:
     """Times for a pod to leave: endpoints forget it, running requests end, instances stop, and only then SIGKILL.
 
-    A request lives at most SLO/2 in the queue and one batch in compute; twice the SLO holds both.
+    What is in the queue when the endpoints have forgotten the pod has the drain and four times the SLO to be answered.
+    Longer would cost each scale-in that time wherever a client keeps an idle connection: Triton counts it as busy.
     """
-    exit_timeout = math.ceil(2 * slo_latency_seconds) + EXIT_SLACK_SECONDS
+    exit_timeout = math.ceil(4 * slo_latency_seconds) + EXIT_SLACK_SECONDS
     grace = drain_seconds + exit_timeout + math.ceil(STOP_SECONDS_PER_INSTANCE * instances) + EXIT_SLACK_SECONDS
     return Shutdown(drain_seconds=drain_seconds, exit_timeout_seconds=exit_timeout, grace_seconds=grace)
 

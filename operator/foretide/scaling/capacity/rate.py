@@ -18,8 +18,8 @@ BETWEEN_BATCHES_SECONDS: Final = 0.002
 MOST_UTILISED: Final = 0.8
 # (Ca^2 + Cs^2) of the heavy-traffic formula below: 1 for Poisson arrivals (a Service spreads connections at random)
 # and 0.5 for the running batch, which newcomers must wait for. Against a simulation of 126 combinations of law,
-# largest batch and SLO, with all of SLO - time(b) to wait, the rate at p99 is then wrong by -11..+2 % for an SLO of 4
-# to 20 single requests, -2..+25 % at 3; without the 0.5 by up to +27 % and +62 %. Half the SLO promises less.
+# largest batch and SLO the rate at p99 is then wrong by -11..+2 % for an SLO of 4 to 20 single requests, -2..+25 %
+# at 3; without the 0.5 by up to +27 % and +62 %.
 VARIABILITY: Final = 1.5
 # Laws and SLOs are kept within what a replica can mean: a rate stays finite and above 0 for any input.
 SHORTEST_SECONDS: Final = 1e-6
@@ -49,8 +49,8 @@ def rate_per_replica(
 
     A request may have to wait for one batch before its own runs, so that the largest usable batch b takes half the
     SLO. Of the throughput mu = instances x b / time(b) the replica gets the share rho at which a wait longer than
-    W, the other half of the SLO, has probability 1 - objective, by Kingman's heavy-traffic limit (1962) for the
-    waiting time, P(wait > W) = exp(-2 (1 - rho) mu W / (rho (Ca^2 + Cs^2))).
+    W = SLO - time(b) has probability 1 - objective, by Kingman's heavy-traffic limit (1962) for the waiting time,
+    P(wait > W) = exp(-2 (1 - rho) mu W / (rho (Ca^2 + Cs^2))).
 
     Nothing measured: one item at a time, each taking half the SLO. Not even a single item within the SLO: no rate
     keeps it, `feasible` is false, and the throughput of single items at the utilisation of an SLO of two items is
@@ -69,11 +69,9 @@ def rate_per_replica(
     batch = np.clip(fitting, 1.0, most)
     cycle = per_item * batch + fixed
     throughput = servers * batch / cycle
-    # What waits longer than half the SLO is refused by the queue policy (serving.queueing), though it might just have
-    # been in time: with SLO - cycle here, 1-3 % of a model with short batches were refused at 60 % utilisation.
     # An SLO below two single items leaves less than one execution to wait: no queueing formula holds there and the
     # rate would fall to 0, so that the fleet ran away to its maximum; hold the utilisation of two.
-    wait = np.maximum(half, cycle)
+    wait = np.maximum(slo - cycle, cycle)
     late = np.clip(1.0 - np.nan_to_num(objective, nan=1.0), 1e-9, 1.0)
     rho = 1.0 / (1.0 - np.log(late) * VARIABILITY / (2.0 * throughput * wait))
     utilisation = np.minimum(rho, MOST_UTILISED)

@@ -17,6 +17,9 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb_utils
 
+# An inference server sends nothing to anybody; pods without a route would log each attempt.
+onnxruntime.disable_telemetry_events()
+
 DATA_TYPES = {
     "tensor(bool)": "TYPE_BOOL",
     "tensor(uint8)": "TYPE_UINT8",
