@@ -219,7 +219,7 @@ lives = st.lists(
 )
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(lives)
 def test_nothing_shrinks_without_metrics_and_the_bounds_always_hold(life: list[Event]) -> None:
     async def main() -> None:
@@ -246,7 +246,7 @@ def test_nothing_shrinks_without_metrics_and_the_bounds_always_hold(life: list[E
 # A restart is invisible
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.lists(st.sampled_from([0.0, 1.0, 3.0, 6.0, 9.0]), min_size=10, max_size=10), st.integers(0, 10))
 # a step down is written to status; a peak that changes no number follows, and is not; then the operator restarts
 @example([0.0, 7.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 2)
@@ -420,7 +420,7 @@ async def test_a_service_made_again_inherits_nothing() -> None:
 garbage = st.sampled_from([math.nan, math.inf, -math.inf, -1.0, 1e308, 5e-324, 0.0, 1e9])
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(
     st.dictionaries(st.sampled_from([*QUANTITIES, "sample_age_seconds"]), garbage),
     st.fixed_dictionaries(

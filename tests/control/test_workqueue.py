@@ -131,7 +131,7 @@ def test_one_failing_key_delays_no_other() -> None:
         queue.add("bad")
         for number in range(5):
             queue.add(f"good-{number}")
-        await work(queue, handle, workers=1)
+        await work(queue, handle, workers=1, seconds=60)
         return ended
 
     assert max(run(main()).values()) <= 7  # six runs of a second each, and one retry of the bad one at most

@@ -101,7 +101,7 @@ def _capacity(made: Decisions, row: int, told: object) -> dict[str, Any]:
     capacity = made.capacity
     rate = float(capacity.rate_rps[row])
     now = {
-        "perReplica": f"{rate:.4g}",
+        "perReplica": _rps(rate),
         "batchTime": {
             "perItem": format_seconds(float(capacity.per_item_seconds[row])),
             "fixed": format_seconds(float(capacity.fixed_seconds[row])),
@@ -113,6 +113,11 @@ def _capacity(made: Decisions, row: int, told: object) -> dict[str, Any]:
         if math.isfinite(before) and abs(rate - before) <= TOLD_CHANGE * before:
             return dict(told)  # the law in it belongs to this rate
     return now
+
+
+def _rps(rate: float) -> str:
+    """A rate as the API writes numbers that are not whole: plain decimals, never an exponent."""
+    return f"{rate:.3f}".rstrip("0").rstrip(".")
 
 
 def _number(text: object) -> float:
@@ -141,5 +146,5 @@ def _decisions(made: Decisions, row: int, known: Circumstances, before: Any) -> 
         "text": ledger.explain(made, row),
     }
     if demand.known[row]:
-        entry["demand"] = f"{float(demand.value[row]):.4g}"
+        entry["demand"] = _rps(float(demand.value[row]))
     return [*kept, entry][-KEPT_DECISIONS:]
