@@ -45,7 +45,8 @@ check: lint generated unit ## Lint, types, layers, generated files, unit tests: 
 .PHONY: e2e
 e2e: setup ## End-to-end tests on the cluster; at the end the embedded one is taken down, and nothing of it is left.
 	$(BIN)/python -m e2e.cluster up
-	$(BIN)/pytest e2e --timeout=300
+	$(BIN)/pytest e2e -m "not cluster_lifecycle" --timeout=300 --durations=15
+	$(BIN)/pytest e2e -m cluster_lifecycle --durations=5
 	$(BIN)/python -m e2e.cluster down
 
 .PHONY: test

@@ -118,7 +118,7 @@ def test_up_repairs_what_was_killed(victims: tuple[str, ...]) -> None:
     assert {name: processes.running(name) for name in kept} == kept
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0, 4.0, 7.0, 11.0])
+@pytest.mark.parametrize("seconds", [2.0, 7.0])
 def test_up_goes_on_where_a_killed_up_stopped(untouched: Footprint, seconds: float) -> None:
     down(Progress(quiet=True))
     with subprocess.Popen([sys.executable, "-m", "e2e.cluster", "up"], cwd=REPOSITORY) as first:

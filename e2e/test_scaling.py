@@ -13,9 +13,10 @@ from foretide.adapters.resources import DEPLOYMENT
 # A request takes 5 ms and Triton's own time, about 8.5 ms: 117 a second are the end of one replica, and the operator
 # counts on 80 % of them at most. When the machine is busy it is half of that: then one replica still carries the rest.
 WORK_MILLISECONDS = 5.0
-PEAK_RPS = 200.0
+# A third more than one replica can serve: what waits meanwhile is answered before its client gives up.
+PEAK_RPS = 150.0
 REST_RPS = 48.0
-GROWN = 3
+GROWN = 2
 REQUESTS = 2_000
 
 

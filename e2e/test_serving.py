@@ -94,7 +94,7 @@ def test_standard_tools_read_the_service(applied: Applied) -> None:
     kubectl = applied.tenant.kubectl
     kubectl("wait", "--for=condition=Ready", "--timeout=20s", "infer/ranker")
     kubectl("wait", "--for=jsonpath={.status.desiredReplicas}=1", "--timeout=20s", "infer/ranker")
-    header, row = (line.split() for line in kubectl("get", "infer").splitlines())
+    header, row = (line.split() for line in kubectl("get", "infer", "ranker").splitlines())
     assert header == ["NAME", "READY", "REPLICAS", "DESIRED", "REASON", "AGE"]
     assert row[:5] == ["ranker", "True", "1", "1", "Available"]
     assert applied.live["status"]["url"] in kubectl("get", "infer", "--output=wide")
