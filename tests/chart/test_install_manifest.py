@@ -51,7 +51,6 @@ def test_the_operator_may_do_this_and_nothing_else() -> None:
         "foretide.dev/inferenceservices": watch,
         "foretide.dev/hardwareclasses": watch,
         "foretide.dev/inferenceservices/status": {"patch"},
-        "foretide.dev/inferenceservices/finalizers": {"update"},
         "apps/deployments": {*write, "delete"},
         "apps/deployments/scale": {"patch"},
         "services": write,

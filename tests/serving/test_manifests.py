@@ -88,7 +88,6 @@ def test_every_child_belongs_to_its_service(service: InferenceService, hardware:
                 "name": service.name,
                 "uid": service.uid,
                 "controller": True,
-                "blockOwnerDeletion": True,
             }
         ]
         assert metadata["labels"][group.SERVICE_LABEL] == service.name

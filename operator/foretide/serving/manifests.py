@@ -76,14 +76,17 @@ def build(
 
 
 def owner_reference(service: InferenceService) -> dict[str, Any]:
-    """Makes the garbage collector delete the child with its service, whether or not the operator lives."""
+    """Makes the garbage collector delete the child with its service, whether or not the operator lives.
+
+    Without blockOwnerDeletion, which matters only to foreground deletion: with it the API server asks who may set it,
+    and for ten seconds after the CRD is created it answers "no matches for kind InferenceService" to that.
+    """
     return {
         "apiVersion": group.API_VERSION,
         "kind": group.INFERENCE_SERVICE_KIND,
         "name": service.name,
         "uid": service.uid,
         "controller": True,
-        "blockOwnerDeletion": True,
     }
 
 
