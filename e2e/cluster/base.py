@@ -19,8 +19,10 @@ PACKAGES: Final = ("python3", "python3-venv", "libpython3.11", "ca-certificates"
 NETWORK_TROUBLE: Final = re.compile(r"Failed getting release file|Couldn't download|Invalid Release file")
 
 
-def mirror() -> str:
-    return os.environ.get("FORETIDE_DEBIAN_MIRROR", "http://deb.debian.org/debian")
+def mirror() -> tuple[str, ...]:
+    """The mirror to give to debootstrap; none: its own default."""
+    chosen = os.environ.get("FORETIDE_DEBIAN_MIRROR")
+    return (chosen,) if chosen else ()
 
 
 def key() -> str:
@@ -33,7 +35,7 @@ def build(artefacts: Artefacts, cache: Path, progress: Progress) -> Path:
     def make(folder: Path) -> None:
         with progress.step("making the base image from Debian packages") as step:
             root = folder / "root"
-            words = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), mirror()]
+            words = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), *mirror()]
 
             def show(line: str) -> None:
                 step.note(line.removeprefix("I: ")[:50])
@@ -57,7 +59,7 @@ def build(artefacts: Artefacts, cache: Path, progress: Progress) -> Path:
     except CommandFailed as error:
         if NETWORK_TROUBLE.search(error.output):
             raise ClusterError(
-                f"Debian packages cannot be downloaded from {mirror()}: check the network, "
+                f"Debian packages cannot be downloaded ({''.join(mirror()) or 'default mirror'}): check the network, "
                 "or set FORETIDE_DEBIAN_MIRROR to a mirror."
             ) from error
         raise
