@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foretide.api.status import MAX_MEMORY_BYTES
 from foretide.scaling.capacity import fit
 from foretide.scaling.capacity.evidence import ENOUGH_EXECUTIONS
-from foretide.scaling.journal import MAX_BYTES, Lost, decode, encode
+from foretide.scaling.journal import Lost, decode, encode
 from foretide.scaling.memory import Memory
 from tests.scaling.build import held_since_long
 from tests.scaling.strategies import often, plausible, random_memory, random_world, seeds, seldom
@@ -44,7 +45,7 @@ def test_the_memory_of_any_decision_fits_into_status_and_is_read_back(seed: int)
     memory = world.decide().memory
     for row in range(len(world)):
         text = encode(memory, row, uid="3f6c1b1e-0000-4000-8000-000000000000", model="ranker/1/onnxruntime")
-        assert len(text.encode()) <= MAX_BYTES
+        assert len(text.encode()) <= MAX_MEMORY_BYTES
         assert isinstance(
             decode(text, uid="3f6c1b1e-0000-4000-8000-000000000000", model="ranker/1/onnxruntime"), Memory
         )

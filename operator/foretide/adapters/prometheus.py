@@ -44,7 +44,6 @@ class PrometheusApi:
         # The next tick is the retry: retrying inside one would outlast the tick.
         self._connection = PrometheusConnect(url=url.rstrip("/"), session=session, retry=Retry(total=0), method="POST")
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="prometheus")
-        self.url = url
 
     async def by_pod(self, promql: str) -> Mapping[Pod, float]:
         loop = asyncio.get_running_loop()

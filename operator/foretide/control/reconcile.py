@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -158,7 +159,7 @@ class Reconciler:
         if explained and explained[0].crashed:
             newest = explained[0]
             message = await self._load_failure(key, newest)
-            explained[0] = Failure(newest.pod, newest.reason, message, newest.restarts, newest.crashed)
+            explained[0] = replace(newest, message=message)
         return explained
 
     async def _load_failure(self, key: Key, failure: Failure) -> str:

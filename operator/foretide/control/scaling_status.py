@@ -12,12 +12,12 @@ from foretide.api import conditions
 from foretide.api.conditions import Condition, ConditionStatus, ConditionType, rfc3339
 from foretide.api.durations import format_seconds
 from foretide.api.reasons import Reason
+from foretide.api.status import MAX_DECISIONS
 from foretide.control.observe import NoMetrics
 from foretide.scaling import ledger
 from foretide.scaling.decision import Bound, Decisions
 from foretide.scaling.observation import Gap
 
-KEPT_DECISIONS: Final = 10
 # A capacity is told anew when it moved by this share: each tick learns a little, and status must come to rest.
 TOLD_CHANGE: Final = 0.05
 
@@ -133,7 +133,7 @@ def _decisions(made: Decisions, row: int, known: Circumstances, before: Any) -> 
     wanted, present = int(made.desired[row]), int(made.fleet.replicas[row])
     kept = [dict(entry) for entry in before]
     if wanted == present:
-        return kept[-KEPT_DECISIONS:]
+        return kept[-MAX_DECISIONS:]
     if kept and (kept[-1]["from"], kept[-1]["to"]) == (present, wanted):
         kept.pop()
     demand = made.seen.demand
@@ -147,4 +147,4 @@ def _decisions(made: Decisions, row: int, known: Circumstances, before: Any) -> 
     }
     if demand.known[row]:
         entry["demand"] = _rps(float(demand.value[row]))
-    return [*kept, entry][-KEPT_DECISIONS:]
+    return [*kept, entry][-MAX_DECISIONS:]

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from foretide.api.status import MAX_MEMORY_BYTES
 from foretide.scaling.capacity.evidence import (
     CLASS_STARTS,
     LONGEST_SECONDS,
@@ -23,7 +24,6 @@ from foretide.scaling.capacity.evidence import (
 from foretide.scaling.memory import Memory
 from foretide.scaling.window import SLOTS, Window
 
-MAX_BYTES: Final = 4096  # of status.memory
 VERSION: Final = 1
 MOST_REPLICAS: Final = 2**31 - 1
 # Wall clocks from 1970 to the year 5138: more is no time.
@@ -62,8 +62,8 @@ def encode(memory: Memory, row: int, *, uid: str, model: str) -> str:
 def decode(text: str, *, uid: str, model: str) -> Memory | Lost:
     """The memory (one row) that `encode` wrote for this very object. The object of another uid inherits nothing;
     another model keeps the hold, and of the batch times as much as gives way to the first new ones."""
-    if len(text) > MAX_BYTES:
-        return Lost(f"longer than {MAX_BYTES} bytes")
+    if len(text) > MAX_MEMORY_BYTES:
+        return Lost(f"longer than {MAX_MEMORY_BYTES} bytes")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
