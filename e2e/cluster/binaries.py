@@ -25,6 +25,8 @@ NETWORK_TROUBLE: Final = re.compile(
 
 # Of Prometheus' service discovery only that of Kubernetes: without the software kits of two dozen clouds.
 TAGS: Final = "remove_all_sd,enable_kubernetes_sd"
+# The linker drops debug information anyway (-s -w); not making it saves 13 % of the compile time.
+COMPILE: Final = "-gcflags=all=-dwarf=false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def build(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path
                 step.note(f"{seen} packages compiled")
 
         def make(folder: Path) -> None:
-            flags = ["-trimpath", "-v", f"-tags={TAGS}", f"-ldflags={ldflags(go_mod())}"]
+            flags = ["-trimpath", "-v", f"-tags={TAGS}", COMPILE, f"-ldflags={ldflags(go_mod())}"]
             words = [str(go.program), "build", *flags, "-o", f"{folder}/", "tool"]
             run(words, cwd=MODULE, env=go.environment, log=cache / "log" / "go-build.log", on_line=count)
             (folder / "server").rename(folder / "etcd")  # go build names it after the last element of its import path
