@@ -40,7 +40,8 @@ generated: setup ## Fail when generated files are not what their sources say (CR
 	$(BIN)/python -m foretide.api.crdgen --check
 
 .PHONY: check
-check: lint generated unit ## Lint, types, layers, generated files, unit tests: what to run before each commit.
+check: setup ## Lint, types, layers, generated files, unit tests: what to run before each commit.
+	@$(MAKE) --no-print-directory --jobs=2 lint generated unit
 
 .PHONY: e2e
 e2e: setup ## End-to-end tests on the cluster; at the end the embedded one is taken down, and nothing of it is left.
