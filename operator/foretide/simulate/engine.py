@@ -1,0 +1,158 @@
+"""Runs lanes from one moment to the next: arrivals, the lives of pods and scrapes in the order of time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from foretide.simulate.compiled import compiled, inlined
+from foretide.simulate.fleet import happen, keep_machines, pay, server_of
+from foretide.simulate.replica import advance, fail, outstanding, push, serve
+from foretide.simulate.scenario import Routing
+from foretide.simulate.scrapes import scrape
+from foretide.simulate.state import ABSENT, ARRIVALS, BIN_SECONDS, NOBODY, ROUTES, Array, Record, State
+from foretide.simulate.streams import interval, uniform
+
+ROUND_ROBIN: Final = int(Routing.ROUND_ROBIN)
+LEAST_OUTSTANDING: Final = int(Routing.LEAST_OUTSTANDING)
+
+
+@inlined
+def _next_arrival(setting: Record, lane: Record, rates: Array, after: float) -> float:
+    """The arrival after one: a renewal process in operational time, in which the rate is always 1."""
+    left = interval(lane, ARRIVALS, setting.arrival_cv)
+    step = lane.step
+    now = after
+    while step < len(rates):
+        rate = rates[step]
+        end = (step + 1) * setting.step_seconds
+        if rate > 0.0:
+            if now + left / rate < end:
+                lane.step = step
+                return now + left / rate  # type: ignore[no-any-return]
+            left -= (end - now) * rate
+        now = end
+        step += 1
+    lane.step = step
+    return np.inf
+
+
+@inlined
+def _target(state: State, lane: int, now: float) -> int:
+    """The pod that gets the next request."""
+    row, routing = state.lanes[lane], state.setting[lane].routing
+    count = row.routable
+    if count == 1:
+        return int(state.routable[lane, 0])
+    if routing == ROUND_ROBIN:
+        row.turn += 1
+        return int(state.routable[lane, row.turn % count])
+    place = int(uniform(row, ROUTES) * count)
+    if routing == LEAST_OUTSTANDING:
+        return _least_outstanding(state, lane, place, now)
+    return int(state.routable[lane, place])
+
+
+@compiled
+def _least_outstanding(state: State, lane: int, place: int, now: float) -> int:
+    """Ties go to whoever comes first from a random place on."""
+    count = state.lanes[lane].routable
+    best, fewest = NOBODY, 0
+    for offset in range(count):
+        pod = state.routable[lane, (place + offset) % count]
+        server = server_of(state, lane, pod)
+        advance(server, now)
+        has = outstanding(server)
+        if best == NOBODY or has < fewest:
+            best, fewest = pod, has
+    return int(best)
+
+
+@compiled
+def _arrive(state: State, lane: int, until: float) -> bool:
+    """All arrivals before a moment; False where the pool of requests is used up."""
+    row, setting = state.lanes[lane], state.setting[lane]
+    bins, rates, nodes = state.bins[lane], state.rates[lane], state.nodes[lane]
+    now = row.next_arrival
+    while now < until:
+        if row.free == NOBODY:
+            row.next_arrival = now
+            return False
+        bins[int(now / BIN_SECONDS)].arrivals += 1
+        if row.routable == 0:
+            fail(bins, now)
+        else:
+            place = _target(state, lane, now)
+            pod = state.pods[lane, place]
+            if pod.due <= now:
+                serve(server_of(state, lane, place), now)
+            push(setting, row, pod, nodes, bins, now)
+        now = _next_arrival(setting, row, rates, now)
+    row.next_arrival = now
+    return True
+
+
+@compiled
+def _find_next_event(state: State, lane: int) -> float:
+    soonest = np.inf
+    for place in range(state.pods.shape[1]):
+        pod = state.pods[lane, place]
+        if pod.phase != ABSENT:
+            soonest = min(soonest, pod.next_event, pod.next_scrape)
+    return soonest
+
+
+@compiled
+def _events(state: State, lane: int, now: float, away: bool) -> None:
+    for place in range(state.pods.shape[1]):
+        pod = state.pods[lane, place]
+        if pod.phase != ABSENT and pod.next_event <= now:
+            happen(state, lane, place, now)
+        if pod.phase != ABSENT and pod.next_scrape <= now:
+            scrape(state, lane, place, now, away)
+            pod.next_scrape = now + state.setting[lane].scrape
+
+
+@compiled
+def begin_arrivals(state: State) -> None:
+    """Draws the first arrival of every lane."""
+    for lane in range(len(state.lanes)):
+        row = state.lanes[lane]
+        row.next_arrival = _next_arrival(state.setting[lane], row, state.rates[lane], 0.0)
+
+
+@compiled
+def run_until(state: State, until: float, away: bool) -> bool:
+    """Runs every lane; False where a pool was used up: then it has to be called again with a larger one.
+
+    `away`: no scrape succeeds (Prometheus is gone).
+    """
+    complete = True
+    for lane in range(len(state.lanes)):
+        row = state.lanes[lane]
+        done = False
+        while not done:
+            if row.next_event == -np.inf:
+                row.next_event = _find_next_event(state, lane)
+            if not _arrive(state, lane, min(row.next_event, until)):
+                complete = False
+                break
+            if row.next_event > until:
+                done = True
+            else:
+                _events(state, lane, row.next_event, away)
+                row.next_event = -np.inf
+        if done:
+            pay(row, until)
+            keep_machines(row, state.setting[lane].linger, until)
+    return complete
+
+
+@compiled
+def finish(state: State) -> None:
+    """Answers what is still in the servers: no arrival and no end of a pod comes after this."""
+    for lane in range(len(state.lanes)):
+        for pod in range(state.pods.shape[1]):
+            if state.pods[lane, pod].phase != ABSENT:
+                advance(server_of(state, lane, pod), np.inf)

@@ -1,0 +1,111 @@
+"""What a policy is shown: the pods and the answers of Prometheus, and nothing that is not known in production."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.capacity.evidence import BatchCounts
+from foretide.scaling.decision import Bounds, Fleet
+from foretide.scaling.policy import Observation, Over, PodList, Promise, Quantity, Query
+from foretide.scaling.readings import Readings
+from foretide.simulate.scenario import Lane
+from foretide.simulate.scrapes import evaluate
+from foretide.simulate.state import ABSENT, KEPT_SAMPLES, READY, RESTARTING, ROUTABLE, STARTING, State
+
+QUANTITY_ORDER: Final = tuple(Quantity)
+FUNCTION_ORDER: Final = tuple(Over)
+
+
+class Observer:
+    """Makes the observations of one run."""
+
+    def __init__(self, lanes: Sequence[Lane], queries: tuple[Query, ...], *, epoch_seconds: float) -> None:
+        self._queries: Final = queries
+        self._epoch_seconds: Final = epoch_seconds
+        self._quantities: Final = np.array([QUANTITY_ORDER.index(query.quantity) for query in queries], dtype=np.int64)
+        self._functions: Final = np.array([FUNCTION_ORDER.index(query.over) for query in queries], dtype=np.int64)
+        self._windows: Final = np.array([query.window_seconds for query in queries], dtype=np.float64)
+        self._bounds: Final = _bounds(lanes)
+        self._promise: Final = promise(lanes)
+        self._executed: Floats | None = None
+
+    def see(self, state: State, replicas: Ints, now: float, *, away: bool) -> Observation:
+        """The state as a policy may know it; `away`: Prometheus does not answer."""
+        service, place = np.nonzero(state.pods["phase"] != ABSENT)
+        pods = state.pods[service, place]
+        ready = (pods["phase"] == READY) | (pods["phase"] == ROUTABLE)
+        present = ready | (pods["phase"] == STARTING) | (pods["phase"] == RESTARTING)
+        return Observation(
+            now_seconds=self._epoch_seconds + now,
+            pods=PodList(
+                service=service.astype(np.int64),
+                ready=ready,
+                leaving=~present,
+                ready_age_seconds=np.where(ready, now - pods["ready_at"], 0.0),
+                age_seconds=now - pods["created_at"],
+            ),
+            answers=self._answers(state, now, len(service), away=away),
+            batches=self._batches(state),
+            fleet=Fleet(replicas=replicas.copy(), rolling=np.zeros(len(replicas), dtype=np.bool_)),
+            bounds=self._bounds,
+            promise=self._promise,
+        )
+
+    def _answers(self, state: State, now: float, rows: int, *, away: bool) -> Mapping[Query, Readings]:
+        if away:
+            return {query: Readings.unknown(rows) for query in self._queries}
+        table = np.empty((len(self._queries), rows))
+        evaluate(state, now, self._quantities, self._functions, self._windows, table)
+        return {
+            query: Readings.checked(row, np.ones(rows, dtype=np.bool_))
+            for query, row in zip(self._queries, table, strict=True)
+        }
+
+    def _batches(self, state: State) -> BatchCounts:
+        """Executions since the last look, as Triton's statistics tell them."""
+        before = self._executed
+        after = state.executed.copy()
+        self._executed = after
+        if before is None:
+            before = np.zeros_like(after)
+        restarted = np.any(after[..., 0] < before[..., 0], axis=2, keepdims=True)
+        base = np.where(restarted[..., None], 0.0, before)
+        change = after - base
+        service, _, size = np.nonzero(change[..., 0] > 0.0)
+        where = change[..., 0] > 0.0
+        return BatchCounts(
+            service=service.astype(np.int64),
+            batch_size=size.astype(np.int64),
+            executions=change[..., 0][where],
+            seconds=change[..., 1][where],
+        )
+
+
+def longest_window_seconds(*, scrape_seconds: float) -> float:
+    """What the kept samples cover."""
+    return (KEPT_SAMPLES - 1) * scrape_seconds
+
+
+def promise(lanes: Sequence[Lane]) -> Promise:
+    """What the services of the lanes promise."""
+    return Promise(
+        slo_latency_seconds=np.array([lane.slo_latency_seconds for lane in lanes]),
+        objective=np.array([lane.objective for lane in lanes]),
+        max_batch=np.array([lane.law.max_batch for lane in lanes], dtype=np.int64),
+        instances=np.array([lane.law.instances for lane in lanes], dtype=np.int64),
+    )
+
+
+def _bounds(lanes: Sequence[Lane]) -> Bounds:
+    nobody = np.zeros(len(lanes), dtype=np.bool_)
+    return Bounds(
+        minimum=np.array([lane.min_replicas for lane in lanes], dtype=np.int64),
+        maximum=np.array([lane.max_replicas for lane in lanes], dtype=np.int64),
+        paused=nobody,
+        is_pinned=nobody,
+        pinned=np.zeros(len(lanes), dtype=np.int64),
+    )

@@ -1,0 +1,220 @@
+"""Runs a policy over lanes: the loop of the operator in virtual time."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.policy import AnyPolicy, Over, Past
+from foretide.scaling.readings import Readings
+from foretide.simulate import engine, fleet
+from foretide.simulate.observe import Observer, longest_window_seconds
+from foretide.simulate.scenario import Conditions, Lane
+from foretide.simulate.state import (
+    BIN_SECONDS,
+    BINS_PER_E,
+    READY,
+    RESTARTING,
+    ROUTABLE,
+    SHORTEST_SECONDS,
+    STARTING,
+    State,
+    build,
+    with_larger_pool,
+)
+
+# Monday, 2024-01-01, 00:00 UTC: traces have no date, and policies may know hours and weekdays.
+EPOCH_SECONDS = 1_704_067_200.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Timeline:
+    """What happened to one lane in each 15 s; a request belongs to the time of its arrival."""
+
+    arrivals: Ints
+    violations: Ints  # answered too late, or not at all
+    failures: Ints  # not answered
+    ready: Ints  # the fleet at the end of each 15 s
+    starting: Ints
+    desired: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcome:
+    """What came of one lane, without the warm-up."""
+
+    lane: Lane
+    requests: int
+    violations: int
+    failures: int
+    replica_seconds: float  # of every pod from its creation to its end
+    scale_events: int
+    latency_seconds: Callable[[float], float]  # quantile of the answered requests
+    timeline: Timeline
+    reasons: dict[str, int]  # how often which rule decided
+
+    @property
+    def violation_share(self) -> float:
+        """0 where nothing was asked."""
+        return self.violations / self.requests if self.requests else 0.0
+
+
+def simulate(
+    policy: AnyPolicy,
+    lanes: Sequence[Lane],
+    *,
+    conditions: Conditions,
+    past: Past | None = None,
+    warm_up_seconds: float = 0.0,
+    progress: Callable[[float], None] = lambda share: None,
+) -> list[Outcome]:
+    """Request by request; the same lanes, seeds and policy give the same outcome, bit for bit.
+
+    The warm-up is the beginning of the rates: it is run and not counted. Raises ValueError for a policy that asks for
+    a longer window than the samples that are kept.
+    """
+    _check(policy, lanes, conditions, warm_up_seconds)
+    horizon = lanes[0].seconds
+    state = build(lanes, conditions, counted_from_seconds=warm_up_seconds)
+    observer = Observer(lanes, policy.queries, epoch_seconds=EPOCH_SECONDS)
+    replicas = np.array([lane.initial_replicas for lane in lanes], dtype=np.int64)
+    fleet.scale_all(state, replicas, 0.0, True)
+    engine.begin_arrivals(state)
+    memory = policy.start(past if past is not None else nothing_known(len(lanes)))
+    watch = _Watch(len(lanes), math.ceil(horizon / BIN_SECONDS))
+    reasons: list[Counter[str]] = [Counter() for _ in lanes]
+    events = np.zeros(len(lanes), dtype=np.int64)
+    paid_before = np.zeros(len(lanes))
+
+    ticks = _moments(policy.tick_seconds, horizon, warm_up_seconds)
+    for number, (now, is_tick, is_bin) in enumerate(ticks):
+        away = any(outage.start_seconds <= now < outage.end_seconds for outage in conditions.outages)
+        while not engine.run_until(state, now, away):
+            state = with_larger_pool(state)
+        if now == warm_up_seconds:
+            paid_before = state.lanes["pod_seconds"].copy()
+        if is_tick and now < horizon:
+            answer = policy.decide(observer.see(state, replicas, now, away=away), memory)
+            memory = answer.memory
+            changed = answer.desired != replicas
+            if now >= warm_up_seconds:
+                events += changed
+                for row in range(len(lanes)):
+                    reasons[row][answer.reason(row)] += 1
+            if changed.any():
+                replicas = answer.desired.astype(np.int64)
+                fleet.scale_all(state, replicas, now, False)
+        if is_bin:
+            watch.look(state, replicas, round(now / BIN_SECONDS) - 1)
+        if number % 64 == 0:
+            progress(now / horizon)
+    engine.finish(state)
+    progress(1.0)
+    first = round(warm_up_seconds / BIN_SECONDS)
+    return [
+        _outcome(lane, row, state, watch, first, paid_before[row], int(events[row]), dict(reasons[row]))
+        for row, lane in enumerate(lanes)
+    ]
+
+
+def nothing_known(services: int) -> Past:
+    """The past of services that are new."""
+    empty = np.zeros((services, 0))
+    return Past(
+        demand=Readings(value=empty, known=empty.astype(np.bool_)), step_seconds=60.0, end_seconds=EPOCH_SECONDS
+    )
+
+
+class _Watch:
+    """The fleet at the end of each 15 s."""
+
+    def __init__(self, lanes: int, bins: int) -> None:
+        self.ready = np.zeros((lanes, bins), dtype=np.int64)
+        self.starting = np.zeros((lanes, bins), dtype=np.int64)
+        self.desired = np.zeros((lanes, bins), dtype=np.int64)
+
+    def look(self, state: State, replicas: Ints, place: int) -> None:
+        phase = state.pods["phase"]
+        self.ready[:, place] = ((phase == READY) | (phase == ROUTABLE)).sum(axis=1)
+        self.starting[:, place] = ((phase == STARTING) | (phase == RESTARTING)).sum(axis=1)
+        self.desired[:, place] = replicas
+
+
+def _moments(tick_seconds: float, horizon: float, warm_up_seconds: float) -> list[tuple[float, bool, bool]]:
+    """(time, whether the policy is asked, whether 15 s end) in the order of time."""
+    ticks = {round(number * tick_seconds, 6) for number in range(math.ceil(horizon / tick_seconds))}
+    bins = {number * BIN_SECONDS for number in range(1, math.ceil(horizon / BIN_SECONDS) + 1)}
+    moments = sorted(ticks | bins | {warm_up_seconds, horizon})
+    return [(now, now in ticks, now in bins) for now in moments]
+
+
+def _outcome(
+    lane: Lane,
+    row: int,
+    state: State,
+    watch: _Watch,
+    first: int,
+    paid_before: float,
+    events: int,
+    reasons: dict[str, int],
+) -> Outcome:
+    last = watch.ready.shape[1]
+    bins = state.bins[row, first:last]
+    return Outcome(
+        lane=lane,
+        requests=int(bins["arrivals"].sum()),
+        violations=int(bins["violations"].sum()),
+        failures=int(bins["failures"].sum()),
+        replica_seconds=float(state.lanes["pod_seconds"][row] - paid_before),
+        scale_events=events,
+        latency_seconds=_Quantiles(state.latencies[row].astype(np.float64)),
+        timeline=Timeline(
+            arrivals=bins["arrivals"].copy(),
+            violations=bins["violations"].copy(),
+            failures=bins["failures"].copy(),
+            ready=watch.ready[row, first:].copy(),
+            starting=watch.starting[row, first:].copy(),
+            desired=watch.desired[row, first:].copy(),
+        ),
+        reasons=reasons,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Quantiles:
+    """Quantiles of latencies that were counted in bins of 0.5 %."""
+
+    counts: Floats
+
+    def __call__(self, level: float) -> float:
+        total = self.counts.sum()
+        if total == 0:
+            return math.nan
+        place = int(np.searchsorted(np.cumsum(self.counts), level * total))
+        return SHORTEST_SECONDS * math.exp((place - 0.5) / BINS_PER_E)
+
+
+def _check(policy: AnyPolicy, lanes: Sequence[Lane], conditions: Conditions, warm_up_seconds: float) -> None:
+    if not lanes:
+        raise ValueError("there must be at least one lane")
+    if len({lane.seconds for lane in lanes}) > 1:
+        raise ValueError("all lanes of a run must be of one length in seconds")
+    if warm_up_seconds % BIN_SECONDS or warm_up_seconds >= lanes[0].seconds:
+        raise ValueError(
+            f"warm_up_seconds must be a multiple of {BIN_SECONDS:g} below the {lanes[0].seconds:g} s of the lanes, "
+            f"not {warm_up_seconds:g}"
+        )
+    if not policy.tick_seconds > 0.0:
+        raise ValueError(f"tick_seconds must be above 0, not {policy.tick_seconds:g}")
+    longest = longest_window_seconds(scrape_seconds=conditions.scrape_seconds)
+    for query in policy.queries:
+        if query.over not in (Over.NEWEST, Over.AGE) and query.window_seconds > longest:
+            raise ValueError(
+                f"window_seconds of {query.quantity} is {query.window_seconds:g}: the simulator keeps {longest:g} s of "
+                f"samples; scrape less often or ask for less"
+            )

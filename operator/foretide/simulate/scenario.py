@@ -1,0 +1,200 @@
+"""What is simulated: one lane is one service under one load, with one seed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import IntEnum
+from statistics import NormalDist
+from typing import Final
+
+import numpy as np
+
+from foretide.scaling.arrays import Floats
+
+# More replicas at once than any benchmark needs; the arrays of a lane grow with it.
+MOST_REPLICAS: Final = 2_000
+QUANTILES: Final = 101
+
+
+class Routing(IntEnum):
+    """Which ready replica gets a request."""
+
+    RANDOM = 0  # kube-proxy with a new connection per request
+    ROUND_ROBIN = 1
+    LEAST_OUTSTANDING = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law:
+    """Time of a batch of b items on one instance: per_item * b + fixed, times noise of mean 1."""
+
+    per_item_seconds: float
+    fixed_seconds: float
+    max_batch: int
+    instances: int = 1
+    noise_cv: float = 0.01  # lognormal
+    # Triton 2.51 loses this between two batches, and no compute counter shows it: 1.5-2 ms, from its throughput at
+    # full batches.
+    between_batches_seconds: float = 0.0018
+    # From the client's send to the queue and from the batch's end to the client, which Triton's queue never sees.
+    overhead_seconds: float = 0.001
+
+    def __post_init__(self) -> None:
+        _range("per_item_seconds", self.per_item_seconds, 0.0, 3600.0)
+        _range("fixed_seconds", self.fixed_seconds, 0.0, 3600.0)
+        _range("max_batch", self.max_batch, 1, 1024)
+        _range("instances", self.instances, 1, 16)
+        _range("noise_cv", self.noise_cv, 0.0, 5.0)
+        _range("between_batches_seconds", self.between_batches_seconds, 0.0, 60.0)
+        _range("overhead_seconds", self.overhead_seconds, 0.0, 60.0)
+        if self.per_item_seconds + self.fixed_seconds <= 0.0:
+            raise ValueError("per_item_seconds + fixed_seconds must be above 0: a batch takes time")
+
+    def batch_seconds(self, batch: float) -> float:
+        """Mean time of a batch."""
+        return self.per_item_seconds * batch + self.fixed_seconds
+
+    @property
+    def saturation_rps(self) -> float:
+        """Requests a second of one replica whose batches are all full."""
+        return self.instances * self.max_batch / (self.batch_seconds(self.max_batch) + self.between_batches_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Triton's `default_queue_policy` with `timeout_action: REJECT`; the default is no limit at all."""
+
+    timeout_seconds: float = math.inf
+    max_size: float = math.inf
+    delay_seconds: float = 0.0  # max_queue_delay_microseconds
+
+    def __post_init__(self) -> None:
+        for name in ("timeout_seconds", "max_size"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
+        _range("delay_seconds", self.delay_seconds, 0.0, 60.0)
+
+    @property
+    def limited(self) -> bool:
+        """Any limit makes Triton gather a batch only when a request arrives or 500 ms have passed (server#8870)."""
+        return math.isfinite(self.timeout_seconds) or math.isfinite(self.max_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A distribution of times by its quantiles at 0, 1, ... 100 %; drawn by inversion."""
+
+    quantiles_seconds: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.quantiles_seconds) != QUANTILES:
+            raise ValueError(f"a distribution has {QUANTILES} quantiles, not {len(self.quantiles_seconds)}")
+        if any(
+            later < earlier for earlier, later in zip(self.quantiles_seconds, self.quantiles_seconds[1:], strict=False)
+        ):
+            raise ValueError("quantiles must not fall")
+        _range("quantiles_seconds", self.quantiles_seconds[0], 0.0, 86_400.0)
+        _range("quantiles_seconds", self.quantiles_seconds[-1], 0.0, 86_400.0)
+
+    @classmethod
+    def constant(cls, seconds: float) -> Duration:
+        return cls((seconds,) * QUANTILES)
+
+    @classmethod
+    def lognormal(cls, mean_seconds: float, cv: float) -> Duration:
+        """Of that mean and coefficient of variation, cut off at its 0.5 % and 99.5 % quantiles."""
+        _range("cv", cv, 0.0, 10.0)
+        sigma = math.sqrt(math.log1p(cv * cv))
+        mu = math.log(max(mean_seconds, 1e-9)) - sigma * sigma / 2
+        levels = np.clip(np.linspace(0.0, 1.0, QUANTILES), 0.005, 0.995)
+        return cls(tuple(math.exp(mu + sigma * z) for z in _normal_quantile(levels)))
+
+    @classmethod
+    def empirical(cls, seconds: list[float]) -> Duration:
+        """Of measured times."""
+        return cls(tuple(float(q) for q in np.quantile(np.asarray(seconds), np.linspace(0.0, 1.0, QUANTILES))))
+
+    @property
+    def mean_seconds(self) -> float:
+        middle = np.asarray(self.quantiles_seconds)
+        return float((middle[1:] + middle[:-1]).mean() / 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nodes:
+    """Machines behind the pods; by default there is always room."""
+
+    warm_pods: float = math.inf  # pods that fit on machines that run anyway
+    provisioning: Duration = field(default_factory=lambda: Duration.constant(0.0))
+    linger_seconds: float = 600.0  # an empty machine stays so long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """Times without metrics, in seconds of the run."""
+
+    start_seconds: float
+    end_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What holds for all lanes of a run."""
+
+    scrape_seconds: float = 5.0
+    lost_scrapes: float = 0.0  # share
+    outages: tuple[Outage, ...] = ()
+    pre_stop_seconds: float = 10.0  # the pod serves on while its removal gets around
+    endpoints_seconds: float = 1.0  # until kube-proxy knows that a pod is ready, or leaving
+    crashes_per_hour: float = 0.0  # of each ready pod
+    restart: Duration = field(default_factory=lambda: Duration.constant(10.0))  # of a container that crashed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lane:
+    """One service under one load."""
+
+    name: str
+    rates_rps: Floats  # [steps]: the mean rate of each step
+    step_seconds: float
+    seed: int
+    law: Law
+    slo_latency_seconds: float
+    objective: float = 0.99
+    queue: Queue = field(default_factory=Queue)
+    cold_start: Duration = field(default_factory=lambda: Duration.constant(60.0))
+    nodes: Nodes = field(default_factory=Nodes)
+    routing: Routing = Routing.RANDOM
+    arrival_cv: float = 1.0  # of the times between arrivals: 1 is Poisson, above is bursty (hyperexponential)
+    min_replicas: int = 1
+    max_replicas: int = 100
+    initial_replicas: int = 1  # ready from the beginning
+
+    def __post_init__(self) -> None:
+        rates = self.rates_rps
+        if rates.ndim != 1 or not len(rates):
+            raise ValueError(f"rates_rps of {self.name} must be one rate per step, not of shape {rates.shape}")
+        if not (np.isfinite(rates).all() and (rates >= 0.0).all()):
+            raise ValueError(f"rates_rps of {self.name} must be finite and at least 0")
+        _range("step_seconds", self.step_seconds, 1e-3, 86_400.0)
+        _range("slo_latency_seconds", self.slo_latency_seconds, 1e-6, 3600.0)
+        _range("objective", self.objective, 0.0, 1.0)
+        _range("arrival_cv", self.arrival_cv, 1.0, 10.0)
+        _range("min_replicas", self.min_replicas, 0, self.max_replicas)
+        _range("max_replicas", self.max_replicas, 1, MOST_REPLICAS)
+        _range("initial_replicas", self.initial_replicas, 0, self.max_replicas)
+
+    @property
+    def seconds(self) -> float:
+        return len(self.rates_rps) * self.step_seconds
+
+
+def _range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be from {low:g} to {high:g}, not {value:g}")
+
+
+def _normal_quantile(levels: Floats) -> Floats:
+    """Inverse of the standard normal distribution function."""
+    return np.array([NormalDist().inv_cdf(level) for level in levels])

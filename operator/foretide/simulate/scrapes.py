@@ -1,0 +1,131 @@
+"""What Prometheus has of the pods, and what it makes of a query."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from foretide.simulate.compiled import compiled
+from foretide.simulate.fleet import server_of
+from foretide.simulate.replica import advance
+from foretide.simulate.state import (
+    ABSENT,
+    CONCURRENCY_SECONDS,
+    KEPT_SAMPLES,
+    PENDING,
+    QUANTITIES,
+    SCRAPES,
+    Array,
+    State,
+)
+from foretide.simulate.streams import uniform
+
+# In the order of `policy.Over`.
+NEWEST, RATE, DERIV, AVERAGE, MAXIMUM, AGE = range(6)
+STALENESS_SECONDS: Final = 300.0
+# A gap of more than this many intervals ends the extrapolation of `rate()`.
+EXTRAPOLATED_INTERVALS: Final = 1.1
+
+
+@compiled
+def scrape(state: State, lane: int, place: int, now: float, away: bool) -> None:
+    """One scrape of one pod, unless it fails."""
+    lost = uniform(state.lanes[lane], SCRAPES) < state.setting[lane].lost_scrapes
+    if away or lost:
+        return
+    server = server_of(state, lane, place)
+    advance(server, now)
+    pod, nodes = server.pod, server.nodes
+    row = pod.sampled % KEPT_SAMPLES
+    state.sample_times[lane, place, row] = now
+    sample = state.samples[lane, place, row]
+    for quantity in range(QUANTITIES):
+        sample[quantity] = pod.counters[quantity]
+    sample[PENDING] = pod.waiting
+    # What is in the pod has been there since its arrival.
+    present = pod.waiting * now - pod.waiting_arrivals
+    for index in range(server.setting.instances):
+        node = server.instances[index].head
+        for _ in range(server.instances[index].size):
+            present += now - nodes[node].arrived
+            node = nodes[node].following
+    sample[CONCURRENCY_SECONDS] += present
+    pod.sampled += 1
+
+
+@compiled
+def _rate(times: Array, values: Array, count: int, start: float, end: float) -> float:
+    """`rate()` of a counter as `extrapolatedRate` in prometheus/promql/functions.go computes it."""
+    change = 0.0
+    for place in range(1, count):
+        step = values[place] - values[place - 1]
+        change += values[place] if step < 0.0 else step
+    covered = times[count - 1] - times[0]
+    interval = covered / (count - 1)
+    to_start, to_end = times[0] - start, end - times[count - 1]
+    if to_start >= interval * EXTRAPOLATED_INTERVALS:
+        to_start = interval / 2.0
+    if change > 0.0 and values[0] >= 0.0:
+        to_start = min(to_start, covered * (values[0] / change))  # a counter was never below 0
+    if to_end >= interval * EXTRAPOLATED_INTERVALS:
+        to_end = interval / 2.0
+    return float(change * ((covered + to_start + to_end) / covered) / (end - start))
+
+
+@compiled
+def _slope(times: Array, values: Array, count: int) -> float:
+    """`deriv()`: simple linear regression."""
+    mean_time = times[:count].sum() / count
+    mean = values[:count].sum() / count
+    above = 0.0
+    below = 0.0
+    for place in range(count):
+        above += (times[place] - mean_time) * (values[place] - mean)
+        below += (times[place] - mean_time) ** 2
+    return float(above / below) if below > 0.0 else 0.0
+
+
+@compiled
+def _answer(times: Array, values: Array, count: int, function: int, start: float, now: float) -> float:
+    if function == NEWEST and count > 0:
+        return values[count - 1]  # type: ignore[no-any-return]
+    if function == AGE and count > 0:
+        return now - times[count - 1]  # type: ignore[no-any-return]
+    if function == RATE and count > 1:
+        return _rate(times, values, count, start, now)
+    if function == DERIV and count > 1:
+        return _slope(times, values, count)
+    if function == AVERAGE and count > 0:
+        return values[:count].sum() / count  # type: ignore[no-any-return]
+    if function == MAXIMUM and count > 0:
+        return values[:count].max()  # type: ignore[no-any-return]
+    return np.nan
+
+
+@compiled
+def evaluate(state: State, now: float, quantities: Array, functions: Array, windows: Array, answers: Array) -> None:
+    """Answers queries for every pod that exists, in the order of lanes and pods; NaN where there is no answer.
+
+    `answers` is [queries, rows]. A window is open at its start, as in Prometheus 3.
+    """
+    times = np.zeros(KEPT_SAMPLES)
+    values = np.zeros(KEPT_SAMPLES)
+    row = 0
+    for lane in range(len(state.lanes)):
+        for place in range(state.pods.shape[1]):
+            pod = state.pods[lane, place]
+            if pod.phase == ABSENT:
+                continue
+            for query in range(len(quantities)):
+                function = functions[query]
+                start = now - (STALENESS_SECONDS if function in (NEWEST, AGE) else windows[query])
+                count = 0
+                for back in range(min(pod.sampled, KEPT_SAMPLES) - 1, -1, -1):
+                    sample = (pod.sampled - 1 - back) % KEPT_SAMPLES
+                    if start < state.sample_times[lane, place, sample] <= now:
+                        times[count] = state.sample_times[lane, place, sample]
+                        values[count] = state.samples[lane, place, sample, quantities[query]]
+                        count += 1
+                answers[query, row] = _answer(times, values, count, function, start, now)
+            row += 1
