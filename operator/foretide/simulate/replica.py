@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from foretide.simulate.compiled import compiled, inlined
+from foretide.simulate.scenario import Noise
 from foretide.simulate.state import (
     BIN_SECONDS,
     BINS_PER_E,
@@ -32,9 +33,10 @@ from foretide.simulate.state import (
     Record,
     Server,
 )
-from foretide.simulate.streams import noise
+from foretide.simulate.streams import exponential, lognormal
 
 BATCHER_WAIT_SECONDS: Final = 0.5
+EXPONENTIAL: Final = int(Noise.EXPONENTIAL)
 
 
 @inlined
@@ -189,7 +191,11 @@ def _execute(server: Server, instance: Record, now: float) -> None:
         last = node
         size += 1
     nodes[last].following = NOBODY
-    seconds = (setting.per_item * size + setting.fixed) * noise(server.lane, SERVICE, setting.noise_sigma)
+    seconds = setting.per_item * size + setting.fixed
+    if setting.noise == EXPONENTIAL:
+        seconds *= exponential(server.lane, SERVICE)
+    else:
+        seconds *= lognormal(server.lane, SERVICE, setting.noise_sigma)
     instance.head = first
     instance.size = size
     instance.seconds = seconds

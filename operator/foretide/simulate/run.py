@@ -5,23 +5,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.arrays import Ints
 from foretide.scaling.policy import AnyPolicy, Over, Past
 from foretide.scaling.readings import Readings
 from foretide.simulate import engine, fleet
 from foretide.simulate.observe import Observer, longest_window_seconds
+from foretide.simulate.outcome import Latencies, Outcome, Timeline
 from foretide.simulate.scenario import Conditions, Lane
 from foretide.simulate.state import (
     BIN_SECONDS,
-    BINS_PER_E,
     READY,
     RESTARTING,
     ROUTABLE,
-    SHORTEST_SECONDS,
     STARTING,
     State,
     build,
@@ -30,38 +28,6 @@ from foretide.simulate.state import (
 
 # Monday, 2024-01-01, 00:00 UTC: traces have no date, and policies may know hours and weekdays.
 EPOCH_SECONDS = 1_704_067_200.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Timeline:
-    """What happened to one lane in each 15 s; a request belongs to the time of its arrival."""
-
-    arrivals: Ints
-    violations: Ints  # answered too late, or not at all
-    failures: Ints  # not answered
-    ready: Ints  # the fleet at the end of each 15 s
-    starting: Ints
-    desired: Ints
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcome:
-    """What came of one lane, without the warm-up."""
-
-    lane: Lane
-    requests: int
-    violations: int
-    failures: int
-    replica_seconds: float  # of every pod from its creation to its end
-    scale_events: int
-    latency_seconds: Callable[[float], float]  # quantile of the answered requests
-    timeline: Timeline
-    reasons: dict[str, int]  # how often which rule decided
-
-    @property
-    def violation_share(self) -> float:
-        """0 where nothing was asked."""
-        return self.violations / self.requests if self.requests else 0.0
 
 
 def simulate(
@@ -172,7 +138,7 @@ def _outcome(
         failures=int(bins["failures"].sum()),
         replica_seconds=float(state.lanes["pod_seconds"][row] - paid_before),
         scale_events=events,
-        latency_seconds=_Quantiles(state.latencies[row].astype(np.float64)),
+        latencies=Latencies(state.latencies[row].copy()),
         timeline=Timeline(
             arrivals=bins["arrivals"].copy(),
             violations=bins["violations"].copy(),
@@ -183,20 +149,6 @@ def _outcome(
         ),
         reasons=reasons,
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Quantiles:
-    """Quantiles of latencies that were counted in bins of 0.5 %."""
-
-    counts: Floats
-
-    def __call__(self, level: float) -> float:
-        total = self.counts.sum()
-        if total == 0:
-            return math.nan
-        place = int(np.searchsorted(np.cumsum(self.counts), level * total))
-        return SHORTEST_SECONDS * math.exp((place - 0.5) / BINS_PER_E)
 
 
 def _check(policy: AnyPolicy, lanes: Sequence[Lane], conditions: Conditions, warm_up_seconds: float) -> None:

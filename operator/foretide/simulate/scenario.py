@@ -25,6 +25,13 @@ class Routing(IntEnum):
     LEAST_OUTSTANDING = 2
 
 
+class Noise(IntEnum):
+    """How batch times of one size differ."""
+
+    LOGNORMAL = 0
+    EXPONENTIAL = 1  # no machine is like that, and the oldest formulas of queueing are
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
     """Time of a batch of b items on one instance: per_item * b + fixed, times noise of mean 1."""
@@ -33,7 +40,8 @@ class Law:
     fixed_seconds: float
     max_batch: int
     instances: int = 1
-    noise_cv: float = 0.01  # lognormal
+    noise: Noise = Noise.LOGNORMAL
+    noise_cv: float = 0.01  # of the lognormal one
     # Triton 2.51 loses this between two batches, and no compute counter shows it: 1.5-2 ms, from its throughput at
     # full batches.
     between_batches_seconds: float = 0.0018

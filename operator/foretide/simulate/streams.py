@@ -53,8 +53,8 @@ def interval(lane: Record, stream: int, cv: float) -> float:
 
 
 @inlined
-def noise(lane: Record, stream: int, sigma: float) -> float:
-    """Lognormal of mean 1 (Box-Muller; the second normal is thrown away to keep one state)."""
+def lognormal(lane: Record, stream: int, sigma: float) -> float:
+    """Of mean 1 (Box-Muller; the second normal is thrown away to keep one state)."""
     if sigma <= 0.0:
         return 1.0
     radius = math.sqrt(2.0 * exponential(lane, stream))

@@ -1,0 +1,80 @@
+"""What Kubernetes does with pods, and what they cost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from foretide.simulate.scenario import Conditions, Duration, Nodes
+from tests.simulate.worlds import Scripted, constant, lane, run
+
+
+def test_a_constant_fleet_costs_its_time() -> None:
+    (outcome,) = run(constant(3), lane(initial_replicas=3), warm_up_seconds=60.0)
+    assert outcome.replica_seconds == pytest.approx(3 * 540.0)
+    assert outcome.scale_events == 0
+
+
+def test_a_new_pod_serves_after_its_cold_start_and_is_paid_from_its_creation() -> None:
+    (outcome,) = run(Scripted(lambda tick: 1 if tick < 4 else 2), lane())
+    created, ready = 60, 60 + 45
+    assert outcome.replica_seconds == pytest.approx(600.0 + (600.0 - created))
+    assert outcome.timeline.ready.tolist() == [1] * (ready // 15 - 1) + [2] * (40 - ready // 15 + 1)
+    assert outcome.timeline.starting.sum() == 3  # seen at 60, 75 and 90 s; at 105 s it is ready
+    assert outcome.scale_events == 1
+
+
+def test_cold_starts_differ_as_their_distribution_says() -> None:
+    starts = Duration.lognormal(60.0, 0.5)
+    lanes = [lane(name=f"lane-{number}", cold_start=starts, initial_replicas=1) for number in range(60)]
+    outcomes = run(Scripted(lambda tick: 2), *lanes)
+    seconds = np.array([15.0 * (outcome.timeline.ready < 2).sum() for outcome in outcomes])
+    assert np.median(seconds) == pytest.approx(starts.quantiles_seconds[50] - 7.5, rel=0.2)
+    assert seconds.std() > 10.0
+
+
+def test_a_pod_without_room_waits_for_a_machine() -> None:
+    nodes = Nodes(warm_pods=2, provisioning=Duration.constant(90.0))
+    (outcome,) = run(Scripted(lambda tick: 3), lane(nodes=nodes))
+    assert outcome.timeline.ready[:2].max() == 1
+    assert outcome.timeline.ready[4] == 2  # fits beside the first
+    assert outcome.timeline.ready[7] == 2
+    assert outcome.timeline.ready[8:].min() == 3  # after 45 s + 90 s
+
+
+def test_shrinking_fails_no_request_and_pays_for_the_drain() -> None:
+    (outcome,) = run(Scripted(lambda tick: 4 if tick < 10 else 1), lane(20.0, initial_replicas=4))
+    assert outcome.failures == 0
+    assert outcome.timeline.ready[10] == 1
+    drain = Conditions().pre_stop_seconds
+    assert outcome.replica_seconds == pytest.approx(4 * 150.0 + 450.0 + 3 * drain, abs=1.0)
+
+
+def test_without_a_drain_the_requests_of_a_leaving_pod_are_still_answered() -> None:
+    """SIGTERM lets Triton finish what it has; only what kube-proxy still sends there would be lost."""
+    script = Scripted(lambda tick: 4 if tick < 10 else 1)
+    (outcome,) = run(script, lane(100.0, initial_replicas=4), conditions=Conditions(pre_stop_seconds=0.0))
+    assert outcome.failures == 0
+
+
+def test_what_is_not_ready_goes_first() -> None:
+    script = Scripted(lambda tick: {0: 1, 1: 3}.get(tick, 2 if tick < 4 else 1))
+    (outcome,) = run(script, lane(cold_start=Duration.constant(120.0)))
+    assert outcome.timeline.ready.min() == outcome.timeline.ready.max() == 1
+    assert outcome.timeline.starting.max() == 2
+
+
+def test_no_ready_pod_is_a_failed_request() -> None:
+    (outcome,) = run(constant(1), lane(50.0, initial_replicas=0))
+    before = outcome.timeline.arrivals[:3].sum()
+    assert outcome.timeline.failures[:3].sum() == before > 0
+    assert outcome.timeline.failures[4:].sum() == 0
+
+
+def test_a_crash_loses_what_was_in_the_pod_and_the_container_comes_back() -> None:
+    conditions = Conditions(crashes_per_hour=30.0, restart=Duration.constant(20.0))
+    (outcome,) = run(constant(2), lane(60.0, seconds=3600.0, initial_replicas=2), conditions=conditions)
+    assert 0 < outcome.failures < 0.1 * outcome.requests
+    assert outcome.timeline.ready.min() < 2
+    assert (outcome.timeline.ready == 2).mean() > 0.5
+    assert outcome.replica_seconds == pytest.approx(2 * 3600.0), "a crashed pod is still paid"
