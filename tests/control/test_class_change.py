@@ -37,6 +37,20 @@ async def test_the_old_deployment_serves_until_the_new_one_is_complete(cluster: 
     assert set(_deployments(cluster)) == {NEW}
 
 
+async def test_the_service_is_ready_throughout_and_the_move_is_told_as_a_roll_out(cluster: Cluster) -> None:
+    def told() -> tuple[dict[str, str], int]:
+        status = cluster.status()
+        return {entry["type"]: entry["status"] for entry in status["conditions"]}, status["readyReplicas"]
+
+    during, ready = told()
+    assert (during["Ready"], during["Reconciling"], during["ModelLoaded"], ready) == ("True", "True", "True", 3)
+    cluster.settle()
+    await cluster.reconcile()
+    await cluster.reconcile()
+    after, ready = told()
+    assert (after["Ready"], after["Reconciling"], ready) == ("True", "False", 3)
+
+
 async def test_the_new_deployment_starts_with_the_replicas_of_the_old_one(cluster: Cluster) -> None:
     assert _deployments(cluster)[NEW]["spec"]["replicas"] == 3
 

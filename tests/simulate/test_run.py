@@ -93,6 +93,17 @@ def test_another_seed_or_name_is_another_day() -> None:
     assert not np.array_equal(counts[0], counts[2])
 
 
+def test_recorded_arrivals_come_when_they_came() -> None:
+    times = np.array([1.0, 1.0, 14.9, 15.0, 200.0])
+    (outcome,) = run(constant(1), lane(0.0, arrival_times=times))
+    assert np.flatnonzero(outcome.timeline.arrivals).tolist() == [0, 1, 13]
+    assert outcome.timeline.arrivals.sum() == 5
+    # Alone, each takes a batch of one; the second of the pair is in the first one's batch or waits for it.
+    assert outcome.latencies.quantile_seconds(0.5) == pytest.approx(
+        LAW.batch_seconds(1) + LAW.overhead_seconds, rel=0.01
+    )
+
+
 @pytest.mark.parametrize("cv", [1.0, 2.0])
 def test_arrivals_have_the_rate_of_each_step_and_the_burstiness_that_was_asked_for(cv: float) -> None:
     (outcome,) = run(constant(1), lane([20.0, 0.0, 80.0], seconds=36_000.0, arrival_cv=cv))

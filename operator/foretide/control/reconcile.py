@@ -19,7 +19,7 @@ from foretide.api.inferenceservice import InferenceService
 from foretide.api.problems import Problems
 from foretide.api.reasons import Reason
 from foretide.control import pods, serving_status
-from foretide.control.children import Children, ForeignChild
+from foretide.control.children import Children, ForeignChild, controlled_by
 from foretide.control.pods import Failure
 from foretide.control.serving_status import Refused
 from foretide.control.status_writer import StatusWriter
@@ -131,8 +131,7 @@ class Reconciler:
         """Writes the reconcile loop's part of status."""
         metadata = raw["metadata"]
         generation = metadata.get("generation", 0)
-        deployment = self._world.deployment(key)
-        state = None if deployment is None else serving_status.rollout(deployment)
+        state = self._fleet(key, metadata["uid"])
         if isinstance(outcome, Refused):
             current = serving_status.refused(
                 outcome, generation=generation, serving=state is not None and state.ready > 0
@@ -152,6 +151,19 @@ class Reconciler:
         if not self._status.is_told(key, metadata["uid"], status):
             await self._status.write(key, metadata["uid"], status)
             await self._status.tell(key, metadata["uid"], status, before=before)
+
+    def _fleet(self, key: Key, uid: str) -> serving_status.Rollout | None:
+        """All pods of the service, also those of a hardware class that it is leaving; None while there are none."""
+        served = self._world.deployment(key)
+        retiring = [
+            serving_status.rollout(deployment)
+            for deployment in self._world.children(key, DEPLOYMENT.kind)
+            if controlled_by(deployment, uid) and deployment is not served
+        ]
+        if served is None and not retiring:
+            return None
+        state = serving_status.NOTHING_YET if served is None else serving_status.rollout(served)
+        return serving_status.with_retiring(state, retiring)
 
     async def _explained(self, key: Key, failing: Sequence[Failure]) -> list[Failure]:
         """The failures, the newest crash with Triton's own log line for its message."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -65,6 +65,16 @@ def rollout(deployment: Object) -> Rollout:
         existing=status.get("replicas", 0),
         observed=status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0),
         refusal=failures[0].get("message", "") if failures else "",
+    )
+
+
+def with_retiring(state: Rollout, retiring: Iterable[Rollout]) -> Rollout:
+    """A move to another hardware class is a roll-out: the pods of the class before serve until it is complete."""
+    old = tuple(retiring)
+    return replace(
+        state,
+        ready=state.ready + sum(each.ready for each in old),
+        existing=state.existing + sum(each.existing for each in old),
     )
 
 

@@ -19,8 +19,11 @@ LEAST_OUTSTANDING: Final = int(Routing.LEAST_OUTSTANDING)
 
 
 @inlined
-def _next_arrival(setting: Record, lane: Record, rates: Array, after: float) -> float:
-    """The arrival after one: a renewal process in operational time, in which the rate is always 1."""
+def _next_arrival(setting: Record, lane: Record, rates: Array, recorded: Array, after: float) -> float:
+    """The arrival after one: as recorded, or a renewal process in operational time, in which the rate is always 1."""
+    if setting.recorded:
+        lane.step += 1
+        return recorded[lane.step - 1]  # type: ignore[no-any-return]
     left = interval(lane, ARRIVALS, setting.arrival_cv)
     step = lane.step
     now = after
@@ -73,7 +76,7 @@ def _least_outstanding(state: State, lane: int, place: int, now: float) -> int:
 def _arrive(state: State, lane: int, until: float) -> bool:
     """All arrivals before a moment; False where the pool of requests is used up."""
     row, setting = state.lanes[lane], state.setting[lane]
-    bins, rates, nodes = state.bins[lane], state.rates[lane], state.nodes[lane]
+    bins, rates, recorded, nodes = state.bins[lane], state.rates[lane], state.recorded[lane], state.nodes[lane]
     now = row.next_arrival
     while now < until:
         if row.free == NOBODY:
@@ -88,7 +91,7 @@ def _arrive(state: State, lane: int, until: float) -> bool:
             if pod.due <= now:
                 serve(server_of(state, lane, place), now)
             push(setting, row, pod, nodes, bins, now)
-        now = _next_arrival(setting, row, rates, now)
+        now = _next_arrival(setting, row, rates, recorded, now)
     row.next_arrival = now
     return True
 
@@ -119,7 +122,7 @@ def begin_arrivals(state: State) -> None:
     """Draws the first arrival of every lane."""
     for lane in range(len(state.lanes)):
         row = state.lanes[lane]
-        row.next_arrival = _next_arrival(state.setting[lane], row, state.rates[lane], 0.0)
+        row.next_arrival = _next_arrival(state.setting[lane], row, state.rates[lane], state.recorded[lane], 0.0)
 
 
 @compiled

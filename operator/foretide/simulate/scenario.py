@@ -174,6 +174,8 @@ class Lane:
     cold_start: Duration = field(default_factory=lambda: Duration.constant(60.0))
     nodes: Nodes = field(default_factory=Nodes)
     routing: Routing = Routing.RANDOM
+    # Recorded arrivals (seconds, ascending) in place of drawn ones; the rates then only give the length.
+    arrival_times: Floats | None = None
     arrival_cv: float = 1.0  # of the times between arrivals: 1 is Poisson, above is bursty (hyperexponential)
     min_replicas: int = 1
     max_replicas: int = 100
@@ -185,6 +187,9 @@ class Lane:
             raise ValueError(f"rates_rps of {self.name} must be one rate per step, not of shape {rates.shape}")
         if not (np.isfinite(rates).all() and (rates >= 0.0).all()):
             raise ValueError(f"rates_rps of {self.name} must be finite and at least 0")
+        times = self.arrival_times
+        if times is not None and (times.ndim != 1 or not np.isfinite(times).all() or np.any(np.diff(times) < 0.0)):
+            raise ValueError(f"arrival_times of {self.name} must be finite and must not fall")
         _range("step_seconds", self.step_seconds, 1e-3, 86_400.0)
         _range("slo_latency_seconds", self.slo_latency_seconds, 1e-6, 3600.0)
         _range("objective", self.objective, 0.0, 1.0)

@@ -70,6 +70,7 @@ SETTING: Final = np.dtype(
         ("slo", REAL),
         ("routing", WHOLE),
         ("arrival_cv", REAL),
+        ("recorded", WHOLE),  # whether arrivals were recorded
         ("linger", REAL),
         ("scrape", REAL),
         ("lost_scrapes", REAL),
@@ -82,7 +83,7 @@ SETTING: Final = np.dtype(
 LANE: Final = np.dtype(
     [
         ("streams", "u8", (STREAMS,)),
-        ("step", WHOLE),  # of the trace in which the next arrival lies
+        ("step", WHOLE),  # of the trace in which the next arrival lies, or the number of a recorded arrival
         ("next_arrival", REAL),
         ("next_event", REAL),  # of any pod; -inf: to be found anew
         ("turn", WHOLE),  # of round robin
@@ -132,6 +133,7 @@ class State(NamedTuple):
 
     setting: Array  # SETTING [lanes]
     rates: Array  # [lanes, steps]
+    recorded: Array  # [lanes, arrivals + 1]: recorded arrivals and inf; without any the lane draws its own
     durations: Array  # [lanes, 3, quantiles]
     lanes: Array  # LANE [lanes]
     pods: Array  # POD [lanes, pods]
@@ -168,6 +170,7 @@ def build(lanes: Sequence[Lane], conditions: Conditions, *, counted_from_seconds
     bins = math.ceil(max(lane.seconds for lane in lanes) / BIN_SECONDS) + 1
 
     rates = np.zeros((count, steps))
+    recorded = _recorded(lanes)
     setting = np.zeros(count, dtype=SETTING)
     states = np.zeros(count, dtype=LANE)
     for row, lane in enumerate(lanes):
@@ -185,6 +188,7 @@ def build(lanes: Sequence[Lane], conditions: Conditions, *, counted_from_seconds
     return State(
         setting=setting,
         rates=rates,
+        recorded=recorded,
         durations=np.array([[entry.quantiles_seconds for entry in row] for row in durations]),
         lanes=states,
         pods=table,
@@ -210,6 +214,14 @@ def with_larger_pool(state: State) -> State:
     return state._replace(nodes=nodes)
 
 
+def _recorded(lanes: Sequence[Lane]) -> Array:
+    times = [lane.arrival_times if lane.arrival_times is not None else np.zeros(0) for lane in lanes]
+    table = np.full((len(lanes), max(len(row) for row in times) + 1), np.inf)
+    for row, known in enumerate(times):
+        table[row, : len(known)] = known
+    return table
+
+
 def _setting(lane: Lane, conditions: Conditions, counted_from_seconds: float) -> tuple[float, ...]:
     law, queue = lane.law, lane.queue
     fields = {
@@ -229,6 +241,7 @@ def _setting(lane: Lane, conditions: Conditions, counted_from_seconds: float) ->
         "slo": lane.slo_latency_seconds,
         "routing": int(lane.routing),
         "arrival_cv": lane.arrival_cv,
+        "recorded": lane.arrival_times is not None,
         "linger": lane.nodes.linger_seconds,
         "scrape": conditions.scrape_seconds,
         "lost_scrapes": conditions.lost_scrapes,
