@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from foretide.scaling import forecast
+from foretide.scaling.brain import Brain
 from foretide.scaling.capacity import BatchCounts, Evidence, fit, learn, rate_per_replica
 from foretide.scaling.decide import decide
 from foretide.scaling.decision import Bounds, Fleet
@@ -17,6 +18,7 @@ from foretide.scaling.journal import encode
 from foretide.scaling.ledger import explain
 from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Pods
+from foretide.scaling.policy import Observation, PodList, Promise
 from foretide.scaling.readings import Readings
 from foretide.scaling.settings import ScalingSettings
 
@@ -27,6 +29,7 @@ ROUNDS: Final = 20
 def main(services: int) -> None:
     random = np.random.default_rng(0)
     settings = ScalingSettings()
+    brain = Brain(settings, rate_window_seconds=30.0)
     pods = services * PODS_A_SERVICE
     known = np.ones(pods, dtype=np.bool_)
 
@@ -61,6 +64,21 @@ def main(services: int) -> None:
     bounds = Bounds(minimum=one, maximum=40 * one, paused=none, is_pinned=none, pinned=one)
     fleet = Fleet(replicas=4 * one, rolling=none)
     made = decide(bounds, fleet, seen, capacity, forecast.none(services), memory, now_seconds=1.76e9, settings=settings)
+    observation = Observation(
+        now_seconds=1.76e9,
+        pods=PodList(
+            service=table.service,
+            ready=table.ready,
+            leaving=~table.ready,
+            ready_age_seconds=table.ready_age_seconds,
+            age_seconds=table.ready_age_seconds,
+        ),
+        answers={query: getattr(table, column) for column, query in brain.questions.items()},
+        batches=counts,
+        fleet=fleet,
+        bounds=bounds,
+        promise=Promise(slo_latency_seconds=0.1 * whole, objective=0.99 * whole, max_batch=8 * one, instances=one),
+    )
 
     steps: dict[str, Callable[[], object]] = {
         "learn": lambda: learn(memory.evidence, counts),
@@ -74,6 +92,7 @@ def main(services: int) -> None:
         "decide": lambda: decide(
             bounds, fleet, seen, capacity, forecast.none(services), memory, now_seconds=1.76e9, settings=settings
         ),
+        "all of it": lambda: brain.decide(observation, memory),
         "explain and encode one": lambda: (explain(made, 0), encode(made.memory, 0, uid="u", model="m")),
     }
     print(f"{services} services, {pods} pods")

@@ -1,65 +1,138 @@
-"""The queries of a tick: a fixed number, well formed, grouped by pod, and without anybody's text."""
+"""The PromQL of a query: well formed, grouped by pod, and without anybody's text."""
 
 from __future__ import annotations
 
 import inspect
+import itertools
+import math
 import re
+from dataclasses import fields
+from typing import get_type_hints
 
 import pytest
 
-from foretide.adapters.promql import QUERIES_PER_TICK, TickQueries, tick_queries
+from foretide.adapters.promql import expression
+from foretide.scaling.policy import Over, Quantity, Query
 
 # What the expressions are made of; a typo in a metric name is a query that answers nothing for ever.
 METRICS = {
-    "nv_inference_request_success",
-    "nv_inference_request_failure",
-    "nv_inference_count",
-    "nv_inference_pending_request_count",
+    Quantity.SUCCESS: "nv_inference_request_success",
+    Quantity.FAILURE: "nv_inference_request_failure",
+    Quantity.INFERENCE: "nv_inference_count",
+    Quantity.EXECUTION: "nv_inference_exec_count",
+    Quantity.PENDING: "nv_inference_pending_request_count",
+    Quantity.REQUEST_SECONDS: "nv_inference_request_duration_us",
 }
-FUNCTIONS = {"rate", "deriv", "timestamp", "time"}
+FUNCTIONS = {"rate", "deriv", "avg_over_time", "max_over_time", "timestamp", "time"}
 AGGREGATIONS = {"sum", "max"}
 LABELS = {"namespace", "pod", "model", "version", "reason", "gpu_uuid"}
 WORD = re.compile(r"[a-z_]+")
-TOKEN = re.compile(r"[a-z_]+|\[\d+s\]|[(),-]|\s+")
+TOKEN = re.compile(r"[a-z_]+|\[\d+s\]|1e6|[(),/-]|\s+")
+RANGED = [Over.RATE, Over.DERIV, Over.AVERAGE, Over.MAXIMUM]
+
+SERIES = "by (namespace, pod, model, version, reason, gpu_uuid)"
+
+every_query = pytest.mark.parametrize(
+    "query", [Query(quantity, over, 30.0) for quantity, over in itertools.product(METRICS, Over)], ids=str
+)
 
 
-def queries(window: float = 30) -> dict[str, str]:
-    return dict(tick_queries(rate_window_seconds=window).items())
+def over_pods(query: str) -> str:
+    return f"sum by (namespace, pod) (max {SERIES} ({query}))"
 
 
-def test_a_tick_asks_at_most_a_dozen_queries() -> None:
-    assert len(queries()) == QUERIES_PER_TICK == len(set(queries().values())) <= 12
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (Query(Quantity.SUCCESS, Over.RATE, 30.0), over_pods("rate(nv_inference_request_success[30s])")),
+        (Query(Quantity.FAILURE, Over.RATE, 45.0), over_pods("rate(nv_inference_request_failure[45s])")),
+        (Query(Quantity.INFERENCE, Over.RATE, 30.0), over_pods("rate(nv_inference_count[30s])")),
+        (Query(Quantity.EXECUTION, Over.RATE, 30.0), over_pods("rate(nv_inference_exec_count[30s])")),
+        (Query(Quantity.PENDING), over_pods("nv_inference_pending_request_count")),
+        (Query(Quantity.PENDING, Over.DERIV, 30.0), over_pods("deriv(nv_inference_pending_request_count[30s])")),
+        (
+            Query(Quantity.PENDING, Over.AVERAGE, 60.0),
+            over_pods("avg_over_time(nv_inference_pending_request_count[60s])"),
+        ),
+        (
+            Query(Quantity.PENDING, Over.MAXIMUM, 60.0),
+            over_pods("max_over_time(nv_inference_pending_request_count[60s])"),
+        ),
+        (
+            Query(Quantity.REQUEST_SECONDS, Over.RATE, 60.0),
+            over_pods("rate(nv_inference_request_duration_us[60s])") + " / 1e6",
+        ),
+        (Query(Quantity.REQUEST_SECONDS), over_pods("nv_inference_request_duration_us") + " / 1e6"),
+        (
+            Query(Quantity.SUCCESS, Over.AGE),
+            "time() - max by (namespace, pod) (timestamp(nv_inference_request_success))",
+        ),
+        # an age is in seconds, whatever the unit of the counter
+        (
+            Query(Quantity.REQUEST_SECONDS, Over.AGE),
+            "time() - max by (namespace, pod) (timestamp(nv_inference_request_duration_us))",
+        ),
+    ],
+    ids=str,
+)
+def test_expressions_are_these(query: Query, expected: str) -> None:
+    assert expression(query) == expected
 
 
-def test_no_text_of_a_service_can_enter_a_query() -> None:
-    assert list(inspect.signature(tick_queries).parameters) == ["rate_window_seconds"]
-
-
-@pytest.mark.parametrize("name", TickQueries.__dataclass_fields__)
-def test_every_expression_is_made_of_known_words_and_balanced(name: str) -> None:
-    expression = queries()[name]
-    assert "".join(TOKEN.findall(expression)) == expression
+@every_query
+def test_every_expression_is_made_of_known_words_and_balanced(query: Query) -> None:
+    text = expression(query)
+    assert "".join(TOKEN.findall(text)) == text
     depth = 0
-    for token in TOKEN.findall(expression):
+    for token in TOKEN.findall(text):
         depth += (token == "(") - (token == ")")
         assert depth >= 0
     assert depth == 0
-    words = set(WORD.findall(re.sub(r"\[\d+s\]", "", expression)))
-    assert words <= METRICS | FUNCTIONS | AGGREGATIONS | {"by", *LABELS}
-    assert words & METRICS
+    words = set(WORD.findall(re.sub(r"\[\d+s\]|1e6", "", text)))
+    assert words <= {METRICS[query.quantity]} | FUNCTIONS | AGGREGATIONS | {"by", *LABELS}
+    assert METRICS[query.quantity] in words
 
 
-@pytest.mark.parametrize("name", TickQueries.__dataclass_fields__)
-def test_every_answer_is_one_sample_for_each_pod(name: str) -> None:
-    assert re.search(r"(sum|max) by \(namespace, pod\) \(", queries()[name])
+@every_query
+def test_every_answer_is_one_sample_for_each_pod(query: Query) -> None:
+    assert re.match(r"(time\(\) - max|sum) by \(namespace, pod\) \(", expression(query))
 
 
-def test_counters_are_rated_over_the_window_and_gauges_are_not() -> None:
-    assert queries(45)["success_rps"].count("[45s]") == 1
-    assert "[" not in queries()["pending"]
-    assert "[" not in queries()["sample_age_seconds"]
+@every_query
+def test_only_functions_over_time_have_a_window(query: Query) -> None:
+    assert expression(query).count("[30s]") == expression(query).count("[") == (query.over in RANGED)
+
+
+def test_no_text_of_a_service_can_enter_a_query() -> None:
+    assert list(inspect.signature(expression).parameters) == ["query"]
+    types = get_type_hints(Query)
+    assert {types[field.name] for field in fields(Query)} == {Quantity, Over, float}
 
 
 def test_the_window_is_whole_seconds() -> None:
     """PromQL knows no fractions."""
-    assert "[31s]" in queries(30.6)["success_rps"]
+    assert "[31s]" in expression(Query(Quantity.SUCCESS, Over.RATE, 30.6))
+    assert "[1s]" in expression(Query(Quantity.SUCCESS, Over.RATE, 1.0))
+
+
+@pytest.mark.parametrize("over", RANGED)
+@pytest.mark.parametrize("seconds", [0.0, 0.99, -30.0, math.nan, math.inf])
+def test_a_function_over_time_needs_a_window_of_a_second(over: Over, seconds: float) -> None:
+    with pytest.raises(ValueError, match=f"window_seconds of {over} of pending must be finite and at least 1, not "):
+        expression(Query(Quantity.PENDING, over, seconds))
+
+
+@pytest.mark.parametrize("over", [Over.NEWEST, Over.AGE])
+def test_what_needs_no_window_has_none(over: Over) -> None:
+    assert expression(Query(Quantity.PENDING, over)) == expression(Query(Quantity.PENDING, over, math.nan))
+
+
+@pytest.mark.parametrize("quantity", sorted(set(Quantity) - METRICS.keys()))
+@pytest.mark.parametrize("over", Over)
+def test_a_quantity_that_no_server_exports_is_refused_by_name(quantity: Quantity, over: Over) -> None:
+    with pytest.raises(ValueError, match=f"not {quantity}: no server exports it"):
+        expression(Query(quantity, over, 30.0))
+
+
+def test_two_quantities_are_refused() -> None:
+    assert set(Quantity) - METRICS.keys() == {Quantity.BUSY_SECONDS, Quantity.CONCURRENCY_SECONDS}

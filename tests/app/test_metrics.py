@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from foretide.adapters.promql import QUERIES_PER_TICK
 from foretide.api.reasons import Reason
 from foretide.app.metrics import SelfMetrics
 from foretide.control.autoscale import Outcome
@@ -24,7 +23,7 @@ def outcome(*services: tuple[Key, float | None, int], down: bool = False, failed
     decisions = replace(made[0], **columns)
     no_metrics = NoMetrics(Reason.PROMETHEUS_TIMEOUT, "no answer in 4 s") if down else None
     keys = tuple(key for key, _, _ in services)
-    return Outcome(keys=keys, decisions=decisions, no_metrics=no_metrics, failed_writes=failed)
+    return Outcome(keys=keys, decisions=decisions, no_metrics=no_metrics, queries=6, failed_writes=failed)
 
 
 def series(metrics: SelfMetrics, name: str) -> dict[tuple[str, ...], float]:
@@ -48,7 +47,7 @@ def test_a_tick_is_shown_by_service() -> None:
     assert series(metrics, "metrics_available") == plain
     assert series(metrics, "scale_write_errors_total") == plain
     assert series(metrics, "services") == {("", ""): 2}
-    assert series(metrics, "prometheus_queries_total") == {("", ""): QUERIES_PER_TICK}
+    assert series(metrics, "prometheus_queries_total") == {("", ""): 6}
     assert series(metrics, "last_tick_timestamp_seconds") == {("", ""): 1_763_800_000}
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretide import __main__ as program
-from foretide.adapters.promql import tick_queries
+from foretide.adapters.promql import expression
 from foretide.app.settings import PREFIX, Settings, SettingsError, load
+from foretide.scaling.brain import Brain
 from foretide.scaling.settings import ScalingSettings
 
 
@@ -116,8 +117,11 @@ def test_what_is_accepted_can_be_used(tick: str, hold: str, window: str) -> None
         settings = load({PREFIX + name: value for name, value in given})
     except SettingsError:
         return
-    ScalingSettings(tick_seconds=settings.tick_seconds, scale_down_hold_seconds=settings.scale_down_hold_seconds)
-    assert "[0s]" not in tick_queries(rate_window_seconds=settings.rate_window_seconds).success_rps
+    scaling = ScalingSettings(
+        tick_seconds=settings.tick_seconds, scale_down_hold_seconds=settings.scale_down_hold_seconds
+    )
+    for query in Brain(scaling, settings.rate_window_seconds).queries:
+        assert "[0s]" not in expression(query)
 
 
 def test_the_program_ends_with_2_and_a_sentence(

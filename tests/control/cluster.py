@@ -10,13 +10,12 @@ from foretide.adapters.resources import DEPLOYMENT, POD, resource_of
 from foretide.control.autoscale import Autoscaler, Outcome, Ports
 from foretide.control.reconcile import Reconciler
 from foretide.control.world import Key, World
-from foretide.scaling.settings import ScalingSettings
 from foretide.serving.manifests import ServingSettings
 from foretide.serving.naming import deployment_name
 from tests.control import objects
-from tests.control.fakes import FakeClock, FakeEvents, FakeKubernetes, FakePrometheus, FakeTriton, Write
+from tests.control.fakes import BRAIN, FakeClock, FakeEvents, FakeKubernetes, FakePrometheus, FakeTriton, Write
 
-TICK_SECONDS: Final = 15.0
+TICK_SECONDS: Final = BRAIN.tick_seconds
 QUANTITIES: Final = ("success_rps", "failure_rps", "inference_rps", "pending", "pending_growth_rps")
 
 
@@ -59,8 +58,7 @@ class Cluster:
             triton=self.triton,
             clock=self.clock,
         )
-        settings = ScalingSettings(tick_seconds=TICK_SECONDS)
-        self.autoscaler = Autoscaler(ports, self.world, settings=settings, rate_window_seconds=30.0)
+        self.autoscaler = Autoscaler(ports, self.world, BRAIN)
 
     def seen(self, obj: Mapping[str, Any]) -> None:
         """A watch event."""

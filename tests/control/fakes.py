@@ -10,12 +10,17 @@ from typing import Any, Final
 
 from foretide.adapters.errors import AdapterError, Conflict, Rejected, Unavailable
 from foretide.adapters.prometheus import Pod
-from foretide.adapters.promql import tick_queries
+from foretide.adapters.promql import expression
 from foretide.adapters.resources import Object, Resource
 from foretide.adapters.triton import BatchCount
 from foretide.api.reasons import Reason
+from foretide.scaling.brain import Brain
+from foretide.scaling.settings import ScalingSettings
 
 DOWN: Final = Unavailable("ConnectionRefusedError: connection refused", reason="PrometheusUnreachable")
+BRAIN: Final = Brain(ScalingSettings(tick_seconds=15.0), rate_window_seconds=30.0)
+# By what name tests know each of its queries.
+QUESTIONS: Final = {expression(query): name for name, query in BRAIN.questions.items()}
 API_DOWN: Final = Unavailable("connection refused", reason="ClientConnectorError")
 
 
@@ -128,7 +133,7 @@ def _merged(before: Mapping[str, Any], applied: Mapping[str, Any]) -> dict[str, 
 
 @dataclass(slots=True)
 class FakePrometheus:
-    """Samples by quantity and pod; a quantity, or all of them, may fail."""
+    """Samples by name of the query and pod; a query, or all of them, may fail."""
 
     samples: dict[str, dict[Pod, float]] = field(default_factory=dict)
     fail: dict[str, AdapterError] = field(default_factory=dict)
@@ -137,11 +142,11 @@ class FakePrometheus:
 
     async def by_pod(self, promql: str) -> Mapping[Pod, float]:
         self.queries.append(promql)
-        names = {expression: name for name, expression in tick_queries(rate_window_seconds=30).items()}
-        error = self.down or self.fail.get(names[promql])
+        name = QUESTIONS[promql]
+        error = self.down or self.fail.get(name)
         if error is not None:
             raise error
-        return self.samples.get(names[promql], {})
+        return self.samples.get(name, {})
 
 
 @dataclass(slots=True)

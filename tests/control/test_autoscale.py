@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 
 from foretide.adapters.errors import AdapterError, Rejected, Unavailable
 from foretide.adapters.prometheus import Pod
-from foretide.adapters.promql import QUERIES_PER_TICK
 from foretide.adapters.resources import DEPLOYMENT, POD
 from foretide.adapters.triton import BatchCount
 from foretide.api import group
 from foretide.serving.naming import deployment_name
 from tests.control import objects
 from tests.control.cluster import QUANTITIES, Cluster, key
-from tests.control.fakes import API_DOWN, DOWN
+from tests.control.fakes import API_DOWN, BRAIN, DOWN
 from tests.virtual_time import run
 
 HOLD_TICKS = 25  # a little more than the 300 s of the hold
@@ -530,4 +529,4 @@ async def test_the_number_of_queries_does_not_depend_on_the_number_of_services(s
         await cluster.reconcile(f"s{number}")
     outcome = await cluster.tick()
     assert len(outcome.keys) == services
-    assert len(cluster.prometheus.queries) == QUERIES_PER_TICK <= 12
+    assert len(cluster.prometheus.queries) == outcome.queries == len(BRAIN.queries) <= 12

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
 from foretide.adapters.errors import Rejected, Unavailable
 from foretide.adapters.prometheus import Pod
-from foretide.adapters.promql import TickQueries, tick_queries
+from foretide.adapters.promql import expression
 from foretide.adapters.resources import POD
 from foretide.api.reasons import Reason
 from foretide.control import observe
-from foretide.control.observe import NoMetrics
-from foretide.control.world import World
+from foretide.control.observe import Metrics, NoMetrics
+from foretide.control.world import Key, World
+from foretide.scaling.policy import Over, PodList, Quantity, Query
+from foretide.scaling.readings import Readings
 from tests.control import objects
-from tests.control.cluster import key
-from tests.control.fakes import DOWN, FakePrometheus
+from tests.control.cluster import Cluster, key
+from tests.control.fakes import BRAIN, DOWN, FakePrometheus
 
-QUANTITIES = [name for name, _ in tick_queries(rate_window_seconds=30).items()]
+QUERIES = BRAIN.queries
+PENDING = Query(Quantity.PENDING)
+SUCCESS = Query(Quantity.SUCCESS, Over.RATE, 30.0)
 NOW = 1_763_800_000.0  # 26 min 40 s after objects.SINCE
 
 
-async def test_every_quantity_is_asked_for_once() -> None:
-    prometheus = FakePrometheus(samples={name: {Pod("shop", "p"): 1.0} for name in QUANTITIES})
-    found = await observe.metrics(prometheus, rate_window_seconds=30)
-    assert found == {name: {Pod("shop", "p"): 1.0} for name in QUANTITIES}
-    assert sorted(prometheus.queries) == sorted(text for _, text in tick_queries(rate_window_seconds=30).items())
+def look(world: World, *keys: Key, found: Metrics | NoMetrics) -> tuple[PodList, Mapping[Query, Readings]]:
+    return observe.pods(world, keys, found, queries=QUERIES, now_seconds=NOW)
 
 
-@pytest.mark.parametrize("quantity", QUANTITIES)
+async def test_every_query_is_asked_once() -> None:
+    samples = {name: {Pod("shop", name): 1.0} for name in BRAIN.questions}
+    prometheus = FakePrometheus(samples=samples)
+    found = await observe.metrics(prometheus, QUERIES)
+    assert found == {query: samples[name] for name, query in BRAIN.questions.items()}
+    assert sorted(prometheus.queries) == sorted(expression(query) for query in QUERIES)
+
+
+@pytest.mark.parametrize("name", BRAIN.questions)
 @pytest.mark.parametrize(
     "error",
     [
@@ -39,9 +49,9 @@ async def test_every_quantity_is_asked_for_once() -> None:
         Rejected("not JSON", reason="PrometheusMalformed"),
     ],
 )
-async def test_half_an_answer_is_none(quantity: str, error: Unavailable | Rejected) -> None:
-    prometheus = FakePrometheus(samples={name: {Pod("shop", "p"): 1.0} for name in QUANTITIES}, fail={quantity: error})
-    found = await observe.metrics(prometheus, rate_window_seconds=30)
+async def test_half_an_answer_is_none(name: str, error: Unavailable | Rejected) -> None:
+    samples = {other: {Pod("shop", "p"): 1.0} for other in BRAIN.questions}
+    found = await observe.metrics(FakePrometheus(samples=samples, fail={name: error}), QUERIES)
     assert found == NoMetrics(Reason(error.reason), str(error))
 
 
@@ -54,7 +64,7 @@ async def test_the_queries_that_still_run_when_one_failed_are_given_up() -> None
             await asyncio.Event().wait()
             raise AssertionError
 
-    assert isinstance(await observe.metrics(Hanging(), rate_window_seconds=30), NoMetrics)
+    assert isinstance(await observe.metrics(Hanging(), QUERIES), NoMetrics)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -65,36 +75,57 @@ def test_pods_are_found_by_namespace_and_name_and_by_nothing_that_a_target_could
     world.seen(POD, objects.pod("starting", ready=False))
     world.seen(POD, objects.pod("leaving", terminating=True))
     world.seen(POD, objects.pod("p", namespace="bank"))
-    found = {name: {Pod("shop", "p"): 1.0, Pod("other", "p"): 9.0, Pod("shop", "q"): 9.0} for name in QUANTITIES}
-    found["pending"] = {Pod("bank", "p"): float("nan"), Pod("shop", "leaving"): 4.0}
-    table = observe.pods(world, [key(namespace="bank"), key()], found, now_seconds=NOW)
+    found = {query: {Pod("shop", "p"): 1.0, Pod("other", "p"): 9.0, Pod("shop", "q"): 9.0} for query in QUERIES}
+    found[PENDING] = {Pod("bank", "p"): float("nan"), Pod("shop", "leaving"): 4.0}
+    table, answers = look(world, key(namespace="bank"), key(), found=found)
     assert table.service.tolist() == [0, 1, 1, 1]
     assert table.ready.tolist() == [True, True, False, False]
+    assert table.leaving.tolist() == [False, False, False, True]
     assert table.ready_age_seconds.tolist() == [1600.0, 60.0, 0.0, 0.0]
-    assert table.success_rps.known.tolist() == [False, True, False, False]
-    assert table.success_rps.value.tolist() == [0.0, 1.0, 0.0, 0.0]
-    assert table.pending.known.tolist() == [False, False, False, True]  # NaN is unknown
+    assert answers[SUCCESS].known.tolist() == [False, True, False, False]
+    assert answers[SUCCESS].value.tolist() == [0.0, 1.0, 0.0, 0.0]
+    assert answers[PENDING].known.tolist() == [False, False, False, True]  # NaN is unknown
 
 
-def test_each_quantity_reaches_its_own_column() -> None:
+def test_each_answer_reaches_its_own_query() -> None:
     world = World()
     world.seen(POD, objects.pod("p"))
-    found = {name: {Pod("shop", "p"): float(number)} for number, name in enumerate(QUANTITIES)}
-    table = observe.pods(world, [key()], found, now_seconds=NOW)
-    assert list(TickQueries.__dataclass_fields__) == QUANTITIES
-    for number, name in enumerate(QUANTITIES):
-        assert getattr(table, name).value.tolist() == [number]
+    found = {query: {Pod("shop", "p"): float(number)} for number, query in enumerate(QUERIES)}
+    _, answers = look(world, key(), found=found)
+    assert [answers[query].value.tolist() for query in QUERIES] == [[number] for number in range(len(QUERIES))]
 
 
 def test_without_metrics_everything_is_unknown() -> None:
     world = World()
     world.seen(POD, objects.pod("p"))
-    table = observe.pods(world, [key()], NoMetrics(Reason.PROMETHEUS_TIMEOUT, ""), now_seconds=NOW)
-    for name in QUANTITIES:
-        assert not getattr(table, name).known.any()
+    table, answers = look(world, key(), found=NoMetrics(Reason.PROMETHEUS_TIMEOUT, ""))
+    assert len(table) == 1
+    assert answers.keys() == set(QUERIES)
+    assert not any(readings.known.any() for readings in answers.values())
 
 
-def test_a_pod_that_became_ready_in_the_future_is_young() -> None:
+def test_a_pod_of_the_future_is_young() -> None:
     world = World()
-    world.seen(POD, objects.pod("p", since="2025-11-22T09:00:00Z"))
-    assert observe.pods(world, [key()], {}, now_seconds=NOW).ready_age_seconds.tolist() == [0.0]
+    world.seen(POD, objects.pod("p", since="2025-11-22T09:00:00Z", created="2025-11-22T09:00:00Z"))
+    table, _ = look(world, key(), found={})
+    assert table.ready_age_seconds.tolist() == table.age_seconds.tolist() == [0.0]
+
+
+def test_the_age_of_a_pod_counts_from_its_creation() -> None:
+    world = World()
+    world.seen(POD, objects.pod("p", ready=False, created="2025-11-22T08:26:30Z"))
+    assert look(world, key(), found={})[0].age_seconds.tolist() == [10.0]
+
+
+async def test_a_pod_that_the_watch_does_not_show_is_there_since_ever_and_silent() -> None:
+    cluster = Cluster(objects.hardware_class())
+    await cluster.serve(objects.service(), replicas=3)
+    for pod in list(cluster.pods.values())[1:]:
+        cluster.world.seen(POD, pod, deleted=True)
+    found = {query: dict.fromkeys(cluster.pods, 1.0) for query in QUERIES}
+    table, answers = look(cluster.world, key(), found=found)
+    assert table.ready.tolist() == [True, True, True]
+    assert not table.leaving.any()
+    assert (table.age_seconds[1:] == NOW).all()
+    assert (table.ready_age_seconds[1:] == NOW).all()
+    assert answers[SUCCESS].known.tolist() == [True, False, False]

@@ -16,7 +16,6 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from foretide.adapters.promql import QUERIES_PER_TICK
 from foretide.control.autoscale import Outcome
 from foretide.control.world import Key
 
@@ -75,7 +74,7 @@ class SelfMetrics:
         """Takes in what a tick did."""
         made = outcome.decisions
         self.tick_time.set(now_seconds)
-        self.tick_queries.inc(QUERIES_PER_TICK)
+        self.tick_queries.inc(outcome.queries)
         self.failed_writes.inc(outcome.failed_writes)
         self.services.set(len(outcome.keys))
         self.metrics_available.set(outcome.no_metrics is None)

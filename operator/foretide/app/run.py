@@ -23,6 +23,7 @@ from foretide.app.settings import Settings
 from foretide.control.autoscale import Autoscaler, Ports
 from foretide.control.reconcile import Reconciler
 from foretide.control.world import World
+from foretide.scaling.brain import Brain
 from foretide.scaling.settings import ScalingSettings
 from foretide.serving.manifests import ServingSettings
 
@@ -115,7 +116,7 @@ def _loops(
             clock=clock,
             settings=ServingSettings(drain_seconds=settings.drain_seconds),
         ),
-        autoscaler=Autoscaler(ports, world, settings=scaling, rate_window_seconds=settings.rate_window_seconds),
+        autoscaler=Autoscaler(ports, world, Brain(scaling, settings.rate_window_seconds)),
         clock=clock,
         metrics=metrics,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -26,15 +26,12 @@ from foretide.control.recall import Identity, Recall, identity
 from foretide.control.scaling_status import Circumstances
 from foretide.control.serving_status import rollout
 from foretide.control.world import Key, Served, World
-from foretide.scaling import forecast
-from foretide.scaling.capacity import BatchCounts, fit, learn, rate_per_replica
+from foretide.scaling.brain import Brain
+from foretide.scaling.capacity import BatchCounts
 from foretide.scaling.capacity.evidence import BatchStatistics
-from foretide.scaling.decide import decide
 from foretide.scaling.decision import Bounds, Decisions, Fleet
-from foretide.scaling.demand import observe as demand_of
 from foretide.scaling.journal import encode
-from foretide.scaling.memory import Memory
-from foretide.scaling.settings import ScalingSettings
+from foretide.scaling.policy import Observation, Promise
 
 log: Final = logging.getLogger(__name__)
 
@@ -57,6 +54,7 @@ class Outcome:
     keys: tuple[Key, ...]
     decisions: Decisions
     no_metrics: NoMetrics | None
+    queries: int  # sent to Prometheus
     failed_writes: int
 
 
@@ -74,27 +72,24 @@ class _Row:
 class Autoscaler:
     """Keeps the memory of all services between ticks."""
 
-    def __init__(self, ports: Ports, world: World, *, settings: ScalingSettings, rate_window_seconds: float) -> None:
+    def __init__(self, ports: Ports, world: World, brain: Brain) -> None:
         self._ports: Final = ports
         self._world: Final = world
-        self._settings: Final = settings
-        self._rate_window_seconds: Final = rate_window_seconds
+        self._brain: Final = brain
         self._batches: Final = BatchReader(ports.triton, world)
         self._actuator: Final = Actuator(ports.kubernetes, ports.events, world)
         self._recall: Final = Recall()
 
     async def tick(self) -> Outcome:
         """Observes, decides and acts once for every service that has a Deployment."""
-        metrics, executed = await asyncio.gather(
-            observe.metrics(self._ports.prometheus, rate_window_seconds=self._rate_window_seconds),
-            self._batches.read(),
-        )
+        queries = self._brain.queries
+        metrics, executed = await asyncio.gather(observe.metrics(self._ports.prometheus, queries), self._batches.read())
         # All that follows is read without a pause, so that every row is of one moment.
         rows = self._rows()
         now_seconds = self._ports.clock.now()
         identities = [identity(row.key, row.served) for row in rows]
         memory = self._recall.recall(identities, [row.raw.get("status", {}) for row in rows])
-        made = self._decided(rows, metrics, executed, memory, now_seconds=now_seconds)
+        made = self._brain.decide(self._seen(rows, metrics, executed, now_seconds=now_seconds), memory)
         self._recall.keep(identities, made.memory)
         self._actuator.keep({row.key for row in rows})
         written = await asyncio.gather(
@@ -111,6 +106,7 @@ class Autoscaler:
             keys=tuple(row.key for row in rows),
             decisions=made,
             no_metrics=metrics if isinstance(metrics, NoMetrics) else None,
+            queries=len(queries),
             failed_writes=sum(outcome is not True for outcome in written),
         )
 
@@ -124,44 +120,27 @@ class Autoscaler:
                 rows.append(_Row(key, served, raw, deployment, scaler))
         return rows
 
-    def _decided(
+    def _seen(
         self,
         rows: Sequence[_Row],
         metrics: Metrics | NoMetrics,
         executed: Mapping[Key, list[BatchStatistics]],
-        memory: Memory,
         *,
         now_seconds: float,
-    ) -> Decisions:
-        """The brain, fed with arrays: a pure function of what was read."""
-        services = [row.served.service for row in rows]
-        max_batch = np.array([service.spec.model.max_batch_size for service in services], dtype=np.int64)
-        batches = [(index, counts) for index, row in enumerate(rows) for counts in executed.get(row.key, ())]
-        memory = replace(memory, evidence=learn(memory.evidence, BatchCounts.gather(batches)))
-        capacity = rate_per_replica(
-            fit(memory.evidence),
-            slo_latency_seconds=np.array([service.latency_seconds for service in services], dtype=np.float64),
-            objective=np.array([service.objective for service in services], dtype=np.float64),
-            max_batch=max_batch,
-            instances=np.array([row.served.hardware_class.spec.triton.instances for row in rows], dtype=np.int64),
-        )
-        seen = demand_of(
-            observe.pods(self._world, [row.key for row in rows], metrics, now_seconds=now_seconds),
-            services=len(rows),
-            max_batch=max_batch,
-            items_per_request=memory.items_per_request,
-            settings=self._settings,
-        )
-        unforeseen = forecast.none(len(rows))  # the seam: the forecaster's quantiles at the lead time go here
-        return decide(
-            _bounds(rows),
-            _fleet(rows),
-            seen,
-            capacity,
-            unforeseen,
-            memory,
+    ) -> Observation:
+        """What was read, as arrays: all that the brain is told."""
+        keys = [row.key for row in rows]
+        pods, answers = observe.pods(self._world, keys, metrics, queries=self._brain.queries, now_seconds=now_seconds)
+        return Observation(
             now_seconds=now_seconds,
-            settings=self._settings,
+            pods=pods,
+            answers=answers,
+            batches=BatchCounts.gather(
+                [(row, counts) for row, key in enumerate(keys) for counts in executed.get(key, ())]
+            ),
+            fleet=_fleet(rows),
+            bounds=_bounds(rows),
+            promise=_promise(rows),
         )
 
     async def _act(
@@ -211,4 +190,14 @@ def _fleet(rows: Sequence[_Row]) -> Fleet:
     return Fleet(
         replicas=np.array([state.wanted for state in states], dtype=np.int64),
         rolling=np.array([state.replacing for state in states], dtype=np.bool_),
+    )
+
+
+def _promise(rows: Sequence[_Row]) -> Promise:
+    services = [row.served.service for row in rows]
+    return Promise(
+        slo_latency_seconds=np.array([service.latency_seconds for service in services], dtype=np.float64),
+        objective=np.array([service.objective for service in services], dtype=np.float64),
+        max_batch=np.array([service.spec.model.max_batch_size for service in services], dtype=np.int64),
+        instances=np.array([row.served.hardware_class.spec.triton.instances for row in rows], dtype=np.int64),
     )

@@ -1,25 +1,27 @@
-"""Gathers what a tick decides on: six grouped queries for all services, and the pods as the API server shows them."""
+"""Gathers what a tick decides on: the brain's queries for all services, and the pods as the API server shows them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from foretide.adapters import promql
 from foretide.adapters.errors import AdapterError
 from foretide.adapters.prometheus import Pod, Prometheus
+from foretide.adapters.resources import Object
 from foretide.api.reasons import Reason
-from foretide.control.pods import ready_since
+from foretide.control.pods import is_terminating, ready_since, seconds
 from foretide.control.serving_status import rollout
 from foretide.control.world import Key, World
-from foretide.scaling.observation import Pods
+from foretide.scaling.arrays import Floats
+from foretide.scaling.policy import PodList, Query
 from foretide.scaling.readings import Readings
 
-Metrics = Mapping[str, Mapping[Pod, float]]
+Metrics = Mapping[Query, Mapping[Pod, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,10 @@ class NoMetrics:
     message: str
 
 
-async def metrics(prometheus: Prometheus, *, rate_window_seconds: float) -> Metrics | NoMetrics:
-    """All quantities by pod, or why not. Half an answer is none: success without failures would read as less load."""
-    queries = promql.tick_queries(rate_window_seconds=rate_window_seconds).items()
-    tasks = [asyncio.ensure_future(prometheus.by_pod(expression)) for _, expression in queries]
+async def metrics(prometheus: Prometheus, queries: Sequence[Query]) -> Metrics | NoMetrics:
+    """All answers by pod, or why not. Half an answer is none: success without failures would read as less load."""
+    expressions = [promql.expression(query) for query in queries]
+    tasks = [asyncio.ensure_future(prometheus.by_pod(expression)) for expression in expressions]
     try:
         answers = await asyncio.gather(*tasks)
     except AdapterError as error:
@@ -41,11 +43,21 @@ async def metrics(prometheus: Prometheus, *, rate_window_seconds: float) -> Metr
     finally:
         for task in tasks:
             task.cancel()
-    return {name: answer for (name, _), answer in zip(queries, answers, strict=True)}
+    return dict(zip(queries, answers, strict=True))
 
 
-# Stands for a pod that the Deployment counts as ready and the watch has not shown: ready since ever, and silent.
-UNSEEN: Final = Pod("", "")
+class _Shown(NamedTuple):
+    """What the API server tells of a pod; times since the epoch."""
+
+    pod: Pod
+    created: float
+    ready_since: float | None = None
+    leaving: bool = False
+
+
+# Stands for a pod that the Deployment counts as ready and the watch has not shown: there and ready since ever, and
+# silent. So it is expected to report, and what it may serve keeps the fleet from shrinking.
+_UNSEEN: Final = _Shown(Pod("", ""), created=0.0, ready_since=0.0)
 
 
 def _unseen(world: World, key: Key, *, ready: int) -> int:
@@ -60,29 +72,41 @@ def _unseen(world: World, key: Key, *, ready: int) -> int:
     return max(0, min(state.ready, state.wanted) - ready)
 
 
-def pods(world: World, keys: Sequence[Key], found: Metrics | NoMetrics, *, now_seconds: float) -> Pods:
-    """The pods of all services as one table; `service` is the position in `keys`."""
-    rows: list[tuple[int, Pod, float | None]] = []
+def pods(
+    world: World, keys: Sequence[Key], found: Metrics | NoMetrics, *, queries: Sequence[Query], now_seconds: float
+) -> tuple[PodList, Mapping[Query, Readings]]:
+    """The pods of all services as one table, and what each of them answers; `service` is the position in `keys`."""
+    rows: list[tuple[int, _Shown]] = []
     for row, key in enumerate(keys):
-        known = [(row, Pod(key.namespace, pod["metadata"]["name"]), ready_since(pod)) for pod in world.pods(key)]
-        rows += known
-        rows += [(row, UNSEEN, 0.0)] * _unseen(world, key, ready=sum(since is not None for _, _, since in known))
+        known = [_shown(pod, key) for pod in world.pods(key)]
+        known += [_UNSEEN] * _unseen(world, key, ready=sum(pod.ready_since is not None for pod in known))
+        rows += [(row, pod) for pod in known]
     series: Metrics = {} if isinstance(found, NoMetrics) else found
 
-    def readings(quantity: str) -> Readings:
-        by_pod = series.get(quantity, {})
-        return Readings.of([by_pod.get(pod) for _, pod, _ in rows])
+    def ages(moments: Sequence[float | None]) -> Floats:
+        """0 also where the moment is to come."""
+        past = [now_seconds if moment is None else moment for moment in moments]
+        return np.maximum(now_seconds - np.array(past, dtype=np.float64), 0.0)
 
-    return Pods(
-        service=np.array([row for row, _, _ in rows], dtype=np.int64),
-        ready=np.array([since is not None for _, _, since in rows], dtype=np.bool_),
-        ready_age_seconds=np.array(
-            [max(0.0, now_seconds - since) if since is not None else 0.0 for _, _, since in rows], dtype=np.float64
-        ),
-        success_rps=readings("success_rps"),
-        failure_rps=readings("failure_rps"),  # Triton exports it with the model, at 0: absent is unknown
-        inference_rps=readings("inference_rps"),
-        pending=readings("pending"),
-        pending_growth_rps=readings("pending_growth_rps"),
-        sample_age_seconds=readings("sample_age_seconds"),
+    def readings(query: Query) -> Readings:
+        by_pod = series.get(query, {})
+        return Readings.of([by_pod.get(shown.pod) for _, shown in rows])
+
+    table = PodList(
+        service=np.array([row for row, _ in rows], dtype=np.int64),
+        ready=np.array([shown.ready_since is not None for _, shown in rows], dtype=np.bool_),
+        leaving=np.array([shown.leaving for _, shown in rows], dtype=np.bool_),
+        ready_age_seconds=ages([shown.ready_since for _, shown in rows]),
+        age_seconds=ages([shown.created for _, shown in rows]),
+    )
+    return table, {query: readings(query) for query in queries}
+
+
+def _shown(pod: Object, key: Key) -> _Shown:
+    metadata = pod["metadata"]
+    return _Shown(
+        Pod(key.namespace, metadata["name"]),
+        created=seconds(metadata["creationTimestamp"]),
+        ready_since=ready_since(pod),
+        leaving=is_terminating(pod),
     )

@@ -6,5 +6,6 @@
     Bounds, Fleet, Seen, Capacity, Readings, Memory -> decide.decide -> Decisions (with the new Memory)
     Decisions   -> ledger.explain, ledger.reason;  Memory -> journal.encode, journal.decode
 
+`brain.Brain` takes these steps for whoever runs it, the operator or the simulator, through the seam in `policy`.
 Nothing here reads a clock, a random number, a variable of the environment or a log; the caller passes `now_seconds`.
 """

@@ -77,3 +77,7 @@ class Decisions:
 
     def __len__(self) -> int:
         return len(self.desired)
+
+    def reason(self, service: int) -> str:
+        """The bound that decided, as status shows it."""
+        return Bound(self.bound[service]).label

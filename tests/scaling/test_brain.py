@@ -1,0 +1,162 @@
+"""The brain behind the seam: the steps of the package in their order, and nothing of one service reaches another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from foretide.scaling import forecast
+from foretide.scaling.arrays import Ints
+from foretide.scaling.brain import Brain
+from foretide.scaling.capacity import BatchCounts, learn
+from foretide.scaling.decision import Bound, Decisions
+from foretide.scaling.memory import Memory
+from foretide.scaling.policy import (
+    Answer,
+    AnyPolicy,
+    Observation,
+    Over,
+    Past,
+    PodList,
+    Policy,
+    Promise,
+    Quantity,
+    Query,
+)
+from foretide.scaling.readings import Readings
+from foretide.scaling.settings import ScalingSettings
+from tests.scaling.build import NOW, SETTINGS, World, join_worlds, judge
+from tests.scaling.strategies import random_world, seeds, seldom
+
+BRAIN = Brain(SETTINGS, rate_window_seconds=30.0)
+# Type-checked: what runs policies takes this one, and its answers.
+POLICY: Policy[Memory] = BRAIN
+ANY: AnyPolicy = BRAIN
+
+
+def seen(world: World, batches: BatchCounts) -> Observation:
+    """The world as whoever runs the brain shows it."""
+    pods = world.pods
+    return Observation(
+        now_seconds=NOW,
+        pods=PodList(
+            service=pods.service,
+            ready=pods.ready,
+            leaving=~pods.ready,
+            ready_age_seconds=pods.ready_age_seconds,
+            age_seconds=pods.ready_age_seconds,
+        ),
+        answers={query: getattr(pods, column) for column, query in BRAIN.questions.items()},
+        batches=batches,
+        fleet=world.fleet,
+        bounds=world.bounds,
+        promise=Promise(
+            slo_latency_seconds=world.slo_seconds,
+            objective=world.objective,
+            max_batch=world.max_batch,
+            instances=world.instances,
+        ),
+    )
+
+
+def executions(seed: int, services: int) -> BatchCounts:
+    """Some batches of each service, more than one row of the same size among them."""
+    random = np.random.default_rng(seed)
+    service = np.repeat(np.arange(services), 5)
+    size, count = random.integers(1, 9, len(service)), random.uniform(1.0, 500.0, len(service))
+    return BatchCounts(
+        service=service, batch_size=size, executions=count, seconds=count * random.uniform(0.001, 0.2, len(service))
+    )
+
+
+def same(one: Any, other: Any) -> bool:
+    """Bit for bit, also where it is NaN, however deep."""
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    if isinstance(one, ScalingSettings):
+        return bool(one == other)
+    return all(same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+
+
+def rows_of(record: Any, rows: Ints) -> Any:
+    """A record of arrays with these rows only."""
+    if isinstance(record, np.ndarray):
+        return record[rows]
+    if isinstance(record, ScalingSettings):
+        return record
+    return replace(record, **{field.name: rows_of(getattr(record, field.name), rows) for field in fields(record)})
+
+
+def test_it_asks_six_questions_and_may_ask_twelve() -> None:
+    assert len(BRAIN.queries) == len(set(BRAIN.queries)) == 6 <= 12
+    assert BRAIN.queries == tuple(BRAIN.questions.values())
+
+
+def test_each_column_of_pods_has_its_query() -> None:
+    assert replace(BRAIN, rate_window_seconds=45.0).questions == {
+        "success_rps": Query(Quantity.SUCCESS, Over.RATE, 45.0),
+        "failure_rps": Query(Quantity.FAILURE, Over.RATE, 45.0),
+        "inference_rps": Query(Quantity.INFERENCE, Over.RATE, 45.0),
+        "pending": Query(Quantity.PENDING, Over.NEWEST),
+        "pending_growth_rps": Query(Quantity.PENDING, Over.DERIV, 45.0),
+        "sample_age_seconds": Query(Quantity.SUCCESS, Over.AGE),
+    }
+
+
+def test_it_ticks_as_its_settings_say() -> None:
+    assert Brain(ScalingSettings(tick_seconds=7.0), rate_window_seconds=30.0).tick_seconds == 7.0
+
+
+@pytest.mark.parametrize("window", [0.0, 0.5, -1.0, math.nan, math.inf])
+def test_a_window_that_holds_nothing_is_refused(window: float) -> None:
+    with pytest.raises(ValueError, match="rate_window_seconds must be finite and at least 1, not "):
+        Brain(SETTINGS, rate_window_seconds=window)
+
+
+@pytest.mark.parametrize("services", [0, 3])
+@pytest.mark.parametrize("steps", [0, 100])
+def test_it_starts_with_a_fresh_memory_whatever_the_past(services: int, steps: int) -> None:
+    demand = np.full((services, steps), 7.0)
+    past = Past(demand=Readings(value=demand, known=demand > 0.0), step_seconds=60.0, end_seconds=NOW)
+    assert same(BRAIN.start(past), Memory.fresh(services))
+
+
+@seldom
+@given(seeds)
+def test_a_decision_is_the_steps_one_after_the_other(seed: int) -> None:
+    world, batches = random_world(seed), executions(seed, 200)
+    learned = replace(world.memory, evidence=learn(world.memory.evidence, batches))
+    expected = replace(world, memory=learned, forecast=forecast.none(len(world))).decide()
+    assert same(BRAIN.decide(seen(world, batches), world.memory), expected)
+
+
+@seldom
+@given(seeds, seeds)
+def test_no_row_looks_at_another(seed: int, other: int) -> None:
+    mine, theirs = random_world(seed, 30), random_world(other, 20)
+    both, batches = join_worlds([theirs, mine]), executions(seed, 50)
+    of_mine = batches.service >= 20
+    own = replace(rows_of(batches, np.flatnonzero(of_mine)), service=batches.service[of_mine] - 20)
+    alone = BRAIN.decide(seen(mine, own), mine.memory)
+    together = BRAIN.decide(seen(both, batches), both.memory)
+    assert same(rows_of(together, np.arange(20, 50)), alone)
+
+
+def test_a_decision_says_which_bound_decided() -> None:
+    made = judge(31.0, replicas=2)
+    answer: Answer[Memory] = made
+    assert answer.reason(0) == Bound(made.bound[0]).label == "Reactive"
+    assert judge(None, replicas=2).reason(0) == "Unknown"
+    assert judge(5.0, replicas=10).reason(0) == "StepLimit"
+
+
+def test_without_services_there_is_nothing_to_decide() -> None:
+    world, nobody = random_world(1, 10), np.array([], dtype=np.int64)
+    empty = replace(rows_of(replace(world, pods=rows_of(world.pods, nobody)), nobody), memory=Memory.fresh(0))
+    made: Decisions = BRAIN.decide(seen(empty, BatchCounts.gather([])), empty.memory)
+    assert len(made) == 0
