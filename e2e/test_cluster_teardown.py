@@ -2,7 +2,8 @@
 
 Takes the running cluster down, so it runs last and apart from the other end-to-end tests:
 `pytest e2e/test_cluster_teardown.py -m cluster_lifecycle`. Afterwards the cluster is down. Each test makes the state
-that it begins with; their order is the one in which the fewest of these states must be made (an `up` takes 25 s).
+that it begins with; in this order the fewest must be made (an `up` takes 25 s): first what needs a cluster, then the
+machine without one, to which all later footprints are compared.
 """
 
 from __future__ import annotations
@@ -71,22 +72,6 @@ def _leftovers(before: Footprint) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def test_down_leaves_nothing_of_a_cluster_with_running_pods(untouched: Footprint) -> None:
-    _start_a_pod(up())
-    added = footprint.take().added_since(untouched)
-    # That the snapshot sees a cluster at all: it would otherwise prove nothing by being equal afterwards.
-    assert {"processes", "mounts", "links", "addresses", "routes", "rules", "namespaces", "cgroups", "files"} <= set(
-        added
-    )
-    down(Progress())
-    assert _leftovers(untouched) == {}
-
-
-def test_down_twice_is_as_good_as_once(untouched: Footprint) -> None:
-    down(Progress())
-    assert _leftovers(untouched) == {}
-
-
 def test_a_second_up_finds_nothing_to_do() -> None:
     up()
     before = [processes.running(name) for name in NAMES]
@@ -109,7 +94,7 @@ def test_up_repairs_what_was_killed(victims: tuple[str, ...]) -> None:
     assert {name: processes.running(name) for name in kept} == kept
 
 
-def test_a_reboot_is_survived(untouched: Footprint) -> None:
+def test_a_reboot_is_survived() -> None:
     """As far as it can be had without one: every process gone, the pid files of another boot, nothing mounted."""
     up()
     teardown.stop_processes()
@@ -118,6 +103,26 @@ def test_a_reboot_is_survived(untouched: Footprint) -> None:
         file.write_text(file.read_text().replace(boot.read_text().strip(), "00000000-0000-0000-0000-000000000000"))
     up()
     assert _healthy()
+
+
+def test_up_goes_on_where_killed_ups_stopped(untouched: Footprint) -> None:
+    for seconds in (2.0, 7.0):  # while the control plane starts, and the next one while the node does
+        with subprocess.Popen([sys.executable, "-m", "e2e.cluster", "up"], cwd=REPOSITORY) as killed:
+            time.sleep(seconds)
+            killed.kill()
+    up()
+    assert _healthy()
+
+
+def test_down_leaves_nothing_of_a_cluster_with_running_pods(untouched: Footprint) -> None:
+    _start_a_pod(up())
+    added = footprint.take().added_since(untouched)
+    # That the snapshot sees a cluster at all: it would otherwise prove nothing by being equal afterwards.
+    assert {"processes", "mounts", "links", "addresses", "routes", "rules", "namespaces", "cgroups", "files"} <= set(
+        added
+    )
+    down(Progress())
+    assert _leftovers(untouched) == {}
 
 
 def test_down_leaves_nothing_of_a_cluster_whose_programs_are_dead(untouched: Footprint) -> None:
@@ -130,13 +135,6 @@ def test_down_leaves_nothing_of_a_cluster_whose_programs_are_dead(untouched: Foo
     assert _leftovers(untouched) == {}
 
 
-@pytest.mark.parametrize("seconds", [2.0, 7.0])
-def test_up_goes_on_where_a_killed_up_stopped(untouched: Footprint, seconds: float) -> None:
-    down(Progress(quiet=True))
-    with subprocess.Popen([sys.executable, "-m", "e2e.cluster", "up"], cwd=REPOSITORY) as first:
-        time.sleep(seconds)
-        first.kill()
-    up()
-    assert _healthy()
-    down(Progress(quiet=True))
+def test_down_twice_is_as_good_as_once(untouched: Footprint) -> None:
+    down(Progress())
     assert _leftovers(untouched) == {}

@@ -60,6 +60,6 @@ def test_model_that_does_not_load_is_told_in_tritons_words_and_heals_with_the_fi
 
     by_spec.until_ready(replicas=1)
     by_spec.until_answers()
-    # The kubelet restarts a container that failed three times after 20 s, and shows it the new files by then.
+    # The kubelet shows the container the new files within its sync period, and restarts it every 10 s at the latest.
     by_files.until_ready(replicas=1, within_seconds=90)
     by_files.until_answers()

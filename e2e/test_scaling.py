@@ -15,7 +15,7 @@ from foretide.adapters.resources import DEPLOYMENT
 WORK_MILLISECONDS = 5.0
 # A third more than one replica can serve: what waits meanwhile is answered before its client gives up.
 PEAK_RPS = 150.0
-REST_RPS = 48.0
+REST_RPS = 60.0
 GROWN = 2
 REQUESTS = 2_000
 
