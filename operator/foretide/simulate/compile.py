@@ -1,0 +1,41 @@
+"""Compiles the simulator into its cache: `python -m foretide.simulate.compile`.
+
+It takes half a minute, once for each version of the code. Done beforehand, no test and no worker process waits for it,
+and they do not all do it at the same time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from foretide.scaling.policy import Observation, Over, Past, Quantity, Query
+from foretide.simulate.peers.answer import PeerAnswer
+from foretide.simulate.run import simulate
+from foretide.simulate.scenario import Conditions, Lane, Law
+
+QUERY = Query(Quantity.SUCCESS, Over.RATE, 30.0)
+
+
+class _Once:
+    """Grows and shrinks by one, so that everything is compiled."""
+
+    tick_seconds = 15.0
+    queries = (QUERY,)
+
+    def start(self, past: Past) -> int:
+        return 0
+
+    def decide(self, seen: Observation, memory: int) -> PeerAnswer[int]:
+        desired = np.full(len(seen), 1 + memory % 2, dtype=np.int64)
+        return PeerAnswer(desired=desired, memory=memory + 1, rule=np.zeros_like(desired), rules=("Once",))
+
+
+def compile_all() -> None:
+    """Runs one minute of one lane, from the cache where that has it."""
+    law = Law(per_item_seconds=0.01, fixed_seconds=0.01, max_batch=4)
+    lane = Lane(name="any", rates_rps=np.full(1, 5.0), step_seconds=60.0, seed=0, law=law, slo_latency_seconds=1.0)
+    simulate(_Once(), [lane], conditions=Conditions())
+
+
+if __name__ == "__main__":
+    compile_all()
