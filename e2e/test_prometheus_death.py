@@ -60,7 +60,7 @@ def test_without_prometheus_nothing_shrinks_and_with_it_all_goes_on(
             "the load is known again", lambda live: holds(live, "MetricsAvailable", "True", "MetricsComplete")
         )
         assert holds(service.live(), "ScalingActive")
-        service.until_replicas(1, within_seconds=4 * HOLD_SECONDS)
+        service.until_replicas(1, within_seconds=6 * HOLD_SECONDS)
         none_failed(load.end(), "while Prometheus was away and came back", at_least=500)
     sizes = [(state.at_seconds, int(state.obj["spec"]["replicas"])) for state in recording.of(service.deployment_name)]
     first_shrink = next(at for at, replicas in sizes if replicas < REPLICAS)

@@ -15,7 +15,7 @@ from foretide.adapters.resources import DEPLOYMENT
 WORK_MILLISECONDS = 5.0
 # A third more than one replica can serve: what waits meanwhile is answered before its client gives up.
 PEAK_RPS = 150.0
-REST_RPS = 60.0
+REST_RPS = 48.0
 GROWN = 2
 REQUESTS = 2_000
 
@@ -45,7 +45,7 @@ def test_grows_with_load_and_shrinks_without_it_losing_no_request(tenant: Tenant
 
     # The rest of the load: enough to see every dropped connection, not enough for two replicas.
     with tenant.record(DEPLOYMENT) as recording, Traffic(service.load(REST_RPS, seconds=150, seed=2)) as rest:
-        service.until_replicas(1, within_seconds=3 * (RATE_WINDOW_SECONDS + HOLD_SECONDS))
+        service.until_replicas(1, within_seconds=3 * RATE_WINDOW_SECONDS + 6 * HOLD_SECONDS)
         until(
             "only one pod is left",
             lambda: len(service.pods()) == 1,

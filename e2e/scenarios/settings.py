@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 TICK_SECONDS: Final = 2.0
-HOLD_SECONDS: Final = 12.0
+HOLD_SECONDS: Final = 8.0
 # Four scrapes of 5 s: the shortest window that survives a lost one.
 RATE_WINDOW_SECONDS: Final = 20.0
 

@@ -129,7 +129,7 @@ def test_it_is_the_rule_of_merged_gaps(needed: list[int], cold: float, step: flo
     assert cost(needed, cold=cold, step=step) == pytest.approx(cost_by_levels(needed, cold=cold, step=step))
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=6), st.integers(0, 3))
 def test_it_is_the_least_of_all_schedules(needed: list[int], cold: int) -> None:
     assert cost(needed, cold=float(cold)) == pytest.approx(cost_by_search(needed, cold=cold))

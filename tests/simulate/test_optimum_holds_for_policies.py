@@ -83,7 +83,7 @@ def violated(arrivals: list[float], fleet: Fleet, *, slo: float) -> int:
 times = st.floats(0.0, float(STEPS), exclude_max=True)
 
 
-@settings(max_examples=150)
+@settings(max_examples=40)
 @given(st.lists(times, max_size=80, unique=True), fleets(), st.floats(0.2, 0.9))
 def test_no_fleet_beats_the_bound_request_by_request(arrivals: list[float], fleet: Fleet, slo: float) -> None:
     rate = most_in_time_rps(
@@ -94,7 +94,7 @@ def test_no_fleet_beats_the_bound_request_by_request(arrivals: list[float], flee
     assert curve.lower_bound(violated(arrivals, fleet, slo=slo)) <= fleet.paid + 1e-6
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 9), min_size=STEPS * 4, max_size=STEPS * 4), fleets())
 def test_no_fleet_beats_the_bound_at_the_rates_of_a_table(cells: list[int], fleet: Fleet) -> None:
     """Changes within steps, and violations in proportion to time."""
@@ -117,7 +117,7 @@ def test_no_fleet_beats_the_bound_at_the_rates_of_a_table(cells: list[int], flee
 ON_THE_BORDER = Fleet(cold=3.0, pods=[Pod(created=1.99, gone=5.01)])
 
 
-@settings(max_examples=200)
+@settings(max_examples=40)
 @example(fleet=ON_THE_BORDER, beyond=[0] * STEPS)
 @given(fleets(), st.lists(st.integers(0, 3), min_size=STEPS, max_size=STEPS))
 def test_no_fleet_beats_the_bound_when_all_that_it_can_do_is_asked_for(fleet: Fleet, beyond: list[int]) -> None:

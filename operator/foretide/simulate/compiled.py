@@ -6,27 +6,37 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import numba
+
+# Compiled code takes its options and constants from them.
+CONSTANTS: Final = ("compiled.py", "scenario.py", "state.py")
 
 F = TypeVar("F", bound=Callable[..., object])
 
 
+def sources() -> list[Path]:
+    """The modules that compiled code is made of; the others may change without a compilation of a minute."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return [file for file in files if file.name in CONSTANTS or b"simulate.compiled import" in file.read_bytes()]
+
+
 def _cache_folder() -> Path:
-    """One for each text of this package.
+    """One for each text of those modules.
 
     numba compares only the file of a function itself: with one folder for all, a caller that was compiled before
     would go on with what it called then.
     """
     text = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sources():
         text.update(file.read_bytes())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return home / "foretide" / "numba" / text.hexdigest()[:16]
 
 
-numba.config.CACHE_DIR = str(_cache_folder())
+CACHE_FOLDER: Final = _cache_folder()
+numba.config.CACHE_DIR = str(CACHE_FOLDER)
 
 
 def compiled(function: F) -> F:

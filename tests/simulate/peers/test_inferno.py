@@ -80,7 +80,7 @@ def test_constant_service_rate_is_m_m_1_k(load: float) -> None:
     assert seconds[0] == pytest.approx(in_system / expected)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=20)
 @given(st.floats(0.0001, 0.1), st.floats(0.0001, 0.2), st.integers(1, 32), st.integers(0, 4), st.floats(0.01, 0.999))
 def test_any_law_solves_as_the_chain_does_state_by_state(
     per_item: float, fixed: float, batch: int, ratio: int, load: float

@@ -1,0 +1,21 @@
+"""`python -m foretide.simulate`: see `--help`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def start() -> int:
+    """The command, or a sentence where its packages are not installed."""
+    try:
+        from foretide.simulate.command.main import main
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("foretide"):
+            raise
+        sys.stderr.write(f"the simulator needs the package {error.name}: pip install 'foretide[simulate]'\n")
+        return 2
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(start())

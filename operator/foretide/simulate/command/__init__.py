@@ -1,0 +1,1 @@
+"""`python -m foretide.simulate`: runs a policy over traces and compares what came of several runs."""

@@ -1,0 +1,89 @@
+"""Splits workloads into tasks, and runs tasks in one process or in several: the results are the same, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import ceil
+from typing import Final
+
+from foretide.scaling.policy import AnyPolicy
+from foretide.simulate.command.results import Run, run_of
+from foretide.simulate.observe import promise
+from foretide.simulate.policies import Listed, listed
+from foretide.simulate.run import simulate
+from foretide.simulate.scenario import Conditions
+from foretide.simulate.workload import Workload, joined_past, profile
+
+# Lanes that run together share the cost of each decision; few of them share the work among processes. The number must
+# not depend on that of the processes: then tasks, and so results, are the same whatever it is.
+LANES_TOGETHER: Final = 4
+# What a tick of a lane costs beside its requests, in requests.
+REQUESTS_OF_A_TICK: Final = 500.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Lanes of one length under one policy."""
+
+    workloads: tuple[Workload, ...]
+    policy: str
+    knobs: dict[str, float]
+
+    @property
+    def weight(self) -> float:
+        """About how long it takes, in requests."""
+        lanes = [workload.lane() for workload in self.workloads]
+        tick_seconds = policy_of(self).tick_seconds
+        return sum(
+            float(lane.rates_rps.sum()) * lane.step_seconds + REQUESTS_OF_A_TICK * lane.seconds / tick_seconds
+            for lane in lanes
+        )
+
+
+def tasks(workloads: Sequence[Workload], policy: Listed, knobs: dict[str, float]) -> tuple[Task, ...]:
+    """Each workload in one task. Workloads of a trace must be next to each other."""
+    divided = _divided if policy.divides else _even
+    return tuple(
+        Task(workloads=tuple(together), policy=policy.name, knobs=knobs)
+        for _, group in groupby(workloads, key=lambda workload: workload.trace)
+        for together in divided(list(group))
+    )
+
+
+def policy_of(task: Task) -> AnyPolicy:
+    """The policy for the services of a task; ValueError where a knob is out of its range."""
+    lanes = [workload.lane() for workload in task.workloads]
+    return listed(task.policy).policy(profile(task.workloads), promise(lanes), task.knobs)
+
+
+def perform(task: Task, progress: Callable[[float], None] = lambda share: None) -> list[Run]:
+    """What came of each lane, in their order."""
+    entry = listed(task.policy)
+    outcomes = simulate(
+        policy_of(task),
+        [workload.lane() for workload in task.workloads],
+        conditions=Conditions(scrape_seconds=entry.scrape_seconds),
+        past=joined_past(task.workloads),
+        warm_up_seconds=task.workloads[0].warm_up_seconds,
+        progress=progress,
+    )
+    knobs = entry.settings(task.knobs)
+    return [
+        run_of(workload, outcome, policy=task.policy, knobs=knobs)
+        for workload, outcome in zip(task.workloads, outcomes, strict=True)
+    ]
+
+
+def _even(workloads: list[Workload]) -> Iterator[list[Workload]]:
+    """Parts of nearly one size."""
+    parts = ceil(len(workloads) / LANES_TOGETHER)
+    for part in range(parts):
+        yield workloads[part * len(workloads) // parts : (part + 1) * len(workloads) // parts]
+
+
+def _divided(workloads: list[Workload]) -> Iterator[list[Workload]]:
+    """All services of a seed."""
+    for seed in dict.fromkeys(workload.seed for workload in workloads):
+        yield [workload for workload in workloads if workload.seed == seed]

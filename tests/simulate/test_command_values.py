@@ -1,0 +1,137 @@
+"""Texts of options: what they mean, and the sentence about those that mean nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from foretide.simulate.command import values
+from foretide.simulate.command.refused import Refused
+
+
+def test_a_batch_time_is_a_law() -> None:
+    law = values.batch_time("--batch-time", "1.2ms,4.5ms,32", instances=2)
+    assert (law.per_item_seconds, law.fixed_seconds, law.max_batch, law.instances) == (0.0012, 0.0045, 32, 2)
+
+
+def test_a_cold_start_is_a_time_or_a_distribution_of_that_mean(tmp_path: Path) -> None:
+    assert values.cold_start("--cold-start", "2m").quantiles_seconds == (120.0,) * 101
+    spread = values.cold_start("--cold-start", "120s,lognormal:0.3")
+    assert spread.mean_seconds == pytest.approx(120.0, rel=0.01)
+    assert spread.quantiles_seconds[0] < 70.0 < 170.0 < spread.quantiles_seconds[-1]
+    file = tmp_path / "starts.txt"
+    file.write_text("20s\n40s\n\n1m30s\n")
+    measured = values.cold_start("--cold-start", f"100s,empirical:{file}")
+    assert (measured.quantiles_seconds[0], measured.quantiles_seconds[-1]) == pytest.approx((40.0, 180.0))
+
+
+def test_a_knob_is_a_name_and_a_number() -> None:
+    assert values.knob("--knob", "target=0.6") == ("target", 0.6)
+
+
+def test_a_window_is_from_when_to_when() -> None:
+    window = values.window("--window", "24h,36h30m")
+    assert (window.begin_seconds, window.end_seconds) == (86_400.0, 131_400.0)
+
+
+@pytest.mark.parametrize(
+    ("convert", "text", "sentence"),
+    [
+        (
+            lambda text: values.duration("--slo", text, low=0.001, high=3600.0),
+            "250",
+            '--slo: "250" must be a duration with a unit (us, ms, s, m, h); write it like 250ms or 2m30s',
+        ),
+        (
+            lambda text: values.duration("--slo", text, low=0.001, high=3600.0),
+            "2h",
+            '--slo: "2h" must be from 0.001 s to 3600 s; write it like 250ms or 2m30s',
+        ),
+        (
+            lambda text: values.objective("--objective", text),
+            "99%",
+            '--objective: "99%" must be a percentage greater than 0 and less than 100, without a percent sign; '
+            'write it like "99" or "99.9"',
+        ),
+        (
+            lambda text: values.batch_time("--batch-time", text, instances=1),
+            "10ms,40ms",
+            '--batch-time: "10ms,40ms" must have three parts; write it as time per item, fixed time, largest batch, '
+            "e.g. 10ms,40ms,8",
+        ),
+        (
+            lambda text: values.batch_time("--batch-time", text, instances=1),
+            "0s,0s,8",
+            '--batch-time: "0s,0s,8" is no law: per_item_seconds + fixed_seconds must be above 0: a batch takes time; '
+            "write it as time per item, fixed time, largest batch, e.g. 10ms,40ms,8",
+        ),
+        (
+            lambda text: values.batch_time("--batch-time", text, instances=1),
+            "10ms,40ms,0",
+            '--batch-time: "0" must be a whole number from 1 to 1024; write it like 1',
+        ),
+        (
+            lambda text: values.cold_start("--cold-start", text),
+            "120s,normal:3",
+            '--cold-start: "120s,normal:3" names a distribution that is not known; write it like 120s, '
+            "120s,lognormal:0.3 or 120s,empirical:FILE",
+        ),
+        (
+            lambda text: values.cold_start("--cold-start", text),
+            "120s,lognormal:x",
+            '--cold-start: "x" must be a number from 0 to 10; write it like 0',
+        ),
+        (
+            lambda text: values.cold_start("--cold-start", text),
+            "120s,empirical:/nowhere",
+            "--cold-start empirical: \"/nowhere\" cannot be read ([Errno 2] No such file or directory: '/nowhere'); "
+            "give a text file with one time a line, e.g. 41.5s",
+        ),
+        (
+            lambda text: values.knob("--knob", text),
+            "0.6",
+            '--knob: "0.6" must be a name and a number; write it like target=0.6',
+        ),
+        (
+            lambda text: values.knob("--knob", text),
+            "target=high",
+            '--knob target: "high" must be a number from -1e+12 to 1e+12; write it like -1e+12',
+        ),
+        (
+            lambda text: values.window("--window", text),
+            "2h,1h",
+            '--window: "2h,1h" must end after it begins; write it as begin,end since the trace began, e.g. 24h,48h',
+        ),
+        (
+            lambda text: values.whole("--seeds", text, low=1, high=1000),
+            "2.5",
+            '--seeds: "2.5" must be a whole number from 1 to 1000; write it like 1',
+        ),
+    ],
+)
+def test_what_means_nothing_is_refused_with_field_value_rule_and_fix(
+    convert: Callable[[str], object], text: str, sentence: str
+) -> None:
+    with pytest.raises(Refused) as caught:
+        convert(text)
+    assert str(caught.value) == sentence
+
+
+def test_measured_times_without_any_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "starts.txt"
+    file.write_text("0s\n")
+    with pytest.raises(Refused, match="has no time above 0"):
+        values.cold_start("--cold-start", f"100s,empirical:{file}")
+    file.write_text("1ms\n" * 100 + "1h\n")
+    with pytest.raises(Refused, match="no cold start may be longer than 86400 s"):
+        values.cold_start("--cold-start", f"20m,empirical:{file}")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf"])
+def test_a_number_is_finite(text: str) -> None:
+    assert not math.isfinite(float(text))
+    with pytest.raises(Refused):
+        values.number("--arrival-cv", text, low=1.0, high=10.0)
