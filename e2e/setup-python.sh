@@ -25,9 +25,7 @@ step "virtual environment $venv"
 done_
 step "locked dependencies (requirements/dev.txt)"
 # Modules are compiled when they are first imported: all of them now would take 30 s more, of 70 s.
-cache=${FORETIDE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/foretide}
-"$venv/bin/pip" install --quiet --disable-pip-version-check --no-compile --cache-dir "$cache/pip" \
-  --require-hashes -r requirements/dev.txt
+"$venv/bin/pip" install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
 done_
 step "foretide, editable"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
