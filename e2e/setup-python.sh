@@ -23,10 +23,22 @@ done_() { printf ' %3d s\n' $((SECONDS - started)); }
 step "virtual environment $venv"
 "$python" -m venv "$venv"
 done_
+step "uv, the installer"
+pip=("$venv/bin/pip" --disable-pip-version-check)
+"${pip[@]}" install --quiet --require-hashes -r <(sed -n '/^uv==/,/[^\\]$/p' requirements/dev.txt)
+done_
 step "locked dependencies (requirements/dev.txt)"
-# Modules are compiled when they are first imported: all of them now would take 30 s more, of 70 s.
-"$venv/bin/pip" install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/dev.txt
+# uv knows nothing of pip's configuration: an index, links and a certificate that were set for pip hold for it as well.
+index=${PIP_INDEX_URL:-$("${pip[@]}" config get global.index-url 2>/dev/null || true)}
+certificate=${PIP_CERT:-$("${pip[@]}" config get global.cert 2>/dev/null || true)}
+links=${PIP_FIND_LINKS:-$("${pip[@]}" config get global.find-links 2>/dev/null || true)}
+[ -z "$index" ] || export UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$index}
+[ -z "$links" ] || export UV_FIND_LINKS=${UV_FIND_LINKS:-$links}
+[ -z "$certificate" ] || export SSL_CERT_FILE=${SSL_CERT_FILE:-$certificate}
+export UV_HTTP_TIMEOUT=${UV_HTTP_TIMEOUT:-120}
+uv() { VIRTUAL_ENV=$PWD/$venv "$venv/bin/uv" pip install --quiet "$@"; }
+uv --require-hashes -r requirements/dev.txt
 done_
 step "foretide, editable"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+uv --no-deps --no-build-isolation -e .
 done_
