@@ -1,0 +1,81 @@
+"""How many requests a second the simulator does on one core: `python -m bench.simulator_speed`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from foretide.simulate.compile import compile_all
+from foretide.simulate.peers.profile import Profile
+from foretide.simulate.peers.static import Static
+from foretide.simulate.run import simulate
+from foretide.simulate.scenario import Conditions, Lane, Law, Routing
+
+LAW: Final = Law(per_item_seconds=0.0012, fixed_seconds=0.0045, max_batch=32)
+SLO_SECONDS: Final = 0.05
+LOAD: Final = 0.8  # of saturation
+
+
+def lanes(seconds: float) -> Iterator[Lane]:
+    """Fleets and routings whose cost differs."""
+    for replicas, routing in ((1, Routing.RANDOM), (4, Routing.RANDOM), (40, Routing.RANDOM), (4, Routing.ROUND_ROBIN)):
+        yield lane(replicas, routing, seconds)
+    yield lane(4, Routing.LEAST_OUTSTANDING, seconds)
+
+
+def lane(replicas: int, routing: Routing, seconds: float) -> Lane:
+    """A steady load that the fleet can carry."""
+    return Lane(
+        name=f"{replicas} replicas, {routing.name.lower().replace('_', ' ')}",
+        rates_rps=np.full(1, LOAD * replicas * LAW.saturation_rps),
+        step_seconds=seconds,
+        seed=1,
+        law=LAW,
+        slo_latency_seconds=SLO_SECONDS,
+        min_replicas=replicas,
+        max_replicas=replicas,
+        initial_replicas=replicas,
+        routing=routing,
+    )
+
+
+def profile() -> Profile:
+    """Of one lane."""
+    return Profile(
+        per_item_seconds=np.array([LAW.per_item_seconds]),
+        fixed_seconds=np.array([LAW.fixed_seconds]),
+        max_batch=np.array([LAW.max_batch]),
+        instances=np.array([LAW.instances]),
+        slo_latency_seconds=np.array([SLO_SECONDS]),
+        objective=np.array([0.99]),
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints a row for each fleet."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.simulator_speed",
+        description="Simulated requests a second of processor time, on one core; steady loads at 0.8 of saturation.",
+    )
+    parser.add_argument("--seconds", type=float, default=600.0, help="simulated time of each (default 600)")
+    given = parser.parse_args(arguments)
+    if not 15.0 <= given.seconds <= 86_400.0:
+        parser.error(f"--seconds must be from 15 to 86400, not {given.seconds:g}")
+    compile_all()
+    print(f"{'fleet':<34}{'requests':>12}{'million a second':>20}")
+    for each in lanes(given.seconds):
+        policy = Static(profile=profile(), replicas=each.initial_replicas)
+        began = time.process_time()
+        (outcome,) = simulate(policy, [each], conditions=Conditions())
+        spent = time.process_time() - began
+        print(f"{each.name:<34}{outcome.requests:>12,}{outcome.requests / spent / 1e6:>20.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
