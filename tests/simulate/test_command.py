@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
 from multiprocessing import Pipe, current_process
 from pathlib import Path
 from threading import Thread
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from foretide.simulate.__main__ import start
 from foretide.simulate.command import main as command
 from foretide.simulate.command.main import main
 from foretide.simulate.command.processes import Failed, WorkerLost, _work, _Worker, perform_all
@@ -209,6 +212,19 @@ def test_after_ctrl_c_nothing_is_there_and_what_was_there_stays(
     assert sorted(tmp_path.iterdir()) == [load, out]
     assert out.read_text() == "the last one"
     assert "interrupted: nothing is written" in capsys.readouterr().err
+
+
+def test_a_command_that_is_terminated_leaves_nothing_either(
+    load: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(command, "perform_all", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr("sys.argv", ["simulate", *run_arguments(load, tmp_path / "r.json")])
+    try:
+        assert start() == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert sorted(tmp_path.iterdir()) == [load]
 
 
 def test_a_result_has_the_rights_of_any_file_of_its_owner(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 
 def start() -> int:
@@ -14,7 +16,13 @@ def start() -> int:
             raise
         sys.stderr.write(f"the simulator needs the package {error.name}: pip install 'foretide[simulate]'\n")
         return 2
+    # What ends it from outside cleans up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, _interrupt)
     return main()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
