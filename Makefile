@@ -57,6 +57,11 @@ e2e: setup ## End-to-end tests on the cluster; at the end the embedded one is ta
 .PHONY: test
 test: check e2e ## All tests.
 
+# --- benchmarks ---------------------------------------------------------------------------------------------------
+.PHONY: bench-scaling
+bench-scaling: setup ## Every autoscaler on real traces; an hour on two processors, goes on where it was stopped.
+	$(BIN)/python -m bench.scaling $(BENCH_ARGS)
+
 # --- cluster ------------------------------------------------------------------------------------------------------
 .PHONY: cluster
 cluster: setup ## Bring the embedded cluster up (idempotent).

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from bench.simulator_truth.cases import cases
-from bench.simulator_truth.compare import compare, measured_law
-from bench.simulator_truth.measure import measure
+from bench.simulator_truth.compare import compare
+from bench.simulator_truth.measure import calibration, measure
 from bench.simulator_truth.page import table, write
 from e2e.cluster import ClusterError
 
@@ -46,11 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
     except ClusterError as error:
         print(error, file=sys.stderr)
         return 1
-    law = measured_law(given.folder)
-    rows = [compare(case, given.folder, law) for case in wanted]
+    known = calibration(given.folder)
+    rows = [compare(case, given.folder, known) for case in wanted]
     print(*table(rows), sep="\n")
     if not given.only:
-        write(rows, law, given.page)
+        write(rows, known, given.page)
     return 0 if all(row.holds for row in rows if row.case.judged) else 1
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from bench.simulator_truth.cases import LAW, QUEUES, SLO_SECONDS, WARM_UP_SECONDS, Case
+from bench.simulator_truth.calibrate import Calibration
+from bench.simulator_truth.cases import QUEUES, SLO_SECONDS, WARM_UP_SECONDS, Case
 from e2e.load import Outcome
 from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.policy import Observation, Past, Query
 from foretide.simulate.outcome import Outcome as Simulated
 from foretide.simulate.peers.answer import PeerAnswer
 from foretide.simulate.run import simulate
-from foretide.simulate.scenario import Conditions, Lane, Law
+from foretide.simulate.scenario import Conditions, Lane
 from foretide.simulate.state import BIN_SECONDS
 
 LEVELS: Final = (0.5, 0.95, 0.99)
@@ -69,14 +69,14 @@ class _Fixed:
         return PeerAnswer(desired=desired, memory=None, rule=np.zeros_like(desired), rules=("Fixed",))
 
 
-def compare(case: Case, folder: Path, law: Law) -> Row:
+def compare(case: Case, folder: Path, known: Calibration) -> Row:
     """One case; the judged requests are those after the warm-up, in both."""
     with np.load(folder / f"{case.name}.npz") as found:
         sent, latency, outcome = found["sent_at"], found["latency_seconds"], found["outcome"]
     judged = sent >= WARM_UP_SECONDS
     answered = outcome == Outcome.OK
     real = _quantiles(latency[judged & answered])
-    draws = _draws(case, law, np.sort(sent))
+    draws = _draws(case, known, np.sort(sent))
     simulated = [tuple(draw.latencies.quantile_seconds(level) for level in LEVELS) for draw in draws]
     tails = [row[-1] for row in simulated]
     return Row(
@@ -92,12 +92,7 @@ def compare(case: Case, folder: Path, law: Law) -> Row:
     )
 
 
-def measured_law(folder: Path) -> Law:
-    """The law that the calibration found."""
-    return replace(LAW, **json.loads((folder / "law.json").read_text()))
-
-
-def _draws(case: Case, law: Law, sent: Floats) -> list[Simulated]:
+def _draws(case: Case, known: Calibration, sent: Floats) -> list[Simulated]:
     seconds = np.ceil((sent[-1] + 1.0) / BIN_SECONDS) * BIN_SECONDS
     lanes = [
         Lane(
@@ -106,8 +101,8 @@ def _draws(case: Case, law: Law, sent: Floats) -> list[Simulated]:
             step_seconds=float(seconds),
             arrival_times=sent,
             seed=draw,
-            law=law,
-            queue=QUEUES[case.queue],
+            law=known.law,
+            queue=known.queue(QUEUES[case.queue]),
             slo_latency_seconds=SLO_SECONDS,
             max_replicas=case.replicas,
             initial_replicas=case.replicas,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from e2e.cluster import Cluster
 from e2e.cluster.target import image
@@ -24,6 +24,8 @@ from foretide.simulate.scenario import Law, Queue
 NAME: Final = "truth"
 # What config.pbtxt says without limits.
 NO_LIMITS: Final = "dynamic_batching { }"
+# Batch size -> (executions, seconds of compute).
+Executed: TypeAlias = dict[int, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,9 @@ class Replicas:
 
         until(f"{replicas} pods", probe, within_seconds=120, shows=self.service.deployment)
 
-    def executed(self) -> dict[int, tuple[float, float]]:
-        """Batch size -> (executions, seconds of compute) of all pods."""
-        total: dict[int, tuple[float, float]] = {}
+    def executed(self) -> Executed:
+        """Of all pods, since they started."""
+        total: Executed = {}
         for pod in self.service.pods():
             path = POD.path(
                 namespace=self.service.namespace,

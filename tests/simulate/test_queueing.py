@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from foretide.simulate.closed_forms import DeterministicQueue, MarkovQueue, batch_sojourn_bound_seconds
 from foretide.simulate.outcome import Latencies
-from foretide.simulate.scenario import Law, Noise, Routing
-from tests.simulate.worlds import constant, lane, run
+from foretide.simulate.scenario import Law, Noise, Queue, Routing
+from tests.simulate.worlds import LAW, constant, lane, run, same
 
 SERVICE_SECONDS = 0.02
 # How far the tail of 300,000 requests may be off: near saturation they are few independent busy periods.
@@ -91,3 +94,31 @@ def test_knowing_the_queues_beats_turns_and_turns_beat_chance() -> None:
     ]
     assert tails[0] < 0.9 * tails[1]
     assert tails[1] < 0.9 * tails[2]
+
+
+def sent(*times: float, missed_wake_ups: float) -> list[float]:
+    """Latencies of requests at those times to one replica with a limited queue that misses so many ends of batches."""
+    law = replace(LAW, between_batches_seconds=0.0, overhead_seconds=0.0)
+    queue = Queue(max_size=100, missed_wake_ups=missed_wake_ups)
+    (outcome,) = run(constant(1), lane(0.0, law=law, queue=queue, arrival_times=np.array(times)))
+    counts = outcome.latencies.counts
+    return [outcome.latencies.quantile_seconds((place + 1) / counts.sum()) for place in range(counts.sum())]
+
+
+def test_a_batcher_that_misses_the_end_of_a_batch_sleeps_for_half_a_second() -> None:
+    """Real Triton 2.51 with a queue limit: one in ten of such pairs, 0.52 to 0.58 s."""
+    assert sent(1.0, 1.02, missed_wake_ups=0.0) == pytest.approx([0.05, 0.08], rel=0.01)
+    assert sent(1.0, 1.02, missed_wake_ups=1.0) == pytest.approx([0.05, 0.58], rel=0.01)
+
+
+def test_a_request_to_a_free_instance_wakes_it() -> None:
+    together = 0.06
+    found = sent(1.0, 1.02, 1.15, missed_wake_ups=1.0)
+    assert found == pytest.approx([0.05, together, 1.15 + together - 1.02], rel=0.01)
+
+
+def test_without_a_limit_no_end_is_missed() -> None:
+    assert not Queue(missed_wake_ups=1.0).limited
+    (outcome,) = run(constant(1), lane(30.0, queue=Queue(missed_wake_ups=1.0)))
+    (usual,) = run(constant(1), lane(30.0))
+    assert same(outcome, usual)

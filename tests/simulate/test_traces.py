@@ -46,8 +46,8 @@ def test_a_csv_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("day.csv.gz", gzip.compress(GOOD.encode())),
-        ("day.csv", gzip.compress(GOOD.encode())),  # packed without a new name
+        ("day.csv.gz", gzip.compress(GOOD.encode(), mtime=0)),
+        ("day.csv", gzip.compress(GOOD.encode(), mtime=0)),  # packed without a new name
         ("day.csv.gz", GOOD.encode()),  # unpacked without one
         ("day.CSV", b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()),  # from a spreadsheet
         ("day.csv", (GOOD + "\n,,\n\n").encode()),
@@ -131,7 +131,7 @@ def test_a_folder_without_traces_is_refused(tmp_path: Path) -> None:
         ("\n\n", None, None, "cannot be read: it is empty"),
         ('t_s,a\n0,"1\n60,2\n', None, None, "cannot be read: it is no CSV (unexpected end of data)"),
         (b"t_s,a\n0,\xff\n", None, None, "cannot be read: it is no text in UTF-8"),
-        (gzip.compress(GOOD.encode())[:-12], None, None, "cannot be read: the gzip data is damaged"),
+        (gzip.compress(GOOD.encode(), mtime=0)[:-12], None, None, "cannot be read: the gzip data is damaged"),
         (b"\x1f\x8b\x08\x00" + b"junk" * 9, None, None, "cannot be read: the gzip data is damaged"),
     ],
 )

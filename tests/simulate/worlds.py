@@ -10,6 +10,7 @@ import numpy as np
 
 from foretide.scaling.arrays import Ints
 from foretide.scaling.policy import Observation, Past, Query
+from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.outcome import Outcome
 from foretide.simulate.peers.answer import PeerAnswer
 from foretide.simulate.run import simulate
@@ -58,10 +59,15 @@ def lane(rates: Sequence[float] | float = 50.0, *, seconds: float = 600.0, name:
 
 
 def run(
-    policy: Scripted, *lanes: Lane, conditions: Conditions | None = None, warm_up_seconds: float = 0.0
+    policy: Scripted,
+    *lanes: Lane,
+    conditions: Conditions | None = None,
+    warm_up_seconds: float = 0.0,
+    fidelity: Fidelity = Fidelity.ARRIVALS,
 ) -> list[Outcome]:
     """What comes of it."""
-    return simulate(policy, lanes, conditions=conditions or Conditions(), warm_up_seconds=warm_up_seconds)
+    known = conditions or Conditions()
+    return simulate(policy, lanes, conditions=known, warm_up_seconds=warm_up_seconds, fidelity=fidelity)
 
 
 def same(one: Outcome, other: Outcome) -> bool:

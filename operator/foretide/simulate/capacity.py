@@ -121,7 +121,7 @@ def share_in_time(lane: Lane) -> float:
     engine.begin_arrivals(state)
     while not engine.run_until(state, lane.seconds, False):
         state = with_larger_pool(state)
-    engine.finish(state)
+    engine.answer_until(state, np.inf)
     counted = state.bins[0, math.ceil(WARM_UP_SHARE * lane.seconds / BIN_SECONDS) :]
     return 1.0 - float(counted["violations"].sum()) / float(counted["arrivals"].sum())
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from foretide.simulate.compiled import compiled, inlined
 from foretide.simulate.fleet import happen, keep_machines, pay, server_of
-from foretide.simulate.replica import advance, fail, outstanding, push, serve
+from foretide.simulate.replica import advance, fail, push, serve
 from foretide.simulate.scenario import Routing
 from foretide.simulate.scrapes import scrape
 from foretide.simulate.state import ABSENT, ARRIVALS, BIN_SECONDS, NOBODY, ROUTES, Array, Record, State
@@ -42,6 +42,25 @@ def _next_arrival(setting: Record, lane: Record, rates: Array, recorded: Array, 
 
 
 @inlined
+def _least_outstanding(state: State, lane: int, place: int, now: float) -> int:
+    """Ties go to whoever comes first from a random place on."""
+    count = state.lanes[lane].routable
+    best, fewest = NOBODY, 0
+    for _ in range(count):
+        pod = state.routable[lane, place]
+        row = state.pods[lane, pod]
+        if row.due <= now or row.next_end <= now:
+            advance(server_of(state, lane, pod), now)
+        has = row.waiting + row.running
+        if best == NOBODY or has < fewest:
+            best, fewest = pod, has
+            if fewest == 0:
+                break
+        place = place + 1 if place + 1 < count else 0
+    return int(best)
+
+
+@inlined
 def _target(state: State, lane: int, now: float) -> int:
     """The pod that gets the next request."""
     row, routing = state.lanes[lane], state.setting[lane].routing
@@ -55,21 +74,6 @@ def _target(state: State, lane: int, now: float) -> int:
     if routing == LEAST_OUTSTANDING:
         return _least_outstanding(state, lane, place, now)
     return int(state.routable[lane, place])
-
-
-@compiled
-def _least_outstanding(state: State, lane: int, place: int, now: float) -> int:
-    """Ties go to whoever comes first from a random place on."""
-    count = state.lanes[lane].routable
-    best, fewest = NOBODY, 0
-    for offset in range(count):
-        pod = state.routable[lane, (place + offset) % count]
-        server = server_of(state, lane, pod)
-        advance(server, now)
-        has = outstanding(server)
-        if best == NOBODY or has < fewest:
-            best, fewest = pod, has
-    return int(best)
 
 
 @compiled
@@ -97,7 +101,8 @@ def _arrive(state: State, lane: int, until: float) -> bool:
 
 
 @compiled
-def _find_next_event(state: State, lane: int) -> float:
+def find_next_event(state: State, lane: int) -> float:
+    """When something happens to a pod of the lane."""
     soonest = np.inf
     for place in range(state.pods.shape[1]):
         pod = state.pods[lane, place]
@@ -107,7 +112,8 @@ def _find_next_event(state: State, lane: int) -> float:
 
 
 @compiled
-def _events(state: State, lane: int, now: float, away: bool) -> None:
+def events(state: State, lane: int, now: float, away: bool) -> None:
+    """All that happens to the pods of the lane at that moment."""
     for place in range(state.pods.shape[1]):
         pod = state.pods[lane, place]
         if pod.phase != ABSENT and pod.next_event <= now:
@@ -137,14 +143,14 @@ def run_until(state: State, until: float, away: bool) -> bool:
         done = False
         while not done:
             if row.next_event == -np.inf:
-                row.next_event = _find_next_event(state, lane)
+                row.next_event = find_next_event(state, lane)
             if not _arrive(state, lane, min(row.next_event, until)):
                 complete = False
                 break
             if row.next_event > until:
                 done = True
             else:
-                _events(state, lane, row.next_event, away)
+                events(state, lane, row.next_event, away)
                 row.next_event = -np.inf
         if done:
             pay(row, until)
@@ -153,9 +159,9 @@ def run_until(state: State, until: float, away: bool) -> bool:
 
 
 @compiled
-def finish(state: State) -> None:
-    """Answers what is still in the servers: no arrival and no end of a pod comes after this."""
+def answer_until(state: State, now: float) -> None:
+    """Answers what is ready by then; inf where no arrival and no end of a pod comes any more."""
     for lane in range(len(state.lanes)):
         for pod in range(state.pods.shape[1]):
             if state.pods[lane, pod].phase != ABSENT:
-                advance(server_of(state, lane, pod), np.inf)
+                advance(server_of(state, lane, pod), now)

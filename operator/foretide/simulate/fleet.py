@@ -197,21 +197,12 @@ def happen(state: State, lane: int, place: int, now: float) -> None:
     else:
         server = server_of(state, lane, place)
         advance(server, now)
-        if outstanding(server) == 0:
+        if outstanding(pod) == 0:
             _remove(row, pod, now)
         else:
             pod.phase = FINISHING
-            pod.next_event = _next_end(server, now)
-
-
-@compiled
-def _next_end(server: Server, now: float) -> float:
-    """When a batch that runs ends; half a second on where none runs and the batcher still sleeps."""
-    soonest = now + 0.5
-    for index in range(server.setting.instances):
-        if server.instances[index].size > 0:
-            soonest = min(soonest, server.instances[index].ends)
-    return max(soonest, now + 1e-3)
+            # The end of a batch; half a second on where none runs and the batcher still sleeps.
+            pod.next_event = max(min(pod.next_end, now + 0.5), now + 1e-3)
 
 
 @inlined

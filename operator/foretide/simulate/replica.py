@@ -1,9 +1,12 @@
 """One Triton server with dynamic batching, advanced only when somebody looks: a request, a scrape, an end.
 
 A free instance takes what waits, at most the largest batch, once the oldest has waited for the queue delay. A request
-that has waited for longer than the queue timeout is refused when a batch is made. With any queue limit a batch is only
-made when a request arrives or every 500 ms: Triton up to 26.07 then forms no batch ahead and is not woken when an
-instance becomes free (`PriorityQueue::SupportPrefetching`, `DynamicBatchScheduler::BatcherThread`).
+that has waited for longer than the queue timeout is refused when a batch is made.
+
+With any queue limit Triton up to 26.07 forms no batch ahead (`PriorityQueue::SupportPrefetching`). The batcher is then
+woken at the end of a batch before the instance says that it is free (`Payload::Execute` calls back,
+`RateLimiter::DequeuePayload` counts the consumer later). If the batcher is the faster one it sleeps on, until the next
+request or for 500 ms: a missed wake-up.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from foretide.simulate.state import (
     Record,
     Server,
 )
-from foretide.simulate.streams import exponential, lognormal
+from foretide.simulate.streams import exponential, lognormal, uniform
 
 BATCHER_WAIT_SECONDS: Final = 0.5
 EXPONENTIAL: Final = int(Noise.EXPONENTIAL)
@@ -81,9 +84,9 @@ def push(setting: Record, lane: Record, pod: Record, nodes: Array, bins: Array, 
     pod.tail = node
     pod.waiting += 1
     pod.waiting_arrivals += now
-    # The batcher is woken by a request that finds an instance free, and by no other.
-    if setting.limited and pod.free_at <= now:
-        pod.woken_at = now
+    # A request that finds an instance free wakes the batcher, whatever it missed.
+    if pod.free_at <= now:
+        pod.awake_at = min(pod.awake_at, now)
     if pod.waiting == 1 or setting.limited or setting.delay > 0.0:
         pod.due = _due(setting, pod, nodes)
 
@@ -108,7 +111,7 @@ def _due(setting: Record, pod: Record, nodes: Array) -> float:
     if pod.waiting == 0:
         return np.inf
     oldest = nodes[pod.head].arrived
-    start = max(pod.free_at, oldest)
+    start = max(pod.free_at, oldest, pod.awake_at)
     if setting.delay > 0.0:
         due = oldest + setting.delay
         if pod.waiting >= setting.max_batch:
@@ -117,9 +120,6 @@ def _due(setting: Record, pod: Record, nodes: Array) -> float:
                 node = nodes[node].following
             due = min(due, nodes[node].arrived)
         start = max(start, due)
-    if setting.limited:
-        looks = math.ceil(max(start - pod.woken_at, 0.0) / BATCHER_WAIT_SECONDS)
-        start = pod.woken_at + BATCHER_WAIT_SECONDS * looks
     return float(start)
 
 
@@ -157,6 +157,11 @@ def _complete(server: Server, instance: Record) -> None:
     server.executed[size, 1] += instance.seconds
     instance.size = 0
     instance.head = NOBODY
+    server.pod.running -= size
+    server.pod.next_end = np.inf
+    for index in range(server.setting.instances):
+        if server.instances[index].size > 0:
+            server.pod.next_end = min(server.pod.next_end, server.instances[index].ends)
 
 
 @inlined
@@ -201,7 +206,12 @@ def _execute(server: Server, instance: Record, now: float) -> None:
     instance.seconds = seconds
     instance.ends = now + seconds
     instance.busy_until = now + seconds + setting.between
+    server.pod.running += size
+    server.pod.next_end = min(server.pod.next_end, instance.ends)
     server.pod.free_at = server.instances[_soonest(server)].busy_until
+    if setting.missed_wake_ups > 0.0 and server.pod.free_at > now:
+        missed = uniform(server.lane, SERVICE) < setting.missed_wake_ups
+        server.pod.awake_at = server.pod.free_at + BATCHER_WAIT_SECONDS if missed else 0.0
 
 
 @compiled
@@ -210,7 +220,6 @@ def serve(server: Server, now: float) -> None:
     pod = server.pod
     while pod.waiting > 0 and pod.due <= now:
         start = pod.due
-        pod.woken_at = start
         if not _refuse_expired(server, start):  # else another request is the oldest now
             instance = server.instances[_soonest(server)]
             if instance.size > 0:
@@ -223,19 +232,18 @@ def serve(server: Server, now: float) -> None:
 def advance(server: Server, now: float) -> None:
     """Makes every batch that begins until now, and answers every batch that ends until now."""
     serve(server, now)
+    if server.pod.next_end > now:
+        return
     for index in range(server.setting.instances):
         instance = server.instances[index]
         if instance.size > 0 and instance.ends <= now:
             _complete(server, instance)
 
 
-@compiled
-def outstanding(server: Server) -> int:
+@inlined
+def outstanding(pod: Record) -> int:
     """Requests that wait or run."""
-    count = server.pod.waiting
-    for index in range(server.setting.instances):
-        count += server.instances[index].size
-    return int(count)
+    return int(pod.waiting + pod.running + round(pod.present))
 
 
 @compiled
@@ -251,6 +259,8 @@ def crash(server: Server) -> None:
             later = server.nodes[node].following
             _release(server, node)
             node = later
+    server.lane.violations += server.pod.present
+    server.lane.failures += server.pod.present
     begin(server)
 
 
@@ -262,10 +272,15 @@ def begin(server: Server) -> None:
     pod.waiting_arrivals = 0.0
     pod.head = NOBODY
     pod.tail = NOBODY
-    pod.woken_at = 0.0
+    pod.awake_at = 0.0
     pod.free_at = 0.0
     pod.due = np.inf
+    pod.running = 0
+    pod.next_end = np.inf
     pod.counters[:] = 0.0
+    pod.present = 0.0
+    pod.standing = 0.0
+    pod.flow[:] = 0.0
     server.executed[:] = 0.0
     for index in range(server.setting.instances):
         instance = server.instances[index]

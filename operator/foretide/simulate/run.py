@@ -11,7 +11,9 @@ import numpy as np
 from foretide.scaling.arrays import Ints
 from foretide.scaling.policy import AnyPolicy, Over, Past
 from foretide.scaling.readings import Readings
-from foretide.simulate import engine, fleet
+from foretide.simulate import fidelity as fidelities
+from foretide.simulate import fleet
+from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.observe import Observer, longest_window_seconds
 from foretide.simulate.outcome import Latencies, Outcome, Timeline
 from foretide.simulate.scenario import Conditions, Lane
@@ -23,7 +25,6 @@ from foretide.simulate.state import (
     STARTING,
     State,
     build,
-    with_larger_pool,
 )
 
 # Monday, 2024-01-01, 00:00 UTC: traces have no date, and policies may know hours and weekdays.
@@ -37,12 +38,13 @@ def simulate(
     conditions: Conditions,
     past: Past | None = None,
     warm_up_seconds: float = 0.0,
+    fidelity: Fidelity = Fidelity.ARRIVALS,
     progress: Callable[[float], None] = lambda share: None,
 ) -> list[Outcome]:
-    """Request by request; the same lanes, seeds and policy give the same outcome, bit for bit.
+    """The same lanes, seeds and policy give the same outcome, bit for bit.
 
     The warm-up is the beginning of the rates: it is run and not counted. Raises ValueError for a policy that asks for
-    a longer window than the samples that are kept.
+    a longer window than the samples that are kept, and for lanes that the fluid cannot run.
     """
     _check(policy, lanes, conditions, warm_up_seconds)
     horizon = lanes[0].seconds
@@ -50,7 +52,7 @@ def simulate(
     observer = Observer(lanes, policy.queries, epoch_seconds=EPOCH_SECONDS)
     replicas = np.array([lane.initial_replicas for lane in lanes], dtype=np.int64)
     fleet.scale_all(state, replicas, 0.0, True)
-    engine.begin_arrivals(state)
+    running = fidelities.begin(fidelity, state, lanes)
     memory = policy.start(past if past is not None else nothing_known(len(lanes)))
     watch = _Watch(len(lanes), math.ceil(horizon / BIN_SECONDS))
     reasons: list[Counter[str]] = [Counter() for _ in lanes]
@@ -60,8 +62,8 @@ def simulate(
     ticks = _moments(policy.tick_seconds, horizon, warm_up_seconds)
     for number, (now, is_tick, is_bin) in enumerate(ticks):
         away = any(outage.start_seconds <= now < outage.end_seconds for outage in conditions.outages)
-        while not engine.run_until(state, now, away):
-            state = with_larger_pool(state)
+        running.run_until(now, away=away)
+        state = running.state
         if now == warm_up_seconds:
             paid_before = state.lanes["pod_seconds"].copy()
         if is_tick and now < horizon:
@@ -79,7 +81,7 @@ def simulate(
             watch.look(state, replicas, round(now / BIN_SECONDS) - 1)
         if number % 64 == 0:
             progress(now / horizon)
-    engine.finish(state)
+    running.finish(horizon)
     progress(1.0)
     first = round(warm_up_seconds / BIN_SECONDS)
     return [

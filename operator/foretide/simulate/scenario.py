@@ -76,16 +76,19 @@ class Queue:
     timeout_seconds: float = math.inf
     max_size: float = math.inf
     delay_seconds: float = 0.0  # max_queue_delay_microseconds
+    # Share of the batches whose end does not wake the batcher, where there is a limit (server#8870).
+    missed_wake_ups: float = 0.1
 
     def __post_init__(self) -> None:
         for name in ("timeout_seconds", "max_size"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
         _range("delay_seconds", self.delay_seconds, 0.0, 60.0)
+        _range("missed_wake_ups", self.missed_wake_ups, 0.0, 1.0)
 
     @property
     def limited(self) -> bool:
-        """Any limit makes Triton gather a batch only when a request arrives or 500 ms have passed (server#8870)."""
+        """Any limit makes Triton form no batch ahead, and miss wake-ups."""
         return math.isfinite(self.timeout_seconds) or math.isfinite(self.max_size)
 
 

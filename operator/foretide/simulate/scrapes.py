@@ -40,9 +40,10 @@ def scrape(state: State, lane: int, place: int, now: float, away: bool) -> None:
     row = pod.sampled % KEPT_SAMPLES
     state.sample_times[lane, place, row] = now
     sample = state.samples[lane, place, row]
+    ahead = max(pod.flow_until - now, 0.0)
     for quantity in range(QUANTITIES):
-        sample[quantity] = pod.counters[quantity]
-    sample[PENDING] = pod.waiting
+        sample[quantity] = pod.counters[quantity] - pod.flow[quantity] * ahead
+    sample[PENDING] = pod.waiting + pod.standing
     # What is in the pod has been there since its arrival.
     present = pod.waiting * now - pod.waiting_arrivals
     for index in range(server.setting.instances):

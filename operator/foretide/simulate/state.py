@@ -67,6 +67,7 @@ SETTING: Final = np.dtype(
         ("max_queue", REAL),
         ("delay", REAL),
         ("limited", WHOLE),
+        ("missed_wake_ups", REAL),
         ("slo", REAL),
         ("routing", WHOLE),
         ("arrival_cv", REAL),
@@ -94,6 +95,8 @@ LANE: Final = np.dtype(
         ("pod_seconds", REAL),  # paid so far
         ("paid_until", REAL),
         ("created", WHOLE),  # pods ever
+        ("violations", REAL),  # of the fluid, less than a whole one
+        ("failures", REAL),
         ("free", WHOLE),  # head of the list of free nodes
     ]
 )
@@ -108,11 +111,17 @@ POD: Final = np.dtype(
         ("waiting_arrivals", REAL),  # sum of the arrival times of what waits
         ("head", WHOLE),
         ("tail", WHOLE),
-        ("woken_at", REAL),  # when the batcher last looked, where the queue is limited
+        ("awake_at", REAL),  # when the batcher looks at the queue, if no request wakes it before
         ("free_at", REAL),  # when an instance can take the next batch
         ("due", REAL),  # when the next batch is made; inf while nothing waits
+        ("running", WHOLE),  # requests in batches
+        ("next_end", REAL),  # of a batch; inf while none runs
         ("sampled", WHOLE),  # samples ever
         ("counters", REAL, (QUANTITIES,)),
+        ("present", REAL),  # requests of the fluid
+        ("standing", REAL),  # and those of them that wait
+        ("flow", REAL, (QUANTITIES,)),  # what the counters gain in the second that ends at flow_until
+        ("flow_until", REAL),
     ]
 )
 INSTANCE: Final = np.dtype(
@@ -238,6 +247,7 @@ def _setting(lane: Lane, conditions: Conditions, counted_from_seconds: float) ->
         "max_queue": queue.max_size,
         "delay": queue.delay_seconds,
         "limited": queue.limited,
+        "missed_wake_ups": queue.missed_wake_ups if queue.limited else 0.0,
         "slo": lane.slo_latency_seconds,
         "routing": int(lane.routing),
         "arrival_cv": lane.arrival_cv,

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from foretide.simulate.compiled import inlined
+from foretide.simulate.compiled import compiled, inlined
 from foretide.simulate.state import Array, Record
 
 GAMMA: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -21,6 +21,9 @@ SHIFT_30: Final = np.uint64(30)
 SHIFT_31: Final = np.uint64(31)
 SHIFT_11: Final = np.uint64(11)
 UNIT: Final = 2.0**-53
+# Counts of this mean are as good as normal, and none of a smaller one is larger than MOST.
+MANY: Final = 30.0
+MOST: Final = 10_000
 
 
 @inlined
@@ -53,13 +56,38 @@ def interval(lane: Record, stream: int, cv: float) -> float:
 
 
 @inlined
+def normal(lane: Record, stream: int) -> float:
+    """Standard (Box-Muller; the second one is thrown away to keep one state)."""
+    radius = math.sqrt(2.0 * exponential(lane, stream))
+    return radius * math.cos(2.0 * math.pi * uniform(lane, stream))
+
+
+@compiled
+def count(lane: Record, stream: int, mean: float, cv: float) -> int:
+    """Events of a renewal process whose intervals have that cv: Poisson, or negative binomial of the same variance."""
+    if mean <= 0.0:
+        return 0
+    squared = cv * cv
+    if mean >= MANY:
+        return int(max(math.floor(mean + math.sqrt(mean * squared) * normal(lane, stream) + 0.5), 0.0))
+    # By inversion; each probability follows from the one before (Panjer 1981).
+    slope = 1.0 - 1.0 / squared
+    probability = math.exp(-mean) if squared <= 1.0 else squared ** (-mean / (squared - 1.0))
+    left = uniform(lane, stream) - probability
+    found = 0
+    while left > 0.0 and found < MOST:
+        found += 1
+        probability *= slope + (mean / squared - slope) / found
+        left -= probability
+    return found
+
+
+@inlined
 def lognormal(lane: Record, stream: int, sigma: float) -> float:
-    """Of mean 1 (Box-Muller; the second normal is thrown away to keep one state)."""
+    """Of mean 1."""
     if sigma <= 0.0:
         return 1.0
-    radius = math.sqrt(2.0 * exponential(lane, stream))
-    normal = radius * math.cos(2.0 * math.pi * uniform(lane, stream))
-    return math.exp(sigma * normal - 0.5 * sigma * sigma)
+    return math.exp(sigma * normal(lane, stream) - 0.5 * sigma * sigma)
 
 
 @inlined

@@ -27,6 +27,8 @@ from foretide.simulate.traces.trace import Trace
 JUDGED_FROM_SHARE: Final = 0.6
 WARM_UP_SECONDS: Final = 1_800.0
 PAST_STEP_SECONDS: Final = 60.0
+# What Prometheus keeps if nobody tells it otherwise.
+LONGEST_PAST_SECONDS: Final = 15 * 86_400.0
 MAXIMUM_PER_SIZE: Final = 4
 LARGEST_SIZE: Final = MOST_REPLICAS // MAXIMUM_PER_SIZE
 # Timeout of the queue that is derived from the SLO: what waits longer would be late. 5 ms are for the way and noise.
@@ -148,7 +150,7 @@ class Workload:
         """The demand before the lane begins, as counters have it: each minute's requests with their noise."""
         rates = self.rates_rps[: self._step_at(self.start_seconds)]
         together = round(PAST_STEP_SECONDS / self.step_seconds)
-        minutes = len(rates) // together
+        minutes = min(len(rates) // together, round(LONGEST_PAST_SECONDS / PAST_STEP_SECONDS))
         means = rates[len(rates) - minutes * together :].reshape(minutes, together).mean(axis=1) * PAST_STEP_SECONDS
         random = np.random.default_rng([zlib.crc32(self.name.encode()), self.seed, PAST_STREAM])
         # The variance of the counts of a renewal process is its squared cv times their mean.
@@ -205,13 +207,15 @@ def workloads(
 
 
 def joined_past(together: Sequence[Workload]) -> Past:
-    """The past of workloads of one trace and window, one row each."""
-    pasts = [workload.past() for workload in together]
-    value = np.concatenate([past.demand.value for past in pasts])
-    known = np.concatenate([past.demand.known for past in pasts])
-    return Past(
-        demand=Readings(value=value, known=known), step_seconds=PAST_STEP_SECONDS, end_seconds=pasts[0].end_seconds
-    )
+    """The past of workloads, one row each; of a shorter one the beginning is unknown."""
+    demands = [workload.past().demand for workload in together]
+    steps = max(demand.value.shape[1] for demand in demands)
+    value, known = (np.zeros((len(demands), steps), dtype=kind) for kind in (np.float64, np.bool_))
+    for row, demand in enumerate(demands):
+        length = demand.value.shape[1]
+        value[row, steps - length :] = demand.value[0]
+        known[row, steps - length :] = demand.known[0]
+    return Past(demand=Readings(value=value, known=known), step_seconds=PAST_STEP_SECONDS, end_seconds=EPOCH_SECONDS)
 
 
 def profile(together: Sequence[Workload]) -> Profile:

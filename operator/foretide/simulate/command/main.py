@@ -20,6 +20,7 @@ from foretide.simulate.command.table import rows, table
 from foretide.simulate.command.work import Task, policy_of, tasks
 from foretide.simulate.compile import compile_all
 from foretide.simulate.compiled import CACHE_FOLDER
+from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.policies import Listed, listed
 from foretide.simulate.scenario import Queue
 from foretide.simulate.traces import Trace, TraceError, read_traces
@@ -63,7 +64,7 @@ def _run(given: argparse.Namespace) -> int:
             for trace in traces
             for workload in _workloads(trace, service, rate_at_slo_rps=rate, seeds=seeds, window=window)
         ]
-        parts = tasks(loads, entry, knobs)
+        parts = tasks(loads, entry, knobs, Fidelity(given.fidelity))
         _check_knobs(parts[0], given)
         progress = Progress(f"{entry.name} on {len(loads)} lanes")
         try:

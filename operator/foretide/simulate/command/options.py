@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from foretide.simulate.command.refused import Refused
+from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.policies import POLICIES
 from foretide.simulate.workload import LARGEST_SIZE, QueueName
 
@@ -102,6 +103,12 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "--knob", action="append", default=[], metavar="NAME=NUMBER", help="may be repeated; see the list below"
     )
     outcome = run.add_argument_group("result")
+    outcome.add_argument(
+        "--fidelity",
+        default=Fidelity.ARRIVALS,
+        choices=[str(name) for name in Fidelity],
+        help="arrivals: every request; fluid: by the second, many times faster for large services, without latencies",
+    )
     outcome.add_argument("--out", required=True, type=Path, metavar="FILE", help="JSON; packed if it ends in .gz")
     outcome.add_argument(
         "--workers",

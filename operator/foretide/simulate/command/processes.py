@@ -8,12 +8,12 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from foretide.simulate.command.results import Run
-from foretide.simulate.command.work import Task, perform
 
 # A fresh interpreter each: what numpy and numba hold in a process does not survive a fork everywhere.
 START_METHOD: Final = "spawn"
@@ -45,8 +45,21 @@ class Failed:
     text: str
 
 
+class Work(Protocol):
+    """What can be done in another process."""
+
+    @property
+    def weight(self) -> float:
+        """About how long it takes, in any unit."""
+
+    def perform(self, progress: Callable[[float], None]) -> list[Run]:
+        """The runs; `progress` gets the share that is done."""
+
+
 Message: TypeAlias = Share | Done | Failed
 Tell: TypeAlias = Callable[[int, float], None]
+Keep: TypeAlias = Callable[[int, list[Run]], None]
+Performed: TypeAlias = dict[int, list[Run]]
 
 
 @dataclass(slots=True)
@@ -57,7 +70,7 @@ class _Worker:
     line: Connection
     task: int
 
-    def take(self, task: int, tasks: Sequence[Task]) -> None:
+    def take(self, task: int, tasks: Sequence[Work]) -> None:
         self.task = task
         try:
             self.line.send(tasks[task])
@@ -77,8 +90,14 @@ class _Worker:
         self.line.close()
 
 
-def perform_all(tasks: Sequence[Task], *, workers: int, report: Callable[[float], None]) -> list[Run]:
-    """The runs of all tasks in their order; `report` gets the share that is done."""
+def perform_all(
+    tasks: Sequence[Work],
+    *,
+    workers: int,
+    report: Callable[[float], None],
+    keep: Keep = lambda task, runs: None,
+) -> list[Run]:
+    """The runs of all tasks in their order; `report` gets the share that is done, `keep` each task when it is done."""
     weights = [task.weight for task in tasks]
     shares = [0.0] * len(tasks)
 
@@ -89,17 +108,21 @@ def perform_all(tasks: Sequence[Task], *, workers: int, report: Callable[[float]
     # The longest first, so that none is left alone at the end.
     order = sorted(range(len(tasks)), key=lambda at: -weights[at])
     spread = _spread if min(workers, len(tasks)) > 1 else _one_by_one
-    performed = spread(tasks, order, workers, tell)
+    performed = spread(tasks, order, workers, tell, keep)
     return [run for at in range(len(tasks)) for run in performed[at]]
 
 
-def _one_by_one(tasks: Sequence[Task], order: Sequence[int], workers: int, tell: Tell) -> dict[int, list[Run]]:
-    return {at: perform(tasks[at], lambda share, at=at: tell(at, share)) for at in order}  # type: ignore[misc]
+def _one_by_one(tasks: Sequence[Work], order: Sequence[int], workers: int, tell: Tell, keep: Keep) -> Performed:
+    performed = {}
+    for at in order:
+        performed[at] = tasks[at].perform(partial(tell, at))
+        keep(at, performed[at])
+    return performed
 
 
-def _spread(tasks: Sequence[Task], order: Sequence[int], workers: int, tell: Tell) -> dict[int, list[Run]]:
+def _spread(tasks: Sequence[Work], order: Sequence[int], workers: int, tell: Tell, keep: Keep) -> Performed:
     left = list(reversed(order))
-    performed: dict[int, list[Run]] = {}
+    performed: Performed = {}
     with ExitStack() as started:
         busy: dict[Connection, _Worker] = {}
         while left and len(busy) < workers:
@@ -116,6 +139,7 @@ def _spread(tasks: Sequence[Task], order: Sequence[int], workers: int, tell: Tel
                         raise RuntimeError(text)
                     case Done(runs):
                         performed[worker.task] = runs
+                        keep(worker.task, runs)
                         tell(worker.task, 1.0)
                         if left:
                             worker.take(left.pop(), tasks)
@@ -124,7 +148,7 @@ def _spread(tasks: Sequence[Task], order: Sequence[int], workers: int, tell: Tel
     return performed
 
 
-def _started(tasks: Sequence[Task], first: int) -> _Worker:
+def _started(tasks: Sequence[Work], first: int) -> _Worker:
     context = multiprocessing.get_context(START_METHOD)
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs,), daemon=True)
@@ -141,11 +165,11 @@ def _work(line: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         try:
-            task: Task = line.recv()
+            task: Work = line.recv()
         except EOFError:
             return
         try:
-            message: Message = Done(perform(task, lambda share: line.send(Share(share))))
+            message: Message = Done(task.perform(lambda share: line.send(Share(share))))
         except Exception:  # whatever it was, the first process tells it
             message = Failed(traceback.format_exc())
         line.send(message)

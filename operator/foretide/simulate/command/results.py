@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from foretide.simulate.command.refused import Refused
+from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.optimum import zero_violation
 from foretide.simulate.outcome import Outcome
 from foretide.simulate.state import BIN_SECONDS
 from foretide.simulate.workload import Workload
 
 Run: TypeAlias = dict[str, Any]  # one entry of `runs`, ready for JSON
-FIDELITY: Final = "arrivals"
 PACKED: Final = ".gz"
 LATENCY_LEVELS: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 HOUR_SECONDS: Final = 3600.0
@@ -43,7 +43,7 @@ COMPARED: Final = {
 }
 
 
-def run_of(workload: Workload, outcome: Outcome, *, policy: str, knobs: dict[str, float]) -> Run:
+def run_of(workload: Workload, outcome: Outcome, *, policy: str, knobs: dict[str, float], fidelity: Fidelity) -> Run:
     """The entry of one lane."""
     service, timeline = workload.service, outcome.timeline
     best = zero_violation(
@@ -64,7 +64,7 @@ def run_of(workload: Workload, outcome: Outcome, *, policy: str, knobs: dict[str
         "law": asdict(service.law),
         "rate_at_slo_rps": workload.rate_at_slo_rps,
         "warm_up_seconds": workload.warm_up_seconds,
-        "fidelity": FIDELITY,
+        "fidelity": str(fidelity),
         "requests": outcome.requests,
         "violations": outcome.violations,
         "failures": outcome.failures,

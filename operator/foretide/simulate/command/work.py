@@ -10,6 +10,7 @@ from typing import Final
 
 from foretide.scaling.policy import AnyPolicy
 from foretide.simulate.command.results import Run, run_of
+from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.observe import promise
 from foretide.simulate.policies import Listed, listed
 from foretide.simulate.run import simulate
@@ -21,6 +22,8 @@ from foretide.simulate.workload import Workload, joined_past, profile
 LANES_TOGETHER: Final = 4
 # What a tick of a lane costs beside its requests, in requests.
 REQUESTS_OF_A_TICK: Final = 500.0
+# What a request of the fluid costs, which handles them by the second.
+REQUEST_OF_THE_FLUID: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,23 +33,48 @@ class Task:
     workloads: tuple[Workload, ...]
     policy: str
     knobs: dict[str, float]
+    fidelity: Fidelity = Fidelity.ARRIVALS
 
     @property
     def weight(self) -> float:
         """About how long it takes, in requests."""
         lanes = [workload.lane() for workload in self.workloads]
         tick_seconds = policy_of(self).tick_seconds
+        each = 1.0 if self.fidelity is Fidelity.ARRIVALS else REQUEST_OF_THE_FLUID
         return sum(
-            float(lane.rates_rps.sum()) * lane.step_seconds + REQUESTS_OF_A_TICK * lane.seconds / tick_seconds
+            float(lane.rates_rps.sum()) * lane.step_seconds * each + REQUESTS_OF_A_TICK * lane.seconds / tick_seconds
             for lane in lanes
         )
 
+    def perform(self, progress: Callable[[float], None] = lambda share: None) -> list[Run]:
+        """What came of each lane, in their order."""
+        entry = listed(self.policy)
+        outcomes = simulate(
+            policy_of(self),
+            [workload.lane() for workload in self.workloads],
+            conditions=Conditions(scrape_seconds=entry.scrape_seconds),
+            past=joined_past(self.workloads),
+            warm_up_seconds=self.workloads[0].warm_up_seconds,
+            fidelity=self.fidelity,
+            progress=progress,
+        )
+        knobs = entry.settings(self.knobs)
+        return [
+            run_of(workload, outcome, policy=self.policy, knobs=knobs, fidelity=self.fidelity)
+            for workload, outcome in zip(self.workloads, outcomes, strict=True)
+        ]
 
-def tasks(workloads: Sequence[Workload], policy: Listed, knobs: dict[str, float]) -> tuple[Task, ...]:
+
+def tasks(
+    workloads: Sequence[Workload],
+    policy: Listed,
+    knobs: dict[str, float],
+    fidelity: Fidelity = Fidelity.ARRIVALS,
+) -> tuple[Task, ...]:
     """Each workload in one task. Workloads of a trace must be next to each other."""
     divided = _divided if policy.divides else _even
     return tuple(
-        Task(workloads=tuple(together), policy=policy.name, knobs=knobs)
+        Task(workloads=tuple(together), policy=policy.name, knobs=knobs, fidelity=fidelity)
         for _, group in groupby(workloads, key=lambda workload: workload.trace)
         for together in divided(list(group))
     )
@@ -56,24 +84,6 @@ def policy_of(task: Task) -> AnyPolicy:
     """The policy for the services of a task; ValueError where a knob is out of its range."""
     lanes = [workload.lane() for workload in task.workloads]
     return listed(task.policy).policy(profile(task.workloads), promise(lanes), task.knobs)
-
-
-def perform(task: Task, progress: Callable[[float], None] = lambda share: None) -> list[Run]:
-    """What came of each lane, in their order."""
-    entry = listed(task.policy)
-    outcomes = simulate(
-        policy_of(task),
-        [workload.lane() for workload in task.workloads],
-        conditions=Conditions(scrape_seconds=entry.scrape_seconds),
-        past=joined_past(task.workloads),
-        warm_up_seconds=task.workloads[0].warm_up_seconds,
-        progress=progress,
-    )
-    knobs = entry.settings(task.knobs)
-    return [
-        run_of(workload, outcome, policy=task.policy, knobs=knobs)
-        for workload, outcome in zip(task.workloads, outcomes, strict=True)
-    ]
 
 
 def _even(workloads: list[Workload]) -> Iterator[list[Workload]]:

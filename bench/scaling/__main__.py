@@ -1,0 +1,76 @@
+"""Runs the benchmark and writes its pages: `python -m bench.scaling --help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.scaling.page import write
+from bench.scaling.plan import FULL, QUICK, Plan
+from bench.scaling.results import Results, performed
+from bench.scaling.split import TRACES, read_split
+from bench.scaling.store import Store
+from foretide.simulate.command.progress import spoken
+from foretide.simulate.compile import compile_all
+
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+FOLDER: Final = REPOSITORY / "build" / "bench"
+PAGES: Final = REPOSITORY / "docs" / "benchmarks"
+INTERRUPTED: Final = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """1 where a policy is below the bound that none can be below; 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.scaling",
+        description="Runs every policy on real traces: knobs are chosen on some series and judged on others. Stopped, "
+        "it goes on where it was. Writes build/bench/scaling.json, docs/benchmarks/scaling.md and a page for each "
+        "series; an hour on two processors.",
+    )
+    parser.add_argument("--quick", action="store_true", help="few series, some hours, one cold start: 3 min, no pages")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one each CPU)")
+    parser.add_argument("--traces", type=Path, default=TRACES, help="folder of the traces that series.toml names")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of scaling.json and of the finished cells")
+    parser.add_argument("--pages", type=Path, default=PAGES, help="folder of the pages")
+    given = parser.parse_args(arguments)
+    if given.workers < 1:
+        parser.error(f"--workers must be 1 or more, not {given.workers}")
+    began = time.monotonic()
+    compile_all()
+    plan = Plan(QUICK if given.quick else FULL, read_split(traces=given.traces))
+    store = Store(given.out / ("scaling-quick" if given.quick else "scaling"), workers=given.workers)
+    try:
+        results = performed(plan, store)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: the finished cells are kept, the same command goes on from there\n")
+        return INTERRUPTED
+    _save(results, given.out / ("scaling-quick.json" if given.quick else "scaling.json"))
+    if not given.quick:
+        write(results, given.pages)
+    below = results.below_the_bound
+    for run in below:
+        sys.stdout.write(f"BELOW THE BOUND: {json.dumps(run)}\n")
+    sys.stdout.write(
+        f"{len(results.runs):,} runs in {spoken(time.monotonic() - began)}; {len(below)} below the bound that no "
+        f"policy can be below\n"
+    )
+    return 1 if below else 0
+
+
+def _save(results: Results, file: Path) -> None:
+    lines = ",\n".join(
+        json.dumps({name: value for name, value in run.items() if name != "timeline"}) for run in results.runs
+    )
+    partial = file.with_suffix(".partial")
+    partial.write_text(f'{{"runs":[\n{lines}\n]}}\n')
+    partial.replace(file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

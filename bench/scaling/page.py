@@ -1,0 +1,148 @@
+"""docs/benchmarks/scaling.md, and a page for each series that judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.scaling.pictures import draw_pareto, draw_series
+from bench.scaling.plan import LAW, OBJECTIVE, SLO_SECONDS, USUAL
+from bench.scaling.results import Results
+from bench.scaling.split import Series, Split
+from bench.scaling.summary import Summary, knobs_text, setting_of, summaries
+from foretide.simulate.command.results import HOUR_SECONDS, Run
+from foretide.simulate.policies import POLICIES, listed
+
+PARETO: Final = "pareto.png"
+
+
+def write(results: Results, folder: Path) -> None:
+    """All pages with their pictures."""
+    pictures = folder / "scaling"
+    pictures.mkdir(parents=True, exist_ok=True)
+    draw_pareto(summaries(results.judge), results.chosen, pictures / PARETO)
+    (folder / "scaling.md").write_text("\n".join(_page(results)) + "\n")
+    for one in results.series:
+        if one.split is Split.JUDGE:
+            tuned = [run for run in results.judge if run["series"] == one.name and _is_tuned(run, results)]
+            picture = pictures / f"{_file_name(one)}.png"
+            draw_series([run for run in tuned if "timeline" in run], picture)
+            picture.with_suffix(".md").write_text("\n".join(_series_page(one, tuned, picture)) + "\n")
+
+
+def _page(results: Results) -> Iterator[str]:
+    scope = results.scope
+    yield f"""# Autoscalers on real traces
+
+Made by `make bench-scaling` (an hour on two processors, resumable); every figure is in `build/bench/scaling.json`.
+
+One service on Triton under one real load a lane, simulated request by request: {LAW.per_item_seconds * 1e3:g} ms an
+item and {LAW.fixed_seconds * 1e3:g} ms a batch of at most {LAW.max_batch}, {OBJECTIVE:.0%} of the requests promised
+within {SLO_SECONDS:g} s, cold starts lognormal around their mean (cv 0.2). Each series is scaled so that its peak needs
+10 replicas. {scope.judged_seconds / HOUR_SECONDS:g} hours from 60 % of the series on are judged; before them lies the
+past that a policy may learn from. `bench/scaling/series.toml` says which series choose knobs and which judge, and why.
+
+**Every peer is tuned for each setting of its own**: it gets the cheapest knobs that keep the objective in the mean over
+{scope.swept_seconds / HOUR_SECONDS:g} hours of the series that choose; where none keep it, those with the fewest late
+requests (marked `!`). Its own defaults are a row, too.
+
+A cell is: mean share of requests outside the SLO (of the worst series), and the mean cost in units of the clairvoyant
+optimum that has no violations. {len(results.below_the_bound)} of {len(results.runs):,} runs are below the bound that
+none can be below.
+
+![Requests outside the SLO against cost, in each setting](scaling/{PARETO})
+
+## Tuned on the series that choose, by cold start
+"""
+    judged = summaries(results.judge)
+    yield from _table(judged, results, tuned=True)
+    yield "\n## As they come, by cold start\n"
+    yield from _table(judged, results, tuned=False)
+    yield f"""
+The refusing queue refuses what would be late (timeout: SLO less the largest batch); else it is Triton's default,
+without a limit.
+
+## Burstier arrivals, larger fleets
+
+Tuned at 10 replicas and Poisson arrivals; cold start {USUAL.title}, {scope.varied_seconds / HOUR_SECONDS:g} hours.
+"""
+    yield from _varied_table(results)
+    yield f"""
+## Leave one series out
+
+The second view: over all series, each with the knobs that all others chose; cold start {USUAL.title}.
+"""
+    yield from _held_out_table(results.held_out)
+    yield "\n## Series\n\n| series | what it is | side |\n|---|---|---|"
+    for one in results.series:
+        link = f"[{one.name}](scaling/{_file_name(one)}.md)" if one.split is Split.JUDGE else one.name
+        yield f"| {link} | {one.reason} | {one.split} |"
+
+
+def _head(first: str, titles: Sequence[str]) -> str:
+    return f"| {first} | {' | '.join(titles)} |\n|{'---|' * (1 + len(titles))}"
+
+
+def _table(rows: Sequence[Summary], results: Results, *, tuned: bool) -> Iterator[str]:
+    by_key = {(row.policy, row.setting, row.knobs): row for row in rows}
+    settings = results.scope.settings
+    yield _head("policy", [setting.title for setting in settings])
+    for name in POLICIES:
+        cells = []
+        for setting in settings:
+            choice = results.chosen[name, setting]
+            knobs = knobs_text(choice.knobs if tuned else listed(name).settings({}))
+            mark = "" if choice.keeps or not tuned else "! "
+            cells.append(_cell(by_key[name, setting, knobs]) + (f"<br>{mark}{knobs}" if tuned else ""))
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+def _cell(row: Summary) -> str:
+    return f"{row.violation_share:.2%} ({row.worst_share:.1%}) at {row.times_optimum:.2f}"
+
+
+def _varied_table(results: Results) -> Iterator[str]:
+    by_key = {(row.policy, row.variation): row for row in summaries(results.varied)}
+    kinds = results.scope.variations
+    yield _head("policy", [kind.title for kind in kinds])
+    for name in POLICIES:
+        yield f"| {name} | {' | '.join(_cell(by_key[name, kind]) for kind in kinds)} |"
+
+
+def _held_out_table(runs: Sequence[Run]) -> Iterator[str]:
+    yield _head("policy", ["outside the SLO, mean", "worst series", "cost / optimum, mean", "median"])
+    # The knobs differ by series, and are no part of what is compared.
+    for row in summaries([{**run, "knob": {}} for run in runs]):
+        yield (
+            f"| {row.policy} | {row.violation_share:.2%} | {row.worst_share:.1%} ({row.worst_series}) "
+            f"| {row.times_optimum:.2f} | {row.median_times_optimum:.2f} |"
+        )
+
+
+def _series_page(one: Series, tuned: Sequence[Run], picture: Path) -> Iterator[str]:
+    yield f"""# {one.name}
+
+{one.reason[0].upper()}{one.reason[1:]}. [All series](../scaling.md)
+
+![Load, and replicas of some policies]({picture.name})
+
+Replicas that the load needs, and replicas ready, at a cold start of {USUAL.title}.
+
+Tuned on other series, mean of the seeds: requests outside the SLO, and cost in units of the optimum.
+"""
+    rows = summaries(tuned)
+    settings = sorted({row.setting for row in rows})
+    by_key = {(row.policy, row.setting): row for row in rows}
+    yield _head("policy", [setting.title for setting in settings])
+    for name in POLICIES:
+        cells = [by_key[name, setting] for setting in settings]
+        yield f"| {name} | {' | '.join(f'{row.violation_share:.2%} at {row.times_optimum:.2f}' for row in cells)} |"
+
+
+def _is_tuned(run: Run, results: Results) -> bool:
+    return bool(results.chosen[run["policy"], setting_of(run)].knobs == run["knob"])
+
+
+def _file_name(one: Series) -> str:
+    return one.name.replace("/", "-")

@@ -1,0 +1,278 @@
+"""What is run: which loads under which policies, and why so many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from typing import Final, TypeAlias
+
+from bench.scaling.cell import Cell
+from bench.scaling.split import Series, Split
+from foretide.simulate.capacity import rate_at_slo
+from foretide.simulate.fidelity import Fidelity
+from foretide.simulate.policies import POLICIES, Listed
+from foretide.simulate.scenario import Duration, Law, Queue
+from foretide.simulate.workload import QueueName, Service, Workload
+
+# The law of the live measurements (docs/benchmarks/simulator.md) times ten: the same for everything that counts in
+# SLOs, and half a day has a tenth of the requests.
+LAW: Final = Law(per_item_seconds=0.100, fixed_seconds=0.400, max_batch=8)
+SLO_SECONDS: Final = 2.5
+OBJECTIVE: Final = 0.99
+COLD_START_CV: Final = 0.2
+SMALL, MIDDLE, LARGE = 10, 40, 200
+# Lanes that share the cost of each decision.
+LANES_TOGETHER: Final = 60
+FIRST_SEED: Final = (1,)
+HOUR: Final = 3600.0
+
+Knobs: TypeAlias = Mapping[str, float]
+KnobsKey: TypeAlias = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Setting:
+    """What a peer is tuned for."""
+
+    queue: QueueName
+    cold_start_seconds: float
+
+    @property
+    def title(self) -> str:
+        """For the head of a column."""
+        return f"{self.cold_start_seconds:g} s{', refusing queue' if self.queue is QueueName.SLO else ''}"
+
+
+USUAL: Final = Setting(QueueName.DEFAULT, 120.0)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Variation:
+    """Of the usual setting."""
+
+    size: int
+    arrival_cv: float
+
+    @property
+    def title(self) -> str:
+        """For the head of a column."""
+        return f"{self.size} replicas{f', cv {self.arrival_cv:g}' if self.arrival_cv > 1.0 else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """How much of it, so that it takes the time that there is."""
+
+    settings: tuple[Setting, ...]
+    more_seeds: tuple[int, ...] = ()  # in the usual setting
+    variations: tuple[Variation, ...] = ()
+    judged_seconds: float
+    swept_seconds: float
+    varied_seconds: float = 4 * HOUR
+    series_of_each_split: int | None = None
+    knob_values_every: int = 1
+    held_out: bool = True
+
+
+FULL: Final = Scope(
+    settings=(
+        Setting(QueueName.DEFAULT, 30.0),
+        USUAL,
+        Setting(QueueName.DEFAULT, 300.0),
+        Setting(QueueName.DEFAULT, 600.0),
+        Setting(QueueName.SLO, USUAL.cold_start_seconds),
+    ),
+    more_seeds=(2, 3),
+    variations=(Variation(SMALL, 2.0), Variation(MIDDLE, 1.0), Variation(LARGE, 1.0)),
+    judged_seconds=12 * HOUR,
+    swept_seconds=6 * HOUR,
+)
+QUICK: Final = Scope(
+    settings=(USUAL,),
+    judged_seconds=4 * HOUR,
+    swept_seconds=2 * HOUR,
+    series_of_each_split=2,
+    knob_values_every=4,
+    held_out=False,
+)
+
+
+class Plan:
+    """The cells of each stage, for the series of a scope."""
+
+    def __init__(self, scope: Scope, series: Sequence[Series]) -> None:
+        self.scope: Final = scope
+        self.series: Final = tuple(
+            entry
+            for split in Split
+            for entry in [one for one in series if one.split is split][: scope.series_of_each_split]
+        )
+
+    def sweep(self) -> list[Cell]:
+        """Every policy with every value of its knobs on the series that choose; and on those that judge in the usual
+        setting, for the view that holds out one of all series."""
+        seconds = self.scope.swept_seconds
+        loads = [load for one in self.scope.settings for load in self.loads(self.of(Split.CHOOSE), one, seconds)]
+        if self.scope.held_out:
+            loads += self.loads(self.of(Split.JUDGE), USUAL, seconds)
+        return [
+            cell
+            for entry in POLICIES.values()
+            for knobs in sweeps(entry, every=self.scope.knob_values_every)
+            for cell in self.cells(loads, entry, knobs)
+        ]
+
+    def judge(self, chosen: Mapping[tuple[str, Setting], Knobs]) -> list[Cell]:
+        """Every policy as it comes and with the knobs that were chosen, on the series that judge; `chosen` is by
+        policy and setting."""
+        cells: list[Cell] = []
+        for entry in POLICIES.values():
+            loads: dict[KnobsKey, list[Workload]] = {}
+            for setting in self.scope.settings:
+                seeds = FIRST_SEED + (self.scope.more_seeds if setting == USUAL else ())
+                some = self.loads(self.of(Split.JUDGE), setting, self.scope.judged_seconds, seeds=seeds)
+                for key in {_key(entry.settings({})), _key(chosen[entry.name, setting])}:
+                    loads.setdefault(key, []).extend(some)
+            for key, mine in sorted(loads.items()):
+                cells += self.cells(mine, entry, dict(key))
+        return cells
+
+    def varied(self, chosen: Mapping[tuple[str, Setting], Knobs]) -> list[Cell]:
+        """The same with bursty arrivals, and with larger fleets."""
+        return [
+            cell
+            for entry in POLICIES.values()
+            for one in self.scope.variations
+            for cell in self.cells(
+                self.loads(self.of(Split.JUDGE), USUAL, self.scope.varied_seconds, variation=one),
+                entry,
+                chosen[entry.name, USUAL],
+            )
+        ]
+
+    def held_out(self, chosen: Mapping[tuple[str, str], Knobs]) -> list[Cell]:
+        """Each series with the knobs that all others chose; `chosen` is by policy and series."""
+        cells: list[Cell] = []
+        for entry in POLICIES.values():
+            loads: dict[KnobsKey, list[Workload]] = {}
+            for one in self.series if self.scope.held_out else ():
+                some = self.loads([one], USUAL, self.scope.judged_seconds)
+                loads.setdefault(_key(chosen[entry.name, one.name]), []).extend(some)
+            for key, mine in sorted(loads.items()):
+                cells += self.cells(mine, entry, dict(key))
+        return cells
+
+    def of(self, split: Split) -> list[Series]:
+        """The series of one side."""
+        return [one for one in self.series if one.split is split]
+
+    def loads(
+        self,
+        series: Sequence[Series],
+        setting: Setting,
+        seconds: float,
+        *,
+        seeds: Sequence[int] = FIRST_SEED,
+        variation: Variation = Variation(SMALL, 1.0),
+    ) -> list[Workload]:
+        """So much of every series, with every seed."""
+        return [
+            load
+            for one in series
+            for load in one.loads(
+                service(setting, variation),
+                rate_at_slo_rps=rate_of_a_replica(variation.arrival_cv),
+                seeds=seeds,
+                judged_seconds=seconds,
+            )
+        ]
+
+    def cells(
+        self,
+        loads: Sequence[Workload],
+        entry: Listed,
+        knobs: Knobs,
+        fidelity: Fidelity = Fidelity.ARRIVALS,
+    ) -> Iterator[Cell]:
+        """The loads under one policy, as many together as can be."""
+        splits = {one.name: one.split for one in self.series}
+        for together in _divided(loads) if entry.divides else _even(loads):
+            yield Cell(
+                workloads=tuple(together),
+                policy=entry.name,
+                knobs=dict(knobs),
+                fidelity=fidelity,
+                splits=tuple(str(splits[load.name]) for load in together),
+                timelines=tuple(is_drawn(load) for load in together),
+            )
+
+
+@cache
+def rate_of_a_replica(arrival_cv: float) -> float:
+    """With which the objective is just kept, in requests a second."""
+    return rate_at_slo(LAW, slo_latency_seconds=SLO_SECONDS, objective=OBJECTIVE, queue=Queue(), arrival_cv=arrival_cv)
+
+
+def service(setting: Setting, variation: Variation) -> Service:
+    """What the runs serve."""
+    return Service(
+        law=LAW,
+        slo_latency_seconds=SLO_SECONDS,
+        objective=OBJECTIVE,
+        cold_start=cold_start(setting),
+        size=variation.size,
+        queue=setting.queue,
+        arrival_cv=variation.arrival_cv,
+    )
+
+
+def cold_start(setting: Setting) -> Duration:
+    """Of each new replica."""
+    return Duration.lognormal(setting.cold_start_seconds, COLD_START_CV)
+
+
+def is_drawn(load: Workload) -> bool:
+    """Whether the pages of the series show such a run along time."""
+    usual = service(USUAL, Variation(SMALL, 1.0))
+    return load.service == usual and load.seed == FIRST_SEED[0]
+
+
+def sweeps(entry: Listed, *, every: int) -> list[dict[str, float]]:
+    """The defaults, the first knob along its values, and the second along every other one of its own."""
+    defaults = entry.settings({})
+    found = [defaults]
+    for number, knob in enumerate(entry.knobs, start=1):
+        for value in knob.sweep[:: every * number]:
+            setting = {**defaults, knob.name: value}
+            if setting not in found:
+                found.append(setting)
+    return found
+
+
+def _key(knobs: Knobs) -> KnobsKey:
+    return tuple(sorted(knobs.items()))
+
+
+def _length(load: Workload) -> float:
+    return load.lane().seconds
+
+
+def _even(loads: Sequence[Workload]) -> Iterator[list[Workload]]:
+    """Parts of lanes of one length and the same warm-up."""
+    for _, group in groupby(sorted(loads, key=_length), key=lambda load: (_length(load), load.warm_up_seconds)):
+        same = list(group)
+        for first in range(0, len(same), LANES_TOGETHER):
+            yield same[first : first + LANES_TOGETHER]
+
+
+def _divided(loads: Sequence[Workload]) -> Iterator[list[Workload]]:
+    """The services of one setting, which share a quota."""
+
+    def setting(load: Workload) -> tuple[float, float, str, int, int]:
+        service = load.service
+        return (_length(load), service.cold_start.mean_seconds, str(service.queue), service.size, load.seed)
+
+    for _, group in groupby(sorted(loads, key=setting), key=setting):
+        yield list(group)

@@ -1,0 +1,69 @@
+"""The stages of the benchmark, one after the other, and all that came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.scaling.choose import Choice, choose
+from bench.scaling.plan import USUAL, Plan, Scope, Setting
+from bench.scaling.split import Series, Split
+from bench.scaling.store import Store
+from bench.scaling.summary import setting_of
+from foretide.simulate.command.results import Run
+from foretide.simulate.policies import POLICIES
+
+# Costs are sums of floats.
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """Everything that pages are made of."""
+
+    scope: Scope
+    series: tuple[Series, ...]
+    sweep: list[Run]
+    judge: list[Run]
+    varied: list[Run]
+    held_out: list[Run]
+    chosen: Mapping[tuple[str, Setting], Choice]  # by policy and setting
+
+    @property
+    def runs(self) -> list[Run]:
+        return self.sweep + self.judge + self.varied + self.held_out
+
+    @property
+    def below_the_bound(self) -> list[Run]:
+        """Runs that cost less than anything can that has so few violations: none, or the simulator is wrong."""
+        return [run for run in self.runs if run["replica_hours"] < run["bound_replica_hours"] * (1.0 - ROUNDING)]
+
+
+def performed(plan: Plan, store: Store) -> Results:
+    """Knobs first, then what they are judged on."""
+    sweep = store.performed(plan.sweep(), "1 of 4, knobs on the series that choose")
+    choosing = [run for run in sweep if run["split"] == Split.CHOOSE]
+    chosen = {
+        (name, setting): choose([run for run in choosing if run["policy"] == name and setting_of(run) == setting])
+        for name in POLICIES
+        for setting in plan.scope.settings
+    }
+    knobs = {key: choice.knobs for key, choice in chosen.items()}
+    judge = store.performed(plan.judge(knobs), "2 of 4, the series that judge")
+    varied = store.performed(plan.varied(knobs), "3 of 4, bursty arrivals and larger fleets")
+    without = {
+        (name, one.name): choose([run for run in usual if run["series"] != one.name]).knobs
+        for name in POLICIES
+        for usual in [[run for run in sweep if run["policy"] == name and setting_of(run) == USUAL]]
+        for one in (plan.series if plan.scope.held_out else ())
+    }
+    held_out = store.performed(plan.held_out(without), "4 of 4, each series with the knobs of all others")
+    return Results(
+        scope=plan.scope,
+        series=plan.series,
+        sweep=sweep,
+        judge=judge,
+        varied=varied,
+        held_out=held_out,
+        chosen=chosen,
+    )

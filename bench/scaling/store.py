@@ -1,0 +1,48 @@
+"""What is done already: a file for each cell, so that a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.scaling.cell import Cell
+from foretide.simulate.command.processes import perform_all
+from foretide.simulate.command.progress import Progress
+from foretide.simulate.command.results import Run
+
+
+class Store:
+    """A folder of results."""
+
+    def __init__(self, folder: Path, *, workers: int) -> None:
+        self._folder = folder
+        self._workers = workers
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def performed(self, cells: Sequence[Cell], what: str) -> list[Run]:
+        """The runs of all cells: those that are there, and those that are made now."""
+        missing = [cell for cell in cells if not self._file(cell).exists()]
+        if missing:
+            progress = Progress(f"{what}: {len(cells) - len(missing)} of {len(cells)} cells are there; the others")
+            try:
+                perform_all(
+                    missing,
+                    workers=self._workers,
+                    report=progress.at,
+                    keep=lambda at, runs: self._keep(missing[at], runs),
+                )
+            finally:
+                progress.end()
+        return [run for cell in cells for run in json.loads(gzip.decompress(self._file(cell).read_bytes()))]
+
+    def _file(self, cell: Cell) -> Path:
+        return self._folder / f"{cell.policy}-{cell.key}.json.gz"
+
+    def _keep(self, cell: Cell, runs: list[Run]) -> None:
+        file = self._file(cell)
+        partial = file.with_suffix(f".{os.getpid()}.partial")
+        partial.write_bytes(gzip.compress(json.dumps(runs, allow_nan=False).encode(), mtime=0))
+        partial.replace(file)

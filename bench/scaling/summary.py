@@ -1,0 +1,84 @@
+"""From runs to what a table or a picture shows: the mean over seeds, then over series, which all count alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Final, TypeAlias
+
+from bench.scaling.plan import Knobs, Setting, Variation
+from foretide.simulate.command.results import Run
+from foretide.simulate.workload import QueueName
+
+Key: TypeAlias = tuple[str, str, Setting, Variation]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """One policy with one setting, over all series."""
+
+    policy: str
+    knobs: str
+    setting: Setting
+    variation: Variation
+    series: int
+    violation_share: float
+    worst_share: float
+    worst_series: str
+    times_optimum: float
+    median_times_optimum: float
+    scale_events: float
+
+
+def summaries(runs: Iterable[Run]) -> list[Summary]:
+    """One for each policy with its knobs in each setting and variation, in that order."""
+    groups: dict[Key, dict[str, dict[int, Run]]] = {}
+    for run in runs:
+        # A run may be there twice: the held-out view repeats some.
+        groups.setdefault(_key(run), {}).setdefault(run["series"], {})[run["seed"]] = run
+    return [_summary(key, groups[key]) for key in sorted(groups)]
+
+
+def knobs_text(knobs: Knobs) -> str:
+    """In short."""
+    return ", ".join(f"{name}={value:g}" for name, value in sorted(knobs.items()))
+
+
+def share_of(run: Run) -> float:
+    """Of the requests outside the SLO."""
+    return float(run["violations"] / max(run["requests"], 1))
+
+
+def cost_of(run: Run) -> float:
+    """Times the optimum without violations."""
+    return float(run["replica_hours"] / run["optimum_replica_hours"])
+
+
+def setting_of(run: Run) -> Setting:
+    """What its policy was tuned for."""
+    return Setting(QueueName(run["queue"]), float(round(run["cold_start_seconds"])))
+
+
+def _key(run: Run) -> Key:
+    return (run["policy"], knobs_text(run["knob"]), setting_of(run), Variation(run["size"], run["arrival_cv"]))
+
+
+def _summary(key: Key, by_series: dict[str, dict[int, Run]]) -> Summary:
+    shares = {name: fmean(share_of(run) for run in seeds.values()) for name, seeds in by_series.items()}
+    costs = [fmean(cost_of(run) for run in seeds.values()) for seeds in by_series.values()]
+    worst: Final = max(shares, key=lambda name: shares[name])
+    policy, knobs, setting, variation = key
+    return Summary(
+        policy=policy,
+        knobs=knobs,
+        setting=setting,
+        variation=variation,
+        series=len(by_series),
+        violation_share=fmean(shares.values()),
+        worst_share=shares[worst],
+        worst_series=worst,
+        times_optimum=fmean(costs),
+        median_times_optimum=median(costs),
+        scale_events=fmean(fmean(run["scale_events"] for run in seeds.values()) for seeds in by_series.values()),
+    )

@@ -1,0 +1,66 @@
+"""The two ways to run requests: each of them, or as a fluid in steps of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+
+from foretide.simulate import engine, fluid
+from foretide.simulate.scenario import Lane
+from foretide.simulate.state import State, with_larger_pool
+
+
+class Fidelity(StrEnum):
+    """How fine a run is."""
+
+    ARRIVALS = "arrivals"  # every request; for every figure that is reported
+    FLUID = "fluid"  # for sweeps: how far off it is, docs/benchmarks/fluid.md tells
+
+
+class Running(Protocol):
+    """Lanes on their way."""
+
+    state: State
+
+    def run_until(self, now: float, *, away: bool) -> None:
+        """Everything before that moment, and what happens to pods at it."""
+
+    def finish(self, now: float) -> None:
+        """Counts what is still in the replicas when the run ends."""
+
+
+class Arrivals:
+    """Request by request."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        engine.begin_arrivals(state)
+
+    def run_until(self, now: float, *, away: bool) -> None:
+        while not engine.run_until(self.state, now, away):
+            self.state = with_larger_pool(self.state)
+
+    def finish(self, now: float) -> None:
+        engine.answer_until(self.state, np.inf)
+
+
+class Flow:
+    """As a fluid; raises ValueError for lanes that it cannot run."""
+
+    def __init__(self, state: State, lanes: Sequence[Lane]) -> None:
+        self.state = state
+        self._fluid = fluid.build(lanes, state)
+
+    def run_until(self, now: float, *, away: bool) -> None:
+        fluid.run_until(self.state, self._fluid, now, away)
+
+    def finish(self, now: float) -> None:
+        fluid.finish(self.state, self._fluid, now)
+
+
+def begin(fidelity: Fidelity, state: State, lanes: Sequence[Lane]) -> Running:
+    """Lanes of that state, at time 0."""
+    return Arrivals(state) if fidelity is Fidelity.ARRIVALS else Flow(state, lanes)

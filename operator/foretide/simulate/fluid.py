@@ -1,0 +1,226 @@
+"""The coarse fidelity: requests as a fluid, in steps of one second, over the same pods, scrapes and policies.
+
+Each second a lane draws how many requests come, and each replica gets its part at random. What a second does to a
+replica is looked up by what is in it and what comes (`fluid_table`, made of watched seconds of the fine fidelity).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from foretide.simulate.compiled import compiled, inlined
+from foretide.simulate.engine import events, find_next_event
+from foretide.simulate.fleet import keep_machines, pay
+from foretide.simulate.fluid_table import (
+    COMPLETED,
+    EXECUTIONS,
+    FAILED,
+    LATE,
+    LATENCY,
+    STANDING,
+    VARIANCE,
+    WITHIN,
+    table_of,
+)
+from foretide.simulate.scenario import Lane, Routing
+from foretide.simulate.state import (
+    ABSENT,
+    ARRIVALS,
+    BIN_SECONDS,
+    BUSY_SECONDS,
+    CONCURRENCY_SECONDS,
+    EXECUTION,
+    FAILURE,
+    INFERENCE,
+    REQUEST_SECONDS,
+    ROUTES,
+    SERVICE,
+    SUCCESS,
+    Array,
+    Record,
+    State,
+)
+from foretide.simulate.streams import count, normal, uniform
+
+SECOND: Final = 1.0
+# With fewer requests a replica each is routed on its own; with more the normal distribution is as good.
+FEW: Final = 16.0
+
+
+class Fluid(NamedTuple):
+    """Of each lane: its table, and what its replicas get in the second that begins."""
+
+    before: Array  # [lanes, nodes]: requests in the replica when a second begins, ascending
+    arrived: Array  # [lanes, nodes]: requests that come in it, ascending
+    values: Array  # [lanes, nodes, nodes, columns of `fluid_table`]
+    saturation_rps: Array  # [lanes]
+    given: Array  # [lanes, pods]
+
+
+def build(lanes: Sequence[Lane], state: State) -> Fluid:
+    """Raises ValueError for a lane that is finer than a second, or that needs the order of its requests."""
+    for lane in lanes:
+        if lane.step_seconds < SECOND or lane.step_seconds % SECOND:
+            raise ValueError(f"{lane.name} has steps of {lane.step_seconds:g} s: the fluid needs whole seconds")
+        if lane.arrival_times is not None:
+            raise ValueError(f"{lane.name} has recorded arrivals: the fluid draws its own")
+        if lane.routing is not Routing.RANDOM:
+            raise ValueError(f"{lane.name} routes by {lane.routing.name}: the fluid routes at random")
+    tables = [table_of(lane.law, lane.slo_latency_seconds, lane.queue) for lane in lanes]
+    return Fluid(
+        before=np.array([table.before for table in tables]),
+        arrived=np.array([table.arrived for table in tables]),
+        values=np.array([table.values for table in tables]),
+        saturation_rps=np.array([lane.law.saturation_rps for lane in lanes]),
+        given=np.zeros(state.pods.shape, dtype=np.float64),
+    )
+
+
+@compiled
+def run_until(state: State, fluid: Fluid, until: float, away: bool) -> None:
+    """Runs every lane; `away`: no scrape succeeds (Prometheus is gone)."""
+    for lane in range(len(state.lanes)):
+        row = state.lanes[lane]
+        while True:
+            if row.next_event == -np.inf:
+                row.next_event = find_next_event(state, lane)
+            if row.next_event <= min(until, row.next_arrival):
+                events(state, lane, row.next_event, away)
+                row.next_event = -np.inf
+            elif row.next_arrival < until:
+                _second(state, fluid, lane, row.next_arrival)
+                row.next_arrival += SECOND
+            else:
+                break
+        pay(row, until)
+        keep_machines(row, state.setting[lane].linger, until)
+
+
+@compiled
+def finish(state: State, fluid: Fluid, now: float) -> None:
+    """What is still in the replicas is answered."""
+    for lane in range(len(state.lanes)):
+        for place in range(state.pods.shape[1]):
+            pod = state.pods[lane, place]
+            wait = pod.present / fluid.saturation_rps[lane]
+            if pod.phase != ABSENT and wait > state.setting[lane].slo:
+                _count(state, lane, now, wait, pod.present, 0.0)
+
+
+@compiled
+def _second(state: State, fluid: Fluid, lane: int, start: float) -> None:
+    row, setting, given = state.lanes[lane], state.setting[lane], fluid.given[lane]
+    step = min(int(start / setting.step_seconds), state.rates.shape[1] - 1)
+    came = count(row, ARRIVALS, state.rates[lane, step] * SECOND, setting.arrival_cv)
+    state.bins[lane, int(start / BIN_SECONDS)].arrivals += came
+    given[:] = 0.0
+    if row.routable == 0:
+        _count(state, lane, start, 0.0, float(came), float(came))
+    elif came > 0:
+        _route(row, state.routable[lane], given, came)
+    for place in range(len(given)):
+        if state.pods[lane, place].phase != ABSENT:
+            _serve(state, fluid, lane, place, start)
+
+
+@compiled
+def _route(row: Record, routable: Array, given: Array, came: int) -> None:
+    """A multinomial draw over the pods that get requests."""
+    pods = row.routable
+    if came < FEW * pods:
+        for _ in range(came):
+            given[routable[int(uniform(row, ROUTES) * pods)]] += 1.0
+        return
+    left = float(came)
+    for place in range(pods):
+        share = 1.0 / (pods - place)
+        drawn = left * share + math.sqrt(left * share * (1.0 - share)) * normal(row, ROUTES)
+        part = min(max(math.floor(drawn + 0.5), 0.0), left)
+        given[routable[place]] = part
+        left -= part
+
+
+@inlined
+def _below(nodes: Array, value: float) -> int:
+    """The node below, at most the last but one."""
+    low, high = 0, len(nodes) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if nodes[middle] <= value:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@compiled
+def _serve(state: State, fluid: Fluid, lane: int, place: int, start: float) -> None:
+    pod = state.pods[lane, place]
+    came = fluid.given[lane, place]
+    flow = pod.flow
+    flow[:] = 0.0
+    pod.flow_until = start + SECOND
+    if came == 0.0 and pod.present == 0.0:
+        pod.standing = 0.0
+        return
+    before, arrived, values = fluid.before[lane], fluid.arrived[lane], fluid.values[lane]
+    row, column = _below(before, pod.present), _below(arrived, came)
+    # Beyond the last nodes a second can do no more: the rest stays.
+    down = min((pod.present - before[row]) / (before[row + 1] - before[row]), 1.0)
+    right = min((came - arrived[column]) / (arrived[column + 1] - arrived[column]), 1.0)
+    found = np.empty(WITHIN)
+    for kind in range(WITHIN):
+        upper = values[row, column, kind] * (1.0 - right) + values[row, column + 1, kind] * right
+        lower = values[row + 1, column, kind] * (1.0 - right) + values[row + 1, column + 1, kind] * right
+        found[kind] = upper * (1.0 - down) + lower * down
+
+    there = pod.present + came
+    failed = min(found[FAILED], there)
+    drawn = found[COMPLETED] + math.sqrt(found[VARIANCE]) * normal(state.lanes[lane], SERVICE)
+    completed = min(max(drawn, 0.0), there - failed)
+    after = max(there - completed - failed, 0.0)  # a rounding error below 0 would become NaN
+    setting = state.setting[lane]
+    executions = min(max(found[EXECUTIONS], completed / setting.max_batch), completed)
+    flow[SUCCESS] = flow[INFERENCE] = completed
+    flow[FAILURE] = failed
+    flow[EXECUTION] = executions
+    flow[BUSY_SECONDS] = setting.per_item * completed + setting.fixed * executions
+    flow[REQUEST_SECONDS] = found[LATENCY]
+    flow[CONCURRENCY_SECONDS] = 0.5 * (pod.present + after) * SECOND
+    for quantity in range(len(flow)):
+        pod.counters[quantity] += flow[quantity]
+    if executions > 0.0:
+        _execute(state.executed[lane, place], setting, completed / executions, executions)
+    late = min(found[LATE], completed)
+    _count(state, lane, start, pod.present / fluid.saturation_rps[lane], late + failed, failed)
+    pod.present = after
+    pod.standing = min(found[STANDING] + max(pod.present - before[-1], 0.0), after)
+
+
+@inlined
+def _execute(executed: Array, setting: Record, mean_size: float, executions: float) -> None:
+    """Batches of the two sizes around the mean."""
+    below = int(mean_size)
+    above = mean_size - below
+    for size, share in ((below, 1.0 - above), (min(below + 1, setting.max_batch), above)):
+        executed[size, 0] += executions * share
+        executed[size, 1] += executions * share * (setting.per_item * size + setting.fixed)
+
+
+@inlined
+def _count(state: State, lane: int, now: float, wait: float, violations: float, failures: float) -> None:
+    """Whole requests, at the time when those that are answered now arrived."""
+    row = state.lanes[lane]
+    row.violations += violations
+    row.failures += failures
+    bins = state.bins[lane, int(max(now - wait, 0.0) / BIN_SECONDS)]
+    whole = math.floor(row.violations)
+    bins.violations += int(whole)
+    row.violations -= whole
+    whole = math.floor(row.failures)
+    bins.failures += int(whole)
+    row.failures -= whole

@@ -1,0 +1,208 @@
+"""The benchmark: a fair split, every load once, knobs chosen by the rule, and nothing lost when it is stopped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.scaling import plan as planning
+from bench.scaling import results as stages
+from bench.scaling.cell import Cell
+from bench.scaling.choose import choose
+from bench.scaling.page import write
+from bench.scaling.plan import QUICK, SMALL, USUAL, Plan, Variation, service, sweeps
+from bench.scaling.results import performed
+from bench.scaling.split import Series, Split, read_split
+from bench.scaling.store import Store
+from bench.scaling.summary import summaries
+from foretide.simulate.fidelity import Fidelity
+from foretide.simulate.policies import POLICIES, listed
+from foretide.simulate.traces import Trace
+
+TINY = replace(QUICK, judged_seconds=900.0, swept_seconds=900.0, series_of_each_split=1, held_out=True)
+POLICIES_OF_TESTS = {name: POLICIES[name] for name in ("static", "hpa", "fair-share")}
+
+
+def series(name: str, split: Split) -> Series:
+    """An hour of a wave."""
+    counts = 120.0 * (1.0 + np.sin(np.arange(60) / 6.0 + len(name)))[None, :]
+    trace = Trace(name=name, step_seconds=60.0, series=("a",), counts=counts, factor=np.ones(1))
+    return Series(trace, split, "a wave")
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """Three policies, three series, a quarter of an hour."""
+    monkeypatch.setattr(planning, "POLICIES", POLICIES_OF_TESTS)
+    monkeypatch.setattr(stages, "POLICIES", POLICIES_OF_TESTS)
+    monkeypatch.setattr(planning, "rate_of_a_replica", lambda arrival_cv: 9.0)
+    return Plan(TINY, [series("one", Split.CHOOSE), series("two", Split.JUDGE)])
+
+
+def test_no_series_is_on_both_sides_and_each_has_a_reason() -> None:
+    split = read_split()
+    assert max(Counter(one.name for one in split).values()) == 1
+    assert all(len(one.reason) > 5 for one in split)
+    sides = Counter(one.split for one in split)
+    assert sides[Split.JUDGE] >= sides[Split.CHOOSE] >= 6
+
+
+def test_every_series_has_load_on_the_day_that_is_judged() -> None:
+    for one in read_split():
+        (load,) = one.loads(
+            service(USUAL, Variation(SMALL, 1.0)), rate_at_slo_rps=9.0, seeds=(1,), judged_seconds=12 * 3600.0
+        )
+        judged = load.rates_rps[round(load.judged_from_seconds / load.step_seconds) :]
+        assert judged.mean() > 0.01 * 90.0, one.name
+        assert load.judged_from_seconds >= 0.6 * one.trace.seconds, one.name
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_sweep_has_the_defaults_and_each_value_of_each_knob(name: str) -> None:
+    entry = listed(name)
+    found = sweeps(entry, every=1)
+    assert found[0] == entry.settings({})
+    for knob in entry.knobs[:1]:
+        assert {one[knob.name] for one in found} >= set(knob.sweep)
+    for knob in entry.knobs[1:]:
+        assert {one[knob.name] for one in found} >= set(knob.sweep[::2])
+    assert len({tuple(sorted(one.items())) for one in found}) == len(found)
+
+
+def test_every_load_is_in_one_cell_of_each_setting(tiny: Plan) -> None:
+    cells = tiny.sweep()
+    for entry in POLICIES_OF_TESTS.values():
+        for knobs in sweeps(entry, every=TINY.knob_values_every):
+            mine = [cell for cell in cells if (cell.policy, cell.knobs) == (entry.name, knobs)]
+            loads = Counter(load.name for cell in mine for load in cell.workloads)
+            assert loads == {"one/a": 1, "two/a": 1}
+    assert {cell.fidelity for cell in cells} == {Fidelity.ARRIVALS}
+
+
+def test_a_key_is_another_one_for_another_setting_and_the_same_for_the_same(tiny: Plan) -> None:
+    (cell, *others) = tiny.sweep()
+    assert len({one.key for one in (cell, *others)}) == 1 + len(others)
+    assert cell.key == replace(cell).key
+    for change in ({"fidelity": Fidelity.FLUID}, {"knobs": {"quantile": 0.123}}):
+        assert replace(cell, **change).key != cell.key
+
+
+def run(**fields: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {
+        "policy": "hpa",
+        "knob": {"target": 0.5},
+        "series": "t/a",
+        "seed": 1,
+        "queue": "default",
+        "cold_start_seconds": 120.0,
+        "size": 10,
+        "arrival_cv": 1.0,
+        "fidelity": "fluid",
+        "requests": 1000,
+        "violations": 5,
+        "replica_hours": 12.0,
+        "optimum_replica_hours": 10.0,
+        "scale_events": 3,
+    }
+    return {**usual, **fields}
+
+
+def test_the_cheapest_setting_that_keeps_the_objective_is_chosen() -> None:
+    runs = [
+        run(knob={"target": 0.9}, violations=11, replica_hours=10.0),
+        run(knob={"target": 0.6}, violations=9, replica_hours=12.0),
+        run(knob={"target": 0.5}, violations=1, replica_hours=13.0),
+    ]
+    assert choose(runs).knobs == {"target": 0.6}
+    assert choose(runs).keeps
+
+
+def test_all_series_count_alike() -> None:
+    small = run(requests=10, violations=1, series="t/small")
+    large = run(requests=1_000_000, violations=0, series="t/large")
+    assert choose([small, large]).violation_share == pytest.approx(0.05)
+
+
+def test_where_none_keeps_it_the_fewest_late_requests_decide() -> None:
+    found = choose([run(knob={"target": 0.9}, violations=500), run(knob={"target": 0.2}, violations=300)])
+    assert (found.knobs, found.keeps) == ({"target": 0.2}, False)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1000), st.floats(1.0, 50.0)), min_size=1, max_size=8))
+def test_no_setting_that_keeps_it_is_cheaper_than_the_chosen(points: list[tuple[int, float]]) -> None:
+    runs = [
+        run(knob={"target": float(place)}, violations=late, replica_hours=hours)
+        for place, (late, hours) in enumerate(points)
+    ]
+    found = choose(runs)
+    keeping = [hours for late, hours in points if late <= 10]
+    if keeping:
+        assert found.times_optimum == pytest.approx(min(keeping) / 10.0)
+    else:
+        assert found.violation_share == min(late for late, _ in points) / 1000
+
+
+def test_seeds_are_joined_before_series() -> None:
+    (found,) = summaries(
+        [
+            run(seed=1, violations=0),
+            run(seed=2, violations=20),
+            run(series="t/b", violations=100, replica_hours=30.0),
+            run(series="t/b", violations=100, replica_hours=30.0),  # the same run once more
+        ]
+    )
+    assert found.violation_share == pytest.approx((0.01 + 0.1) / 2)
+    assert found.worst_share == pytest.approx(0.1)
+    assert found.worst_series == "t/b"
+    assert found.times_optimum == pytest.approx((1.2 + 3.0) / 2)
+
+
+def test_all_stages_end_in_pages_and_a_second_run_does_nothing_again(
+    tiny: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "cells", workers=1)
+    results = performed(tiny, store)
+    assert results.below_the_bound == []
+    assert {run["split"] for run in results.judge} == {"judge"}
+    assert {run["fidelity"] for run in results.judge + results.held_out} == {"arrivals"}
+    assert all(run["bound_replica_hours"] > 0.0 for run in results.runs)
+    monkeypatch.setattr("bench.scaling.page.POLICIES", POLICIES_OF_TESTS)
+    monkeypatch.setattr("bench.scaling.pictures.POLICIES", POLICIES_OF_TESTS)
+    write(results, tmp_path / "pages")
+    page = (tmp_path / "pages" / "scaling.md").read_text()
+    assert "[two/a](scaling/two-a.md)" in page
+    assert (tmp_path / "pages" / "scaling" / "two-a.png").stat().st_size > 10_000
+
+    def never(self: Cell, progress: object) -> list[Any]:
+        raise AssertionError("it is there already")
+
+    monkeypatch.setattr(Cell, "perform", never)
+    assert performed(tiny, store).runs == results.runs
+
+
+def test_a_stopped_run_keeps_what_was_done(tiny: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = tiny.sweep()[:3]
+    perform = Cell.perform
+    done: list[str] = []
+
+    def stopped(self: Cell, progress: Any) -> list[Any]:
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(self.key)
+        return perform(self, progress)
+
+    monkeypatch.setattr(Cell, "perform", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path, workers=1).performed(cells, "some")
+    assert len(list(tmp_path.glob("*.json.gz"))) == 2
+    assert list(tmp_path.glob("*.partial")) == []
+    done.clear()
+    assert len(Store(tmp_path, workers=1).performed(cells, "some")) == sum(len(cell.workloads) for cell in cells)
+    assert len(done) == 1

@@ -1,0 +1,148 @@
+"""The fluid: as the fine fidelity in what counts, and plain about what it cannot do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foretide.scaling.policy import Over, Quantity, Query
+from foretide.simulate.fidelity import Fidelity
+from foretide.simulate.fluid_table import COMPLETED, FAILED, table_of
+from foretide.simulate.outcome import Outcome
+from foretide.simulate.scenario import Conditions, Duration, Lane, Queue, Routing
+from tests.simulate.worlds import LAW, Scripted, constant, lane, run, same
+
+SATURATION = LAW.saturation_rps
+TIMELY = Queue(timeout_seconds=0.125, max_size=2_000)
+POINTS = 0.003
+
+
+def fluid(policy: Scripted, *lanes: Lane, **more: Any) -> list[Outcome]:
+    return run(policy, *lanes, fidelity=Fidelity.FLUID, **more)
+
+
+def shares(policy: Scripted, some: Lane) -> tuple[float, float]:
+    """Of the violations, as a fluid and request by request."""
+    found = [run(policy, some, fidelity=fidelity)[0] for fidelity in (Fidelity.FLUID, Fidelity.ARRIVALS)]
+    return found[0].violations / found[0].requests, found[1].violations / found[1].requests
+
+
+@pytest.mark.parametrize("queue", [Queue(), TIMELY], ids=["default", "timely"])
+@pytest.mark.parametrize("load", [0.3, 0.7, 0.85])
+@pytest.mark.parametrize("replicas", [1, 6])
+def test_steady_loads_violate_as_often(queue: Queue, load: float, replicas: int) -> None:
+    rate = load * replicas * SATURATION
+    found, true = shares(
+        constant(replicas), lane(rate, seconds=14_400.0, queue=queue, initial_replicas=replicas, max_replicas=replicas)
+    )
+    assert found == pytest.approx(true, abs=2 * POINTS)
+
+
+@pytest.mark.parametrize("queue", [Queue(), TIMELY], ids=["default", "timely"])
+def test_a_flash_crowd_violates_as_often(queue: Queue) -> None:
+    """Overload, growth by cold starts, and the queue that has to be worked off."""
+    policy = Scripted(lambda tick: 1 if tick < 45 else 4)
+    found, true = shares(policy, lane([20.0] * 4 + [180.0] * 4 + [20.0] * 4, seconds=1_200.0, queue=queue))
+    assert found == pytest.approx(true, abs=0.02)
+
+
+def test_replicas_cost_the_same() -> None:
+    policy = Scripted(lambda tick: 1 + tick % 4)
+    some = lane(60.0, seconds=3_600.0)
+    (coarse,), (fine,) = fluid(policy, some), run(policy, some)
+    assert coarse.replica_seconds == pytest.approx(fine.replica_seconds, rel=0.02)
+    assert coarse.scale_events == fine.scale_events
+
+
+def test_what_prometheus_shows_is_the_same_in_the_mean() -> None:
+    ask = (
+        Query(Quantity.SUCCESS, Over.RATE, 60.0),
+        Query(Quantity.BUSY_SECONDS, Over.RATE, 60.0),
+        Query(Quantity.EXECUTION, Over.RATE, 60.0),
+        Query(Quantity.CONCURRENCY_SECONDS, Over.RATE, 60.0),
+        Query(Quantity.REQUEST_SECONDS, Over.RATE, 60.0),
+    )
+    means = []
+    for fidelity in Fidelity:
+        policy = constant(2, queries=ask)
+        run(policy, lane(90.0, seconds=7_200.0, initial_replicas=2), fidelity=fidelity)
+        means.append([np.mean([seen.total(query).value[0] for seen in policy.seen[8:]]) for query in ask])
+    assert means[1] == pytest.approx(means[0], rel=0.05)
+
+
+def test_pending_grows_in_overload_as_it_does_request_by_request() -> None:
+    ask = (Query(Quantity.PENDING, Over.DERIV, 60.0),)
+    slopes = []
+    for fidelity in Fidelity:
+        policy = constant(1, queries=ask)
+        run(policy, lane(150.0), fidelity=fidelity)
+        slopes.append(policy.seen[20].total(ask[0]).value[0])
+    assert slopes[1] == pytest.approx(slopes[0], rel=0.1)
+
+
+rates = st.lists(st.sampled_from([0.0, 5.0, 60.0, 250.0]), min_size=1, max_size=5)
+
+
+@settings(max_examples=15)
+@given(rates, st.lists(st.integers(0, 8), min_size=1, max_size=20), st.sampled_from([0.0, 20.0]), st.floats(1.0, 3.0))
+def test_no_request_is_counted_twice(steps: list[float], script: list[int], crashes: float, cv: float) -> None:
+    some = lane(steps, seconds=300.0, queue=TIMELY, arrival_cv=cv, cold_start=Duration.lognormal(30.0, 0.5))
+    policy = Scripted(lambda tick: script[tick % len(script)])
+    (outcome,) = fluid(policy, some, conditions=Conditions(crashes_per_hour=crashes))
+    assert 0 <= outcome.failures <= outcome.violations <= outcome.requests
+    assert outcome.latencies.answered == 0, "it knows none"
+    assert np.isfinite(outcome.replica_seconds)
+
+
+def test_the_same_seed_gives_the_same_bits_alone_or_beside_others() -> None:
+    script = Scripted(lambda tick: 1 + tick % 3)
+    (alone,) = fluid(script, lane())
+    beside, _ = fluid(script, lane(), lane(120.0, name="other", queue=TIMELY))
+    assert same(alone, beside)
+
+
+def test_two_policies_see_the_same_arrivals() -> None:
+    few, many = fluid(constant(1), lane(100.0)), fluid(constant(6), lane(100.0))
+    assert np.array_equal(few[0].timeline.arrivals, many[0].timeline.arrivals)
+    assert few[0].violations > many[0].violations
+
+
+@pytest.mark.parametrize("cv", [1.0, 2.0])
+@pytest.mark.parametrize("rate", [3.0, 80.0])
+def test_arrivals_have_their_rate_and_burstiness(rate: float, cv: float) -> None:
+    (outcome,) = fluid(constant(1), lane(rate, seconds=36_000.0, arrival_cv=cv))
+    counts = outcome.timeline.arrivals
+    assert counts.mean() / 15.0 == pytest.approx(rate, rel=0.03)
+    assert counts.var() / counts.mean() == pytest.approx(cv * cv, rel=0.15)
+
+
+def test_without_replicas_every_request_fails() -> None:
+    (outcome,) = fluid(constant(0), lane(50.0, initial_replicas=0, min_replicas=0))
+    assert outcome.failures == outcome.violations == outcome.requests > 0
+
+
+def test_a_second_neither_makes_nor_loses_requests() -> None:
+    table = table_of(LAW, 0.25, Queue())
+    there = table.before[:, None] + table.arrived[None, :]
+    gone = table.values[..., COMPLETED] + table.values[..., FAILED]
+    assert (gone <= there + 2.0).all()
+    assert gone[-1, -1] == pytest.approx(SATURATION, rel=0.05)
+    assert table.values[..., FAILED].max() <= 0.5, "nothing is refused without a limit"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"routing": Routing.ROUND_ROBIN}, "routes at random"),
+        ({"arrival_times": np.array([1.0])}, "recorded arrivals"),
+        ({"rates_rps": np.ones(40), "step_seconds": 0.5}, "whole seconds"),
+    ],
+)
+def test_what_it_cannot_do_is_refused(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        fluid(constant(1), replace(lane(), **change))
