@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Final
 
 from bench.scaling.page import write
+from bench.scaling.places import FOLDER, PAGES
 from bench.scaling.plan import FULL, QUICK, Plan
 from bench.scaling.results import Results, performed
 from bench.scaling.split import TRACES, read_split
 from bench.scaling.store import Store
+from foretide.simulate.command.processes import WorkerLost
 from foretide.simulate.command.progress import spoken
+from foretide.simulate.command.refused import Refused
+from foretide.simulate.command.results import Run
 from foretide.simulate.compile import compile_all
+from foretide.simulate.policies import POLICIES
+from foretide.simulate.traces import TraceError
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
-FOLDER: Final = REPOSITORY / "build" / "bench"
-PAGES: Final = REPOSITORY / "docs" / "benchmarks"
+FAILED: Final = 1
 INTERRUPTED: Final = 130
 
 
@@ -41,35 +45,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.workers < 1:
         parser.error(f"--workers must be 1 or more, not {given.workers}")
-    began = time.monotonic()
-    compile_all()
-    plan = Plan(QUICK if given.quick else FULL, read_split(traces=given.traces))
-    store = Store(given.out / ("scaling-quick" if given.quick else "scaling"), workers=given.workers)
     try:
-        results = performed(plan, store)
+        return _run(given)
+    except (Refused, TraceError, WorkerLost, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return FAILED
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: the finished cells are kept, the same command goes on from there\n")
         return INTERRUPTED
+
+
+def _run(given: argparse.Namespace) -> int:
+    began = time.monotonic()
+    given.out.mkdir(parents=True, exist_ok=True)
+    plan = Plan(QUICK if given.quick else FULL, read_split(traces=given.traces), tuple(POLICIES.values()))
+    compile_all()
+    store = Store(given.out / ("scaling-quick" if given.quick else "scaling"), workers=given.workers)
+    results = performed(plan, store)
     _save(results, given.out / ("scaling-quick.json" if given.quick else "scaling.json"))
     if not given.quick:
         write(results, given.pages)
     below = results.below_the_bound
     for run in below:
-        sys.stdout.write(f"BELOW THE BOUND: {json.dumps(run)}\n")
+        sys.stdout.write(f"BELOW THE BOUND: {json.dumps(_short(run))}\n")
     sys.stdout.write(
         f"{len(results.runs):,} runs in {spoken(time.monotonic() - began)}; {len(below)} below the bound that no "
         f"policy can be below\n"
     )
-    return 1 if below else 0
+    return FAILED if below else 0
 
 
 def _save(results: Results, file: Path) -> None:
-    lines = ",\n".join(
-        json.dumps({name: value for name, value in run.items() if name != "timeline"}) for run in results.runs
-    )
+    lines = ",\n".join(json.dumps(_short(run)) for run in results.runs)
     partial = file.with_suffix(".partial")
     partial.write_text(f'{{"runs":[\n{lines}\n]}}\n')
     partial.replace(file)
+
+
+def _short(run: Run) -> Run:
+    return {name: value for name, value in run.items() if name != "timeline"}
 
 
 if __name__ == "__main__":

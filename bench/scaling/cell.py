@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -29,10 +30,21 @@ OWN: Final = "foretide"
 LEFT_OUT: Final = ("law", "cold_start_quantiles_seconds", "timeline", "reasons")
 
 
+class Stage(StrEnum):
+    """What a run is for."""
+
+    SWEEP = "sweep"
+    JUDGE = "judge"
+    VARIED = "varied"
+    HELD_OUT = "held-out"
+    FIDELITY = "fidelity"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """Work for `perform_all`."""
 
+    stage: Stage
     workloads: tuple[Workload, ...]
     policy: str
     knobs: dict[str, float]
@@ -52,7 +64,14 @@ class Cell:
     @property
     def key(self) -> str:
         """Another one for each thing that a result depends on."""
-        parts: list[Any] = [self.policy, sorted(self.knobs.items()), str(self.fidelity), self.splits, self.timelines]
+        parts: list[Any] = [
+            str(self.stage),
+            self.policy,
+            sorted(self.knobs.items()),
+            str(self.fidelity),
+            self.splits,
+            self.timelines,
+        ]
         parts += [_of(workload) for workload in self.workloads]
         sources = _sources(own=self.policy == OWN, fluid=self.fidelity is Fidelity.FLUID)
         return hashlib.sha256(f"{sources}{parts!r}".encode()).hexdigest()[:24]
@@ -61,7 +80,9 @@ class Cell:
         """The runs of `foretide.simulate`, with their split and the bound on the cost of any policy."""
         kept = self.timelines or (False,) * len(self.workloads)
         found = zip(self.task.perform(progress), self.workloads, self.splits, kept, strict=True)
-        return [_entry(run, workload, split, keep) for run, workload, split, keep in found]
+        return [
+            {"stage": str(self.stage), **_entry(run, workload, split, keep)} for run, workload, split, keep in found
+        ]
 
 
 def _entry(run: Run, workload: Workload, split: str, keep: bool) -> Run:
@@ -70,6 +91,8 @@ def _entry(run: Run, workload: Workload, split: str, keep: bool) -> Run:
     bound = _curve(arrivals.tobytes(), replace(workload.service, queue=QueueName.DEFAULT))
     entry = {name: value for name, value in run.items() if name not in LEFT_OUT}
     entry["split"] = split
+    entry["start_seconds"] = workload.judged_from_seconds  # since the trace began
+    entry["judged_seconds"] = len(arrivals) * BIN_SECONDS
     entry["bound_replica_hours"] = max(bound.lower_bound(float(run["violations"])), 0.0) / HOUR_SECONDS
     if keep:
         entry["timeline"] = {name: run["timeline"][name] for name in ("start_seconds", "arrivals", "ready")}

@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Final
 
-from bench.scaling.__main__ import FOLDER, PAGES
+from bench.scaling.cell import Stage
+from bench.scaling.places import FOLDER, PAGES
 from bench.scaling.plan import FULL, USUAL, Plan, Setting
 from bench.scaling.split import Split, read_split
 from bench.scaling.store import Store
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=PAGES / "fluid.md", help="the page to write")
     given = parser.parse_args(arguments)
     compile_all()
-    plan = Plan(FULL, read_split())
+    plan = Plan(FULL, read_split(), tuple(POLICIES.values()))
     loads = [
         load
         for queue in QueueName
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cell
         for entry in POLICIES.values()
         for fidelity in Fidelity
-        for cell in plan.cells(loads, entry, entry.settings({}), fidelity)
+        for cell in plan.cells(Stage.FIDELITY, loads, entry, entry.settings({}), fidelity)
     ]
     runs = Store(FOLDER / "scaling", workers=given.workers).performed(cells, "both fidelities")
     found = [difference(runs, name, queue) for queue in QueueName for name in POLICIES]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 from typing import Final
@@ -11,11 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.scaling.choose import Choice
-from bench.scaling.plan import OBJECTIVE, Setting
+from bench.scaling.plan import OBJECTIVE
+from bench.scaling.results import Results
 from bench.scaling.summary import Summary, knobs_text
 from foretide.simulate.command.results import HOUR_SECONDS, Run
-from foretide.simulate.policies import POLICIES
 from foretide.simulate.state import BIN_SECONDS
 
 OWN: Final = "foretide"
@@ -28,7 +27,7 @@ NAMES_A_LINE: Final = 9
 DRAWN: Final = {"hpa": "#1f77b4", "kpa": "#2ca02c", "mark": "#9467bd", "scheduled": "#8c564b", OWN: OWN_COLOUR}
 
 
-def draw_pareto(rows: Sequence[Summary], chosen: Mapping[tuple[str, Setting], Choice], file: Path) -> None:
+def draw_pareto(rows: Sequence[Summary], results: Results, file: Path) -> None:
     """A panel for each setting: every policy tuned (filled, with its number) and as it comes (hollow)."""
     settings = sorted({row.setting for row in rows})
     columns = min(len(settings), 2)
@@ -37,8 +36,9 @@ def draw_pareto(rows: Sequence[Summary], chosen: Mapping[tuple[str, Setting], Ch
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, setting in zip(panels, settings, strict=False):
         mine = [row for row in rows if row.setting == setting]
-        for number, name in enumerate(POLICIES, start=1):
-            _place(axes, [row for row in mine if row.policy == name], number, knobs_text(chosen[name, setting].knobs))
+        for number, entry in enumerate(results.policies, start=1):
+            tuned = knobs_text(results.chosen[entry.name, setting].knobs)
+            _place(axes, [row for row in mine if row.policy == entry.name], number, tuned)
         axes.axhline(1.0 - OBJECTIVE, color=GREY, linewidth=1, linestyle="--")
         axes.set_title(f"cold start {setting.title}")
         axes.set_xscale("log")
@@ -52,7 +52,7 @@ def draw_pareto(rows: Sequence[Summary], chosen: Mapping[tuple[str, Setting], Ch
         axes.spines[["top", "right"]].set_visible(False)
     for axes in panels[len(settings) :]:
         axes.set_visible(False)
-    names = [f"{number} {name}" for number, name in enumerate(POLICIES, start=1)]
+    names = [f"{number} {entry.name}" for number, entry in enumerate(results.policies, start=1)]
     legend = "\n".join("    ".join(names[first : first + NAMES_A_LINE]) for first in range(0, len(names), NAMES_A_LINE))
     figure.supxlabel(f"{legend}\nfilled: tuned on other series; hollow: as it comes; dashed: the objective", fontsize=9)
     figure.savefig(file, dpi=90)

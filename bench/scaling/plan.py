@@ -8,18 +8,17 @@ from functools import cache
 from itertools import groupby
 from typing import Final, TypeAlias
 
-from bench.scaling.cell import Cell
+from bench.scaling.cell import Cell, Stage
 from bench.scaling.split import Series, Split
 from foretide.simulate.capacity import rate_at_slo
 from foretide.simulate.fidelity import Fidelity
-from foretide.simulate.policies import POLICIES, Listed
+from foretide.simulate.policies import Listed
 from foretide.simulate.scenario import Duration, Law, Queue
 from foretide.simulate.workload import QueueName, Service, Workload
 
-# The law of the live measurements (docs/benchmarks/simulator.md) times ten: the same for everything that counts in
-# SLOs, and half a day has a tenth of the requests.
-LAW: Final = Law(per_item_seconds=0.100, fixed_seconds=0.400, max_batch=8)
-SLO_SECONDS: Final = 2.5
+# The law of the live measurements (docs/benchmarks/simulator.md).
+LAW: Final = Law(per_item_seconds=0.010, fixed_seconds=0.040, max_batch=8)
+SLO_SECONDS: Final = 0.25
 OBJECTIVE: Final = 0.99
 COLD_START_CV: Final = 0.2
 SMALL, MIDDLE, LARGE = 10, 40, 200
@@ -69,7 +68,6 @@ class Scope:
     more_seeds: tuple[int, ...] = ()  # in the usual setting
     variations: tuple[Variation, ...] = ()
     judged_seconds: float
-    swept_seconds: float
     varied_seconds: float = 4 * HOUR
     series_of_each_split: int | None = None
     knob_values_every: int = 1
@@ -84,26 +82,20 @@ FULL: Final = Scope(
         Setting(QueueName.DEFAULT, 600.0),
         Setting(QueueName.SLO, USUAL.cold_start_seconds),
     ),
-    more_seeds=(2, 3),
     variations=(Variation(SMALL, 2.0), Variation(MIDDLE, 1.0), Variation(LARGE, 1.0)),
     judged_seconds=12 * HOUR,
-    swept_seconds=6 * HOUR,
 )
 QUICK: Final = Scope(
-    settings=(USUAL,),
-    judged_seconds=4 * HOUR,
-    swept_seconds=2 * HOUR,
-    series_of_each_split=2,
-    knob_values_every=4,
-    held_out=False,
+    settings=(USUAL,), judged_seconds=3 * HOUR, series_of_each_split=2, knob_values_every=4, held_out=False
 )
 
 
 class Plan:
     """The cells of each stage, for the series of a scope."""
 
-    def __init__(self, scope: Scope, series: Sequence[Series]) -> None:
+    def __init__(self, scope: Scope, series: Sequence[Series], policies: Sequence[Listed]) -> None:
         self.scope: Final = scope
+        self.policies: Final = tuple(policies)
         self.series: Final = tuple(
             entry
             for split in Split
@@ -111,58 +103,69 @@ class Plan:
         )
 
     def sweep(self) -> list[Cell]:
-        """Every policy with every value of its knobs on the series that choose; and on those that judge in the usual
-        setting, for the view that holds out one of all series."""
-        seconds = self.scope.swept_seconds
+        """Every policy with every value of its knobs on the series that choose, as a fluid; and on those that judge in
+        the usual setting, for the view that holds out one of all series."""
+        seconds = self.scope.judged_seconds
         loads = [load for one in self.scope.settings for load in self.loads(self.of(Split.CHOOSE), one, seconds)]
-        if self.scope.held_out:
-            loads += self.loads(self.of(Split.JUDGE), USUAL, seconds)
+        held = self.loads(self.of(Split.JUDGE), USUAL, seconds) if self.scope.held_out else []
         return [
             cell
-            for entry in POLICIES.values()
+            for entry in self.policies
             for knobs in sweeps(entry, every=self.scope.knob_values_every)
-            for cell in self.cells(loads, entry, knobs)
+            # Services that share a quota are never of both sides.
+            for together in ([loads, held] if entry.divides else [loads + held])
+            for cell in self.cells(Stage.SWEEP, together, entry, knobs, Fidelity.FLUID)
         ]
 
     def judge(self, chosen: Mapping[tuple[str, Setting], Knobs]) -> list[Cell]:
-        """Every policy as it comes and with the knobs that were chosen, on the series that judge; `chosen` is by
-        policy and setting."""
+        """Every policy with the knobs that were chosen, and in the usual setting as it comes, on the series that judge;
+        `chosen` is by policy and setting."""
         cells: list[Cell] = []
-        for entry in POLICIES.values():
+        for entry in self.policies:
             loads: dict[KnobsKey, list[Workload]] = {}
             for setting in self.scope.settings:
                 seeds = FIRST_SEED + (self.scope.more_seeds if setting == USUAL else ())
                 some = self.loads(self.of(Split.JUDGE), setting, self.scope.judged_seconds, seeds=seeds)
-                for key in {_key(entry.settings({})), _key(chosen[entry.name, setting])}:
+                keys = {_key(chosen[entry.name, setting])} | ({_key(entry.settings({}))} if setting == USUAL else set())
+                for key in keys:
                     loads.setdefault(key, []).extend(some)
             for key, mine in sorted(loads.items()):
-                cells += self.cells(mine, entry, dict(key))
+                cells += self.cells(Stage.JUDGE, mine, entry, dict(key))
         return cells
 
     def varied(self, chosen: Mapping[tuple[str, Setting], Knobs]) -> list[Cell]:
-        """The same with bursty arrivals, and with larger fleets."""
+        """The same with bursty arrivals, and with larger fleets; not for policies with a quota, which was chosen for
+        fleets of one size."""
         return [
             cell
-            for entry in POLICIES.values()
+            for entry in self.without_quota
             for one in self.scope.variations
             for cell in self.cells(
+                Stage.VARIED,
                 self.loads(self.of(Split.JUDGE), USUAL, self.scope.varied_seconds, variation=one),
                 entry,
                 chosen[entry.name, USUAL],
+                Fidelity.FLUID if one.size == LARGE else Fidelity.ARRIVALS,
             )
         ]
 
     def held_out(self, chosen: Mapping[tuple[str, str], Knobs]) -> list[Cell]:
-        """Each series with the knobs that all others chose; `chosen` is by policy and series."""
+        """Each series with the knobs that all others chose; `chosen` is by policy and series. Not for policies with a
+        quota, which need all their services at once."""
         cells: list[Cell] = []
-        for entry in POLICIES.values():
+        for entry in self.without_quota:
             loads: dict[KnobsKey, list[Workload]] = {}
             for one in self.series if self.scope.held_out else ():
                 some = self.loads([one], USUAL, self.scope.judged_seconds)
                 loads.setdefault(_key(chosen[entry.name, one.name]), []).extend(some)
             for key, mine in sorted(loads.items()):
-                cells += self.cells(mine, entry, dict(key))
+                cells += self.cells(Stage.HELD_OUT, mine, entry, dict(key))
         return cells
+
+    @property
+    def without_quota(self) -> list[Listed]:
+        """Policies that look at each service alone."""
+        return [entry for entry in self.policies if not entry.divides]
 
     def of(self, split: Split) -> list[Series]:
         """The series of one side."""
@@ -191,6 +194,7 @@ class Plan:
 
     def cells(
         self,
+        stage: Stage,
         loads: Sequence[Workload],
         entry: Listed,
         knobs: Knobs,
@@ -200,6 +204,7 @@ class Plan:
         splits = {one.name: one.split for one in self.series}
         for together in _divided(loads) if entry.divides else _even(loads):
             yield Cell(
+                stage=stage,
                 workloads=tuple(together),
                 policy=entry.name,
                 knobs=dict(knobs),
@@ -255,13 +260,13 @@ def _key(knobs: Knobs) -> KnobsKey:
     return tuple(sorted(knobs.items()))
 
 
-def _length(load: Workload) -> float:
-    return load.lane().seconds
+def _together(load: Workload) -> tuple[float, float, float]:
+    """What lanes of one run share: their length, the warm-up and the time of the week."""
+    return (load.lane().seconds, load.warm_up_seconds, load.epoch_seconds)
 
 
 def _even(loads: Sequence[Workload]) -> Iterator[list[Workload]]:
-    """Parts of lanes of one length and the same warm-up."""
-    for _, group in groupby(sorted(loads, key=_length), key=lambda load: (_length(load), load.warm_up_seconds)):
+    for _, group in groupby(sorted(loads, key=_together), key=_together):
         same = list(group)
         for first in range(0, len(same), LANES_TOGETHER):
             yield same[first : first + LANES_TOGETHER]
@@ -270,9 +275,10 @@ def _even(loads: Sequence[Workload]) -> Iterator[list[Workload]]:
 def _divided(loads: Sequence[Workload]) -> Iterator[list[Workload]]:
     """The services of one setting, which share a quota."""
 
-    def setting(load: Workload) -> tuple[float, float, str, int, int]:
+    def setting(load: Workload) -> tuple[float | str, ...]:
         service = load.service
-        return (_length(load), service.cold_start.mean_seconds, str(service.queue), service.size, load.seed)
+        mine = (service.cold_start.mean_seconds, str(service.queue), service.size, service.arrival_cv, load.seed)
+        return (*_together(load), *mine)
 
     for _, group in groupby(sorted(loads, key=setting), key=setting):
         yield list(group)

@@ -11,7 +11,7 @@ from bench.scaling.split import Series, Split
 from bench.scaling.store import Store
 from bench.scaling.summary import setting_of
 from foretide.simulate.command.results import Run
-from foretide.simulate.policies import POLICIES
+from foretide.simulate.policies import Listed
 
 # Costs are sums of floats.
 ROUNDING = 1e-9
@@ -22,6 +22,7 @@ class Results:
     """Everything that pages are made of."""
 
     scope: Scope
+    policies: tuple[Listed, ...]
     series: tuple[Series, ...]
     sweep: list[Run]
     judge: list[Run]
@@ -44,22 +45,25 @@ def performed(plan: Plan, store: Store) -> Results:
     sweep = store.performed(plan.sweep(), "1 of 4, knobs on the series that choose")
     choosing = [run for run in sweep if run["split"] == Split.CHOOSE]
     chosen = {
-        (name, setting): choose([run for run in choosing if run["policy"] == name and setting_of(run) == setting])
-        for name in POLICIES
+        (entry.name, setting): choose(
+            [run for run in choosing if run["policy"] == entry.name and setting_of(run) == setting]
+        )
+        for entry in plan.policies
         for setting in plan.scope.settings
     }
     knobs = {key: choice.knobs for key, choice in chosen.items()}
     judge = store.performed(plan.judge(knobs), "2 of 4, the series that judge")
     varied = store.performed(plan.varied(knobs), "3 of 4, bursty arrivals and larger fleets")
     without = {
-        (name, one.name): choose([run for run in usual if run["series"] != one.name]).knobs
-        for name in POLICIES
-        for usual in [[run for run in sweep if run["policy"] == name and setting_of(run) == USUAL]]
+        (entry.name, one.name): choose([run for run in usual if run["series"] != one.name]).knobs
+        for entry in plan.without_quota
+        for usual in [[run for run in sweep if run["policy"] == entry.name and setting_of(run) == USUAL]]
         for one in (plan.series if plan.scope.held_out else ())
     }
     held_out = store.performed(plan.held_out(without), "4 of 4, each series with the knobs of all others")
     return Results(
         scope=plan.scope,
+        policies=plan.policies,
         series=plan.series,
         sweep=sweep,
         judge=judge,

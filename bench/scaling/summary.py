@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Final, TypeAlias
 
+import numpy as np
+
 from bench.scaling.plan import Knobs, Setting, Variation
 from foretide.simulate.command.results import Run
 from foretide.simulate.workload import QueueName
 
+INTERVAL: Final = (0.05, 0.95)
+RESAMPLED: Final = 2_000
 Key: TypeAlias = tuple[str, str, Setting, Variation]
 
 
@@ -24,6 +28,7 @@ class Summary:
     variation: Variation
     series: int
     violation_share: float
+    share_interval: tuple[float, float]  # of the mean over series like these
     worst_share: float
     worst_series: str
     times_optimum: float
@@ -76,9 +81,18 @@ def _summary(key: Key, by_series: dict[str, dict[int, Run]]) -> Summary:
         variation=variation,
         series=len(by_series),
         violation_share=fmean(shares.values()),
+        share_interval=_interval(list(shares.values())),
         worst_share=shares[worst],
         worst_series=worst,
         times_optimum=fmean(costs),
         median_times_optimum=median(costs),
         scale_events=fmean(fmean(run["scale_events"] for run in seeds.values()) for seeds in by_series.values()),
     )
+
+
+def _interval(values: list[float]) -> tuple[float, float]:
+    """Of the mean, by drawing the series anew (Efron 1979)."""
+    random = np.random.default_rng(len(values))
+    means = np.array(values)[random.integers(0, len(values), (RESAMPLED, len(values)))].mean(axis=1)
+    low, high = np.quantile(means, INTERVAL)
+    return float(low), float(high)

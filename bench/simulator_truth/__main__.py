@@ -10,7 +10,7 @@ from typing import Final
 
 from bench.simulator_truth.cases import cases
 from bench.simulator_truth.compare import compare
-from bench.simulator_truth.measure import calibration, measure
+from bench.simulator_truth.measure import calibrations, measure
 from bench.simulator_truth.page import table, write
 from e2e.cluster import ClusterError
 
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measures what is missing, simulates, writes the page; 1 where a judged case misses the bar."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.simulator_truth",
-        description="Sends loads to real Triton pods in the cluster that CLUSTER names (make cluster), 45 minutes "
+        description="Sends loads to real Triton pods in the cluster that CLUSTER names (make cluster), 50 minutes "
         "in all, and asks the simulator about the same requests. Stopped, it goes on where it was.",
     )
     parser.add_argument("--scale", type=float, default=1.0, help="shorter or longer loads (default 1)")
@@ -46,8 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ClusterError as error:
         print(error, file=sys.stderr)
         return 1
-    known = calibration(given.folder)
-    rows = [compare(case, given.folder, known) for case in wanted]
+    known = calibrations(given.folder)
+    rows = [compare(case, given.folder, known[case.queue]) for case in wanted]
     print(*table(rows), sep="\n")
     if not given.only:
         write(rows, known, given.page)

@@ -23,14 +23,14 @@ MIXED_SECONDS: Final = 5.0
 MIXED_ROUNDS: Final = 5
 FULL_SECONDS: Final = 20.0
 # A second request comes while the first is served, and then nobody for longer than the batcher sleeps.
-PAIRS: Final = 80
+PAIRS: Final = 160
 PAIR_SECONDS: Final = 0.75
 PAIR_GAPS_SECONDS: Final = (0.01, 0.02, 0.03)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """All that the simulator knows."""
+    """All that the simulator knows of Triton with one queue policy: without prefetching it is another machine."""
 
     law: Law
     missed_wake_ups: float
@@ -47,9 +47,14 @@ class Calibration:
         return cls(law=Law(**value["law"]), missed_wake_ups=value["missed_wake_ups"])
 
 
+def calibrated(triton: Replicas) -> Calibration:
+    """Of one replica."""
+    return Calibration(measured_law(triton), measured_missed_wake_ups(triton))
+
+
 def measured_law(triton: Replicas) -> Law:
     """The law by Triton's own counters, and what those do not count: the way there and back, and the pause between
-    batches. One replica with the default queue."""
+    batches."""
     start = triton.executed()
     alone = send(triton, np.arange(0.0, ALONE_SECONDS, 1.0 / ALONE_RPS))
     before = after_alone = triton.executed()
@@ -66,7 +71,8 @@ def measured_law(triton: Replicas) -> Law:
 
     rows = np.array([(size, count, seconds) for piece in pieces for size, (count, seconds) in piece.items()])
     per_item, fixed = _line(rows[:, 0], rows[:, 2], np.sqrt(rows[:, 1]))
-    ends = np.sort(full.sent_at + full.latency_seconds)
+    answered = full.outcome == Outcome.OK
+    ends = np.sort((full.sent_at + full.latency_seconds)[answered])
     busy = ends[(ends > 5.0) & (ends < FULL_SECONDS)]
     cycle = LAW.max_batch * (busy[-1] - busy[0]) / (len(busy) - 1)
     return replace(
@@ -79,7 +85,7 @@ def measured_law(triton: Replicas) -> Law:
 
 
 def measured_missed_wake_ups(triton: Replicas) -> float:
-    """Share of the batches whose end the batcher did not notice. One replica with a limited queue."""
+    """Share of the batches whose end the batcher did not notice: none, where the queue has no limit."""
     first = np.arange(PAIRS) * PAIR_SECONDS
     gaps = np.resize(PAIR_GAPS_SECONDS, PAIRS)
     result = send(triton, np.sort(np.concatenate([first, first + gaps])))

@@ -11,29 +11,32 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.simulator_truth.calibrate import Calibration, measured_law, measured_missed_wake_ups
+from bench.simulator_truth.calibrate import Calibration, calibrated
 from bench.simulator_truth.cases import LAW, QUEUES, Case
 from bench.simulator_truth.send import send
 from bench.simulator_truth.triton import serving
-from e2e.cluster import Cluster, connect
+from e2e.cluster import connect
 from e2e.load import Result, arrivals, steady
 from e2e.scenarios.api import Api
 
-CALIBRATION = "calibration.json"
+CALIBRATION = "calibration-{queue}.json"
 
 
 def measure(wanted: tuple[Case, ...], folder: Path, say: Callable[[str], None]) -> None:
     """Every case that is not in the folder yet: a run that was stopped goes on where it was."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [case for case in wanted if not (folder / f"{case.name}.npz").exists()]
-    if not missing and (folder / CALIBRATION).exists():
+    uncalibrated = [queue for queue in QUEUES if not _calibration_file(folder, queue).exists()]
+    if not missing and not uncalibrated:
         return
     cluster = connect()
     api = Api(cluster)
     try:
-        if not (folder / CALIBRATION).exists():
-            say("calibrating: the law and the missed wake-ups (4 min)")
-            (folder / CALIBRATION).write_text(json.dumps(_calibrated(cluster, api).as_json(), indent=1))
+        for queue in uncalibrated:
+            say(f"calibrating with the {queue} queue: the law and the missed wake-ups (5 min)")
+            with serving(cluster, api, LAW, QUEUES[queue], replicas=1) as triton:
+                found = calibrated(triton)
+            _calibration_file(folder, queue).write_text(json.dumps(found.as_json(), indent=1))
         left = sum(case.seconds for case in missing)
         for (queue, replicas), group in groupby(missing, key=lambda case: (case.queue, case.replicas)):
             with serving(cluster, api, LAW, QUEUES[queue], replicas=replicas) as triton:
@@ -48,16 +51,13 @@ def measure(wanted: tuple[Case, ...], folder: Path, say: Callable[[str], None]) 
         api.close()
 
 
-def calibration(folder: Path) -> Calibration:
-    """What was measured before the cases."""
-    return Calibration.of_json(json.loads((folder / CALIBRATION).read_text()))
+def calibrations(folder: Path) -> dict[str, Calibration]:
+    """What was measured before the cases, by queue."""
+    return {queue: Calibration.of_json(json.loads(_calibration_file(folder, queue).read_text())) for queue in QUEUES}
 
 
-def _calibrated(cluster: Cluster, api: Api) -> Calibration:
-    with serving(cluster, api, LAW, QUEUES["default"], replicas=1) as triton:
-        law = measured_law(triton)
-    with serving(cluster, api, LAW, QUEUES["limited"], replicas=1) as triton:
-        return Calibration(law, measured_missed_wake_ups(triton))
+def _calibration_file(folder: Path, queue: str) -> Path:
+    return folder / CALIBRATION.format(queue=queue)
 
 
 def _save(result: Result, case: Case, folder: Path) -> None:

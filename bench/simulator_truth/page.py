@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,26 +43,27 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         )
 
 
-def write(rows: Sequence[Row], known: Calibration, page: Path) -> None:
+def write(rows: Sequence[Row], known: Mapping[str, Calibration], page: Path) -> None:
     """The page and its picture."""
     page.parent.mkdir(parents=True, exist_ok=True)
     picture = page.with_suffix(".png")
     _draw(rows, picture)
     judged = [row for row in rows if row.case.judged]
-    law = known.law
-    millis = [law.per_item_seconds, law.fixed_seconds, law.between_batches_seconds, law.overhead_seconds]
-    item, batch, pause, way = (f"{seconds * 1e3:.2f} ms" for seconds in millis)
     text = f"""# The simulator against real Triton
 
 Made by `python -m bench.simulator_truth`; `--help` tells how. Real pods of Triton on the embedded cluster serve a model
 that sleeps; each request has a new connection through a NodePort, so that kube-proxy chooses the replica. The simulator
 gets the times at which the requests were sent, and the law below; routes and noise are drawn {DRAWS} times.
 
-The law was measured beforehand, by loads that are not judged: {item} an item and {batch} a batch by Triton's own
-counters, {pause} between full batches, {way} on the way there and back. The SLO is {SLO_SECONDS * 1e3:.0f} ms.
-"limited": timeout SLO - tau(8) - 5 ms, queue of 2,000; "default": Triton's default, no limit. With any limit
-Triton can miss the end of a batch; what waits then goes on waiting for the next request or for 500 ms. Of pairs of
-requests with nobody after them, {known.missed_wake_ups:.0%} met that.
+{chr(10).join(_laws(known))}
+
+All of it was measured beforehand, by loads that are not judged: the batches by Triton's own counters, the pause by
+the throughput of full batches, the way there and back by single requests. With any limit Triton forms no batch ahead,
+and can miss the end of a batch; what waits then goes on waiting for the next request or for 500 ms. The last column is
+how many of 160 pairs of requests with nobody after them met that.
+
+The SLO is {SLO_SECONDS * 1e3:.0f} ms. "limited": timeout SLO - tau(8) - 5 ms, queue of 2,000; "default": Triton's
+default, no limit.
 
 The bar, for loads of 0.3 to 0.85 of saturation: p99 within {BAR_P99:.0%}, share within the SLO within
 {BAR_SHARE * 100:g} point. {sum(row.holds for row in judged)} of {len(judged)} cases hold.
@@ -72,6 +73,16 @@ The bar, for loads of 0.3 to 0.85 of saturation: p99 within {BAR_P99:.0%}, share
 ![Latency quantiles, real and simulated]({picture.name})
 """
     page.write_text(text)
+
+
+def _laws(known: Mapping[str, Calibration]) -> Iterator[str]:
+    yield "| queue | an item | a batch | pause between batches | way there and back | missed wake-ups |"
+    yield f"|{'---|' * 6}"
+    for queue, one in known.items():
+        law = one.law
+        millis = [law.per_item_seconds, law.fixed_seconds, law.between_batches_seconds, law.overhead_seconds]
+        cells = [f"{seconds * 1e3:.2f} ms" for seconds in millis]
+        yield f"| {queue} | {' | '.join(cells)} | {one.missed_wake_ups:.0%} |"
 
 
 def _draw(rows: Sequence[Row], path: Path) -> None:

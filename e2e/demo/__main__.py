@@ -18,7 +18,7 @@ from e2e.demo.first import NoAnswerError  # noqa: E402
 from e2e.demo.ready import NotReadyError  # noqa: E402
 from e2e.demo.run import Options, demo  # noqa: E402
 from e2e.demo.target import Progress  # noqa: E402
-from e2e.load import read_trace  # noqa: E402
+from e2e.load import read_profile  # noqa: E402
 
 ABOUT = """\
 Foretide at work, on real parts only: a Kubernetes cluster (CLUSTER=embedded, the default, makes one on this machine;
@@ -76,7 +76,7 @@ def parse(arguments: list[str] | None) -> Options:
     )
     given = parser.parse_args(arguments)
     try:
-        read_trace(given.trace)
+        read_profile(given.trace)
     except (ValueError, OSError) as error:
         parser.error(str(error))
     if not 10 <= given.seconds <= 3600:

@@ -17,7 +17,7 @@ from e2e.demo.model import REPOSITORY, Samples, samples
 from e2e.demo.story import Story
 from e2e.demo.target import Progress, Target
 from e2e.demo.watch import watching
-from e2e.load import Plan, arrivals, read_trace, start
+from e2e.load import Plan, arrivals, read_profile, start
 from e2e.load import Target as Url
 
 SEED = 1998
@@ -93,7 +93,7 @@ def planned(options: Options, wanted: Example, known: Samples, url: Url) -> Plan
     peak = options.peak_rps or sensible_peak_rps(
         known.seconds_per_file, replica_cores=wanted.replica_cores, machine_cores=os.cpu_count() or 1
     )
-    profile = read_trace(options.trace).lasting(options.seconds).peaking_at(peak)
+    profile = read_profile(options.trace).lasting(options.seconds).peaking_at(peak)
     return Plan(
         target=url,
         arrivals=arrivals(profile, seed=SEED),

@@ -8,7 +8,7 @@ arrays, and `report` reduces it.
 from e2e.load.child import Running, start
 from e2e.load.result import Outcome, Result
 from e2e.load.run import Plan, run
-from e2e.load.schedule import Profile, arrivals, read_trace, steady
+from e2e.load.schedule import Profile, arrivals, read_profile, steady
 from e2e.load.wire import Answer, Target, request
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
     "Running",
     "Target",
     "arrivals",
-    "read_trace",
+    "read_profile",
     "request",
     "run",
     "start",

@@ -9,7 +9,7 @@ from pathlib import Path
 from e2e.load import report
 from e2e.load.child import start
 from e2e.load.run import Plan
-from e2e.load.schedule import Profile, arrivals, read_trace, steady
+from e2e.load.schedule import Profile, arrivals, read_profile, steady
 from e2e.load.wire import Target, request
 
 EXAMPLES = """examples:
@@ -79,7 +79,7 @@ def profile(given: argparse.Namespace) -> Profile:
     """The load profile the options describe."""
     if given.rate is not None:
         return steady(given.rate, seconds=given.seconds or 60.0)
-    shape = read_trace(given.trace)
+    shape = read_profile(given.trace)
     if given.seconds:
         shape = shape.lasting(given.seconds)
     return shape.peaking_at(given.peak_rps) if given.peak_rps else shape

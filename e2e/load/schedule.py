@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from foretide.simulate.traces import read_trace
 
 FloatArray = NDArray[np.float64]
 
@@ -53,23 +53,11 @@ def steady(rate_rps: float, *, seconds: float) -> Profile:
     return Profile(rates_rps=(rate_rps,), step_seconds=seconds)
 
 
-def read_trace(path: Path, *, column: str | None = None) -> Profile:
-    """The profile in a CSV file (plain or gzip): `t_s` with a constant step, then requests in each step."""
-    with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else path.open(newline="") as file:
-        rows = csv.reader(file)
-        header = next(rows, [])
-        body = [row for row in rows if row]
-    if len(header) < 2 or header[0] != "t_s" or len(body) < 2:
-        raise ValueError(f"{path}: expected a CSV file with the columns t_s and at least one series, and two rows")
-    wanted = column or header[1]
-    if wanted not in header[1:]:
-        raise ValueError(f"{path}: no column {wanted}, there are {', '.join(header[1:])}")
-    times = np.array([float(row[0]) for row in body])
-    steps = np.diff(times)
-    if not (steps > 0).all() or not np.allclose(steps, steps[0]):
-        raise ValueError(f"{path}: the step of t_s is not constant")
-    counts = [float(row[header.index(wanted)] or 0) for row in body]
-    return Profile(rates_rps=tuple(count / float(steps[0]) for count in counts), step_seconds=float(steps[0]))
+def read_profile(path: Path, *, series: str | None = None) -> Profile:
+    """One series of a trace file, the first unless another is named; ValueError tells what is wrong with the file."""
+    trace = read_trace(path)
+    row = 0 if series is None else trace.series.index(trace.select(series).series[0])
+    return Profile(rates_rps=tuple(trace.rates_rps[row].tolist()), step_seconds=trace.step_seconds)
 
 
 def arrivals(profile: Profile, *, seed: int) -> FloatArray:

@@ -134,5 +134,6 @@ def test_a_quantity_that_no_server_exports_is_refused_by_name(quantity: Quantity
         expression(Query(quantity, over, 30.0))
 
 
-def test_two_quantities_are_refused() -> None:
-    assert set(Quantity) - METRICS.keys() == {Quantity.BUSY_SECONDS, Quantity.CONCURRENCY_SECONDS}
+def test_three_quantities_are_refused() -> None:
+    refused = {Quantity.ARRIVED, Quantity.BUSY_SECONDS, Quantity.CONCURRENCY_SECONDS}
+    assert set(Quantity) - METRICS.keys() == refused

@@ -13,21 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.scaling import plan as planning
-from bench.scaling import results as stages
 from bench.scaling.cell import Cell
 from bench.scaling.choose import choose
 from bench.scaling.page import write
 from bench.scaling.plan import QUICK, SMALL, USUAL, Plan, Variation, service, sweeps
 from bench.scaling.results import performed
-from bench.scaling.split import Series, Split, read_split
+from bench.scaling.split import Series, Split, _begin, read_split
 from bench.scaling.store import Store
 from bench.scaling.summary import summaries
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.policies import POLICIES, listed
 from foretide.simulate.traces import Trace
 
-TINY = replace(QUICK, judged_seconds=900.0, swept_seconds=900.0, series_of_each_split=1, held_out=True)
-POLICIES_OF_TESTS = {name: POLICIES[name] for name in ("static", "hpa", "fair-share")}
+TINY = replace(QUICK, judged_seconds=900.0, series_of_each_split=1, held_out=True)
+FEW_POLICIES = tuple(listed(name) for name in ("static", "hpa", "fair-share"))
 
 
 def series(name: str, split: Split) -> Series:
@@ -40,10 +39,8 @@ def series(name: str, split: Split) -> Series:
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Plan:
     """Three policies, three series, a quarter of an hour."""
-    monkeypatch.setattr(planning, "POLICIES", POLICIES_OF_TESTS)
-    monkeypatch.setattr(stages, "POLICIES", POLICIES_OF_TESTS)
     monkeypatch.setattr(planning, "rate_of_a_replica", lambda arrival_cv: 9.0)
-    return Plan(TINY, [series("one", Split.CHOOSE), series("two", Split.JUDGE)])
+    return Plan(TINY, [series("one", Split.CHOOSE), series("two", Split.JUDGE)], FEW_POLICIES)
 
 
 def test_no_series_is_on_both_sides_and_each_has_a_reason() -> None:
@@ -78,19 +75,35 @@ def test_a_sweep_has_the_defaults_and_each_value_of_each_knob(name: str) -> None
 
 def test_every_load_is_in_one_cell_of_each_setting(tiny: Plan) -> None:
     cells = tiny.sweep()
-    for entry in POLICIES_OF_TESTS.values():
+    for entry in FEW_POLICIES:
         for knobs in sweeps(entry, every=TINY.knob_values_every):
             mine = [cell for cell in cells if (cell.policy, cell.knobs) == (entry.name, knobs)]
             loads = Counter(load.name for cell in mine for load in cell.workloads)
             assert loads == {"one/a": 1, "two/a": 1}
-    assert {cell.fidelity for cell in cells} == {Fidelity.ARRIVALS}
+    assert {cell.fidelity for cell in cells} == {Fidelity.FLUID}
+
+
+def test_services_that_share_a_quota_are_of_one_side(tiny: Plan) -> None:
+    cells = [cell for cell in tiny.sweep() if cell.policy == "fair-share"]
+    assert cells
+    assert all(len(set(cell.splits)) == 1 for cell in cells)
+
+
+@pytest.mark.parametrize("days", [1.03, 7.0, 14.0, 58.6])
+def test_the_judged_hours_lie_behind_the_past_and_begin_alike(days: float) -> None:
+    begin = _begin(days * 86_400.0, 12 * 3600.0)
+    assert begin >= 0.6 * days * 86_400.0
+    assert begin < days * 86_400.0
+    if days >= 14.0:
+        assert begin % (7 * 86_400.0) == 2 * 86_400.0 + 7 * 3600.0
+    assert begin % 60.0 == 0.0
 
 
 def test_a_key_is_another_one_for_another_setting_and_the_same_for_the_same(tiny: Plan) -> None:
     (cell, *others) = tiny.sweep()
     assert len({one.key for one in (cell, *others)}) == 1 + len(others)
     assert cell.key == replace(cell).key
-    for change in ({"fidelity": Fidelity.FLUID}, {"knobs": {"quantile": 0.123}}):
+    for change in ({"fidelity": Fidelity.ARRIVALS}, {"knobs": {"quantile": 0.123}}):
         assert replace(cell, **change).key != cell.key
 
 
@@ -173,8 +186,6 @@ def test_all_stages_end_in_pages_and_a_second_run_does_nothing_again(
     assert {run["split"] for run in results.judge} == {"judge"}
     assert {run["fidelity"] for run in results.judge + results.held_out} == {"arrivals"}
     assert all(run["bound_replica_hours"] > 0.0 for run in results.runs)
-    monkeypatch.setattr("bench.scaling.page.POLICIES", POLICIES_OF_TESTS)
-    monkeypatch.setattr("bench.scaling.pictures.POLICIES", POLICIES_OF_TESTS)
     write(results, tmp_path / "pages")
     page = (tmp_path / "pages" / "scaling.md").read_text()
     assert "[two/a](scaling/two-a.md)" in page

@@ -301,3 +301,21 @@ def test_a_lost_process_is_status_1(load: Path, tmp_path: Path, capsys: Any, mon
     monkeypatch.setattr(command, "perform_all", lost)
     assert main(run_arguments(load, tmp_path / "r.json")) == 1
     assert capsys.readouterr().err.splitlines()[-1] == "gone"
+
+
+def test_compare_keeps_apart_what_was_made_differently(load: Path, tmp_path: Path, capsys: Any) -> None:
+    """Fluid and request by request, Poisson and bursty: rows of their own, with the column that tells them apart."""
+    files = [tmp_path / f"{name}.json" for name in ("plain", "fluid", "bursty")]
+    for file, more in zip(files, ([], ["--fidelity", "fluid"], ["--arrival-cv", "2"]), strict=True):
+        assert main(run_arguments(load, file, "--series", "a", *more)) == 0
+    assert runs_of(files[1])[0]["fidelity"] == "fluid"
+    assert runs_of(files[1])[0]["latency_seconds"]["p99"] is None
+    capsys.readouterr()
+    assert main(["compare", *map(str, files)]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert "fidelity" in head
+    assert "cv" in head.split()
+    assert "batch time" not in head
+    assert len(lines) == 3
+    assert main(["compare", str(files[0]), str(files[0])]) == 2
+    assert "is there twice" in capsys.readouterr().err

@@ -78,3 +78,23 @@ def test_a_crash_loses_what_was_in_the_pod_and_the_container_comes_back() -> Non
     assert outcome.timeline.ready.min() < 2
     assert (outcome.timeline.ready == 2).mean() > 0.5
     assert outcome.replica_seconds == pytest.approx(2 * 3600.0), "a crashed pod is still paid"
+
+
+def test_machines_that_run_anyway_are_there_again_after_a_quiet_time() -> None:
+    """Five replicas, then one for longer than an empty machine stays, then five again: nobody waits for a machine."""
+    nodes = Nodes(warm_pods=5, provisioning=Duration.constant(300.0), linger_seconds=60.0)
+    script = Scripted(lambda tick: 5 if tick < 4 or tick >= 100 else 1)
+    (outcome,) = run(script, lane(seconds=1_800.0, nodes=nodes, initial_replicas=5))
+    assert outcome.timeline.ready[100 + 4] == 5, "45 s after the order"
+
+
+def test_a_pod_that_cannot_finish_is_killed_at_the_end_of_its_grace() -> None:
+    """Six minutes of queue in a pod that is told to leave: what it has not answered by then is lost."""
+    script = Scripted(lambda tick: 2 if tick < 20 else 1)
+    conditions = Conditions(grace_seconds=30.0)
+    (outcome,) = run(script, lane(400.0, initial_replicas=2), conditions=conditions)
+    lost = outcome.failures
+    left_at, drained = 300.0, 30.0
+    assert outcome.replica_seconds == pytest.approx(2 * left_at + drained + 300.0, abs=1.0)
+    assert lost > 10_000
+    assert outcome.latencies.answered + lost == outcome.requests

@@ -33,14 +33,15 @@ def shares(policy: Scripted, some: Lane) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("queue", [Queue(), TIMELY], ids=["default", "timely"])
-@pytest.mark.parametrize("load", [0.3, 0.7, 0.85])
+@pytest.mark.parametrize("load", [0.7, 0.85])
 @pytest.mark.parametrize("replicas", [1, 6])
 def test_steady_loads_violate_as_often(queue: Queue, load: float, replicas: int) -> None:
     rate = load * replicas * SATURATION
     found, true = shares(
         constant(replicas), lane(rate, seconds=14_400.0, queue=queue, initial_replicas=replicas, max_replicas=replicas)
     )
-    assert found == pytest.approx(true, abs=2 * POINTS)
+    assert true > 0.007
+    assert found == pytest.approx(true, abs=POINTS)
 
 
 @pytest.mark.parametrize("queue", [Queue(), TIMELY], ids=["default", "timely"])
@@ -48,7 +49,8 @@ def test_a_flash_crowd_violates_as_often(queue: Queue) -> None:
     """Overload, growth by cold starts, and the queue that has to be worked off."""
     policy = Scripted(lambda tick: 1 if tick < 45 else 4)
     found, true = shares(policy, lane([20.0] * 4 + [180.0] * 4 + [20.0] * 4, seconds=1_200.0, queue=queue))
-    assert found == pytest.approx(true, abs=0.02)
+    assert true > 0.3
+    assert found == pytest.approx(true, abs=0.01)
 
 
 def test_replicas_cost_the_same() -> None:
@@ -140,7 +142,6 @@ def test_a_second_neither_makes_nor_loses_requests() -> None:
     [
         ({"routing": Routing.ROUND_ROBIN}, "routes at random"),
         ({"arrival_times": np.array([1.0])}, "recorded arrivals"),
-        ({"rates_rps": np.ones(40), "step_seconds": 0.5}, "whole seconds"),
     ],
 )
 def test_what_it_cannot_do_is_refused(change: dict[str, Any], words: str) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretide.scaling.policy import Over, Quantity, Query
+from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.scenario import Conditions, Duration, Lane, Law, Outage, Queue, Routing
 from tests.simulate.worlds import LAW, Scripted, constant, lane, run, same
 
@@ -141,6 +142,52 @@ def test_a_timeout_keeps_what_is_served_in_time_under_overload() -> None:
     (timely,) = run(constant(1), lane(150.0, queue=Queue(timeout_seconds=0.125, max_size=2_000)), warm_up_seconds=30.0)
     assert 1.0 - late.violation_share < 0.02
     assert 1.0 - timely.violation_share == pytest.approx(0.436, abs=0.02)
+
+
+def test_what_pods_that_ended_have_served_is_still_in_a_range() -> None:
+    """A deployment that shrinks under a steady load shows no dip of the sum of rates."""
+    ask = Query(Quantity.SUCCESS, Over.RATE, 60.0)
+    policy = Scripted(lambda tick: 4 if tick < 20 else 2, queries=(ask,))
+    run(policy, lane(60.0, seconds=900.0, initial_replicas=4))
+    totals = [seen.total(ask).value[0] for seen in policy.seen[12:]]
+    assert len(policy.seen[-1].pods) == 2
+    assert totals == pytest.approx([60.0] * len(totals), rel=0.2)
+    after = [seen for seen in policy.seen if seen.ended]
+    assert 3 <= len(after) <= 5, "for the length of the window"
+
+
+def test_requests_that_come_are_counted_before_they_are_answered() -> None:
+    ask = (Query(Quantity.ARRIVED, Over.RATE, 60.0), Query(Quantity.SUCCESS, Over.RATE, 60.0))
+    for fidelity in Fidelity:
+        policy = constant(1, queries=ask)
+        run(policy, lane(150.0), fidelity=fidelity)
+        came, answered = (policy.seen[20].total(query).value[0] for query in ask)
+        assert came == pytest.approx(150.0, rel=0.1)
+        assert answered == pytest.approx(LAW.saturation_rps, rel=0.08)
+
+
+def test_an_outage_between_two_ticks_loses_its_scrapes() -> None:
+    ask = Query(Quantity.SUCCESS, Over.AGE)
+    policy = constant(1, queries=(ask,))
+    run(policy, lane(), conditions=Conditions(outages=(Outage(start_seconds=106.0, end_seconds=119.0),)))
+    ages = [seen.answers[ask].value[0] for seen in policy.seen]
+    assert ages[8] > 9.0, "at 120 s the newest sample is from before 106 s"
+    assert max(ages[2:8] + ages[9:]) <= 5.0
+
+
+def test_a_scrape_that_fails_ends_the_series_until_the_next() -> None:
+    ask = (Query(Quantity.PENDING), Query(Quantity.SUCCESS, Over.RATE, 60.0))
+    policy = constant(1, queries=ask)
+    run(policy, lane(seconds=3_600.0), conditions=Conditions(lost_scrapes=0.3))
+    newest, rates = (np.array([seen.answers[query].known[0] for seen in policy.seen[4:]]) for query in ask)
+    assert newest.mean() == pytest.approx(0.7, abs=0.1)
+    assert rates.all(), "a range has the samples before"
+
+
+@pytest.mark.parametrize("desired", [-1, 9])
+def test_an_answer_out_of_bounds_is_refused(desired: int) -> None:
+    with pytest.raises(ValueError, match=f"desired of ranker is {desired}"):
+        run(constant(desired), lane(max_replicas=8))
 
 
 def test_an_outage_of_metrics_is_unknown_and_not_zero() -> None:

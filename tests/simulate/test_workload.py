@@ -82,13 +82,25 @@ def test_any_step_gives_lanes_that_begin_and_end_with_a_bin(step: float, steps: 
 def test_the_past_ends_where_the_lane_begins_in_minutes() -> None:
     (load,) = loads(DAY, seeds=(3,))
     past = load.past()
-    assert past.end_seconds == EPOCH_SECONDS
+    assert past.end_seconds == load.epoch_seconds == EPOCH_SECONDS + 0.6 * 86_400.0 - 1_800.0
     assert past.step_seconds == 60.0
     assert past.demand.known.all()
     rates = load.rates_rps[: past.demand.value.shape[1]]
     assert len(rates) == 0.6 * 1440 - 30
     error = (past.demand.value[0] - rates) * 60.0 / np.sqrt(rates * 60.0)
     assert 0.9 < error.std() < 1.1, "of a counter of Poisson arrivals"
+
+
+def test_the_clock_of_the_lane_is_that_of_its_trace() -> None:
+    """A spike at nine each day of a trace that begins at midnight comes at nine for whoever knows the hour."""
+    minutes = np.arange(7 * 1440)
+    (load,) = loads(trace(np.where(minutes % 1440 == 9 * 60, 900.0, 1.0)))
+    past = load.past()
+    spike = int(np.argmax(past.demand.value[0]))
+    at_seconds = past.end_seconds - (past.demand.value.shape[1] - spike) * past.step_seconds
+    assert (at_seconds - EPOCH_SECONDS) % 86_400.0 == 9 * 3_600.0
+    rates = load.lane().rates_rps
+    assert (load.epoch_seconds + 60.0 * np.argmax(rates) - EPOCH_SECONDS) % 86_400.0 == 9 * 3_600.0
 
 
 def test_the_past_of_short_steps_is_their_mean_over_each_minute() -> None:

@@ -7,7 +7,7 @@ users: what it would see in production and nothing else. It has no other way in,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
@@ -29,8 +29,11 @@ class Quantity(StrEnum):
     PENDING = "pending"  # gauge: requests that wait for an instance
     REQUEST_SECONDS = "request_seconds"  # counter: latency of all requests answered
     BUSY_SECONDS = "busy_seconds"  # counter: time that instances were executing; its rate / instances is utilisation
+    # counter: requests that came, as a router before the pods counts them. No server of ours exports it, nor the next
+    # one: only peers may ask for them.
+    ARRIVED = "arrived"
     # counter: integral of the requests in the pod; its rate is the average concurrency, as Knative's queue-proxy
-    # reports it. No server of ours exports it: only peers may ask for it.
+    # reports it
     CONCURRENCY_SECONDS = "concurrency_seconds"
 
 
@@ -93,15 +96,22 @@ class Observation:
     fleet: Fleet
     bounds: Bounds
     promise: Promise
+    # What range queries still find of pods that have ended, summed by service; a query of the newest sample finds none.
+    ended: Mapping[Query, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.fleet.replicas)
 
     def total(self, query: Query, *, ready_only: bool = False) -> Readings:
-        """The sum per service over the pods that answer; unknown where none does (`sum()` of no series)."""
+        """The sum per service over the pods that answer; unknown where none does (`sum()` of no series).
+
+        `ready_only` leaves out the pods that have ended, too.
+        """
         found = self.answers[query]
         counted = found.known & self.pods.ready if ready_only else found.known
         value = total(self.pods.service, np.where(counted, found.value, 0.0), length=len(self))
+        if not ready_only and query in self.ended:
+            value = value + self.ended[query]
         return Readings(value=value, known=self.pods.count(counted, services=len(self)) > 0)
 
 
@@ -145,7 +155,8 @@ class Answer(Protocol[M_co]):
 
 
 class Policy(Protocol[M]):
-    """Decides for all services at once; a pure function of its arguments, and no row looks at another."""
+    """Decides for all services at once; a pure function of its arguments. No row looks at another, but
+    where services share a quota."""
 
     @property
     def tick_seconds(self) -> float:

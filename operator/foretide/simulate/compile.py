@@ -9,9 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from foretide.scaling.policy import Observation, Over, Past, Quantity, Query
+from foretide.simulate import fleet, fluid
+from foretide.simulate.fluid_table import WITHIN, Table
 from foretide.simulate.peers.answer import PeerAnswer
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions, Lane, Law
+from foretide.simulate.state import build
 
 QUERY = Query(Quantity.SUCCESS, Over.RATE, 30.0)
 
@@ -31,10 +34,17 @@ class _Once:
 
 
 def compile_all() -> None:
-    """Runs one minute of one lane, from the cache where that has it."""
+    """Runs one minute of one lane at both fidelities, from the cache where that has it."""
     law = Law(per_item_seconds=0.01, fixed_seconds=0.01, max_batch=4)
     lane = Lane(name="any", rates_rps=np.full(1, 5.0), step_seconds=60.0, seed=0, law=law, slo_latency_seconds=1.0)
     simulate(_Once(), [lane], conditions=Conditions())
+    # The fluid with a table of nothing, for a true one takes seconds to make.
+    state = build([lane], Conditions(), counted_from_seconds=0.0)
+    nodes = np.arange(3.0)
+    empty = fluid.build([lane], state, [Table(nodes, nodes, np.zeros((3, 3, WITHIN)))])
+    fleet.scale_all(state, np.ones(1, dtype=np.int64), 0.0, True)
+    fluid.run_until(state, empty, 15.0, False)
+    fluid.finish(state, empty, 15.0)
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ def run_until(state: State, until: float, away: bool) -> bool:
                 row.next_event = -np.inf
         if done:
             pay(row, until)
-            keep_machines(row, state.setting[lane].linger, until)
+            keep_machines(state.setting[lane], row, until)
     return complete
 
 

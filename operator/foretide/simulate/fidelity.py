@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from foretide.simulate import engine, fluid
+from foretide.simulate.fluid_table import table_of
 from foretide.simulate.scenario import Lane
 from foretide.simulate.state import State, with_larger_pool
 
@@ -52,7 +53,9 @@ class Flow:
 
     def __init__(self, state: State, lanes: Sequence[Lane]) -> None:
         self.state = state
-        self._fluid = fluid.build(lanes, state)
+        self._fluid = fluid.build(
+            lanes, state, [table_of(lane.law, lane.slo_latency_seconds, lane.queue) for lane in lanes]
+        )
 
     def run_until(self, now: float, *, away: bool) -> None:
         fluid.run_until(self.state, self._fluid, now, away)

@@ -15,7 +15,9 @@ from foretide.simulate.state import (
     ABSENT,
     COLD_START,
     FINISHING,
+    GONE,
     LEAVING,
+    NOBODY,
     PROVISIONING,
     READY,
     RESTART,
@@ -85,11 +87,22 @@ def _become_routable(state: State, lane: int, pod: Record, now: float) -> None:
 
 
 @compiled
+def _free_place(state: State, lane: int) -> int:
+    """For a new pod: an empty one, or that of the pod that has ended first."""
+    oldest = NOBODY
+    for place in range(state.pods.shape[1]):
+        pod = state.pods[lane, place]
+        if pod.phase == ABSENT:
+            return place
+        if pod.phase == GONE and (oldest == NOBODY or pod.next_event < state.pods[lane, oldest].next_event):
+            oldest = place
+    return oldest
+
+
+@compiled
 def _create(state: State, lane: int, now: float, ready: bool) -> None:
-    place = 0
-    while place < state.pods.shape[1] and state.pods[lane, place].phase != ABSENT:
-        place += 1
-    if place == state.pods.shape[1]:
+    place = _free_place(state, lane)
+    if place == NOBODY:
         return  # as many again as anybody may ask for are draining: the quota of the namespace
     row, pod = state.lanes[lane], state.pods[lane, place]
     pay(row, now)
@@ -97,6 +110,8 @@ def _create(state: State, lane: int, now: float, ready: bool) -> None:
     row.created += 1
     begin(server_of(state, lane, place))
     pod.sampled = 0
+    pod.stale = 0
+    pod.ends_by = np.inf
     pod.created_at = now
     if ready:
         _become_ready(state.setting[lane], row, pod, now)
@@ -130,8 +145,9 @@ def _rank(pod: Record) -> float:
 @compiled
 def _leave(state: State, lane: int, pod: Record, now: float) -> None:
     setting = state.setting[lane]
+    pod.ends_by = now + setting.grace
     if pod.phase in (STARTING, RESTARTING):
-        _remove(state.lanes[lane], pod, now)
+        _remove(setting, state.lanes[lane], pod, now)
     elif pod.phase == READY:
         pod.phase = UNROUTABLE
         pod.next_event = now + setting.pre_stop
@@ -141,12 +157,16 @@ def _leave(state: State, lane: int, pod: Record, now: float) -> None:
 
 
 @inlined
-def _remove(lane: Record, pod: Record, now: float) -> None:
+def _remove(setting: Record, lane: Record, pod: Record, now: float) -> None:
     pay(lane, now)
     lane.pods -= 1
-    pod.phase = ABSENT
-    pod.next_event = np.inf
     pod.next_scrape = np.inf
+    if setting.remembered > 0.0 and pod.sampled > 0:
+        pod.phase = GONE
+        pod.next_event = now + setting.remembered
+    else:
+        pod.phase = ABSENT
+        pod.next_event = np.inf
 
 
 @compiled
@@ -187,6 +207,7 @@ def happen(state: State, lane: int, place: int, now: float) -> None:
         advance(server_of(state, lane, place), now)
         crash(server_of(state, lane, place))
         pod.phase = RESTARTING
+        pod.stale = 1  # the next scrape finds nobody
         pod.next_scrape = np.inf
         pod.next_event = now + drawn(state.durations[lane, RESTART], row, STARTS)
         _route(state, lane)
@@ -194,22 +215,28 @@ def happen(state: State, lane: int, place: int, now: float) -> None:
         pod.phase = UNROUTABLE
         pod.next_event = now + max(setting.pre_stop - setting.endpoints, 0.0)
         _route(state, lane)
+    elif phase == GONE:
+        pod.phase = ABSENT
+        pod.next_event = np.inf
     else:
         server = server_of(state, lane, place)
         advance(server, now)
         if outstanding(pod) == 0:
-            _remove(row, pod, now)
+            _remove(setting, row, pod, now)
+        elif now >= pod.ends_by:
+            crash(server)
+            _remove(setting, row, pod, now)
         else:
             pod.phase = FINISHING
             # The end of a batch; half a second on where none runs and the batcher still sleeps.
-            pod.next_event = max(min(pod.next_end, now + 0.5), now + 1e-3)
+            pod.next_event = min(max(min(pod.next_end, now + 0.5), now + 1e-3), pod.ends_by)
 
 
 @inlined
-def keep_machines(lane: Record, linger: float, now: float) -> None:
-    """Machines that were needed stay warm for a while."""
+def keep_machines(setting: Record, lane: Record, now: float) -> None:
+    """Machines that were needed stay warm for a while, and those that run anyway for ever."""
     if not math.isfinite(lane.warm):
         return
-    if lane.pods >= lane.warm or now - lane.warm_since > linger:
-        lane.warm = lane.pods
+    if lane.pods >= lane.warm or now - lane.warm_since > setting.linger:
+        lane.warm = max(lane.pods, setting.warm)
         lane.warm_since = now

@@ -1,7 +1,7 @@
-"""The coarse fidelity: requests as a fluid, in steps of one second, over the same pods, scrapes and policies.
+"""The coarse fidelity: requests as a fluid, in steps of a second or of the SLO, over the same pods, scrapes, policies.
 
-Each second a lane draws how many requests come, and each replica gets its part at random. What a second does to a
-replica is looked up by what is in it and what comes (`fluid_table`, made of watched seconds of the fine fidelity).
+In each step a lane draws how many requests come, and each replica gets its part at random. What a step does to a
+replica is looked up by what is in it and what comes (`fluid_table`, made of watched steps of the fine fidelity).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from foretide.scaling.arrays import Floats
 from foretide.simulate.compiled import compiled, inlined
 from foretide.simulate.engine import events, find_next_event
 from foretide.simulate.fleet import keep_machines, pay
@@ -24,17 +25,20 @@ from foretide.simulate.fluid_table import (
     STANDING,
     VARIANCE,
     WITHIN,
-    table_of,
+    Table,
+    step_of,
 )
 from foretide.simulate.scenario import Lane, Routing
 from foretide.simulate.state import (
     ABSENT,
     ARRIVALS,
+    ARRIVED,
     BIN_SECONDS,
     BUSY_SECONDS,
     CONCURRENCY_SECONDS,
     EXECUTION,
     FAILURE,
+    GONE,
     INFERENCE,
     REQUEST_SECONDS,
     ROUTES,
@@ -46,38 +50,45 @@ from foretide.simulate.state import (
 )
 from foretide.simulate.streams import count, normal, uniform
 
-SECOND: Final = 1.0
 # With fewer requests a replica each is routed on its own; with more the normal distribution is as good.
 FEW: Final = 16.0
 
 
 class Fluid(NamedTuple):
-    """Of each lane: its table, and what its replicas get in the second that begins."""
+    """Of each lane: its table, and what its replicas get in the step that begins."""
 
-    before: Array  # [lanes, nodes]: requests in the replica when a second begins, ascending
+    step_seconds: Array  # [lanes]
+    expected: Array  # [lanes, steps]: requests
+    before: Array  # [lanes, nodes]: requests in the replica when a step begins, ascending
     arrived: Array  # [lanes, nodes]: requests that come in it, ascending
     values: Array  # [lanes, nodes, nodes, columns of `fluid_table`]
-    saturation_rps: Array  # [lanes]
     given: Array  # [lanes, pods]
 
 
-def build(lanes: Sequence[Lane], state: State) -> Fluid:
-    """Raises ValueError for a lane that is finer than a second, or that needs the order of its requests."""
+def build(lanes: Sequence[Lane], state: State, tables: Sequence[Table]) -> Fluid:
+    """With one table a lane; raises ValueError for a lane that needs the order of its requests."""
     for lane in lanes:
-        if lane.step_seconds < SECOND or lane.step_seconds % SECOND:
-            raise ValueError(f"{lane.name} has steps of {lane.step_seconds:g} s: the fluid needs whole seconds")
         if lane.arrival_times is not None:
             raise ValueError(f"{lane.name} has recorded arrivals: the fluid draws its own")
         if lane.routing is not Routing.RANDOM:
             raise ValueError(f"{lane.name} routes by {lane.routing.name}: the fluid routes at random")
-    tables = [table_of(lane.law, lane.slo_latency_seconds, lane.queue) for lane in lanes]
+    step_seconds = [step_of(lane.slo_latency_seconds) for lane in lanes]
+    steps = max(math.ceil(lane.seconds / step) for lane, step in zip(lanes, step_seconds, strict=True))
     return Fluid(
+        step_seconds=np.array(step_seconds),
+        expected=np.array([_expected(lane, step, steps) for lane, step in zip(lanes, step_seconds, strict=True)]),
         before=np.array([table.before for table in tables]),
         arrived=np.array([table.arrived for table in tables]),
         values=np.array([table.values for table in tables]),
-        saturation_rps=np.array([lane.law.saturation_rps for lane in lanes]),
         given=np.zeros(state.pods.shape, dtype=np.float64),
     )
+
+
+def _expected(lane: Lane, step_seconds: float, steps: int) -> Floats:
+    """Requests of each step, 0 beyond the end of the lane."""
+    so_far = np.concatenate([[0.0], np.cumsum(lane.rates_rps * lane.step_seconds)])
+    edges = np.arange(steps + 1) * step_seconds
+    return np.diff(np.interp(edges, np.arange(len(so_far)) * lane.step_seconds, so_far))
 
 
 @compiled
@@ -92,12 +103,12 @@ def run_until(state: State, fluid: Fluid, until: float, away: bool) -> None:
                 events(state, lane, row.next_event, away)
                 row.next_event = -np.inf
             elif row.next_arrival < until:
-                _second(state, fluid, lane, row.next_arrival)
-                row.next_arrival += SECOND
+                _step(state, fluid, lane, row.next_arrival)
+                row.next_arrival += fluid.step_seconds[lane]
             else:
                 break
         pay(row, until)
-        keep_machines(row, state.setting[lane].linger, until)
+        keep_machines(state.setting[lane], row, until)
 
 
 @compiled
@@ -106,24 +117,23 @@ def finish(state: State, fluid: Fluid, now: float) -> None:
     for lane in range(len(state.lanes)):
         for place in range(state.pods.shape[1]):
             pod = state.pods[lane, place]
-            wait = pod.present / fluid.saturation_rps[lane]
-            if pod.phase != ABSENT and wait > state.setting[lane].slo:
-                _count(state, lane, now, wait, pod.present, 0.0)
+            if pod.phase != ABSENT and now - pod.oldest > state.setting[lane].slo:
+                _count(state, lane, 0.5 * (pod.oldest + now), pod.present, 0.0)
 
 
 @compiled
-def _second(state: State, fluid: Fluid, lane: int, start: float) -> None:
-    row, setting, given = state.lanes[lane], state.setting[lane], fluid.given[lane]
-    step = min(int(start / setting.step_seconds), state.rates.shape[1] - 1)
-    came = count(row, ARRIVALS, state.rates[lane, step] * SECOND, setting.arrival_cv)
+def _step(state: State, fluid: Fluid, lane: int, start: float) -> None:
+    row, given = state.lanes[lane], fluid.given[lane]
+    number = round(start / fluid.step_seconds[lane])
+    came = count(row, ARRIVALS, fluid.expected[lane, number], state.setting[lane].arrival_cv)
     state.bins[lane, int(start / BIN_SECONDS)].arrivals += came
     given[:] = 0.0
     if row.routable == 0:
-        _count(state, lane, start, 0.0, float(came), float(came))
+        _count(state, lane, start, float(came), float(came))
     elif came > 0:
         _route(row, state.routable[lane], given, came)
     for place in range(len(given)):
-        if state.pods[lane, place].phase != ABSENT:
+        if state.pods[lane, place].phase not in (ABSENT, GONE):
             _serve(state, fluid, lane, place, start)
 
 
@@ -163,13 +173,14 @@ def _serve(state: State, fluid: Fluid, lane: int, place: int, start: float) -> N
     came = fluid.given[lane, place]
     flow = pod.flow
     flow[:] = 0.0
-    pod.flow_until = start + SECOND
+    pod.flow_until = start + fluid.step_seconds[lane]
+    pod.flow_seconds = fluid.step_seconds[lane]
     if came == 0.0 and pod.present == 0.0:
         pod.standing = 0.0
         return
     before, arrived, values = fluid.before[lane], fluid.arrived[lane], fluid.values[lane]
     row, column = _below(before, pod.present), _below(arrived, came)
-    # Beyond the last nodes a second can do no more: the rest stays.
+    # Beyond the last nodes a step can do no more: the rest stays.
     down = min((pod.present - before[row]) / (before[row + 1] - before[row]), 1.0)
     right = min((came - arrived[column]) / (arrived[column + 1] - arrived[column]), 1.0)
     found = np.empty(WITHIN)
@@ -187,16 +198,22 @@ def _serve(state: State, fluid: Fluid, lane: int, place: int, start: float) -> N
     executions = min(max(found[EXECUTIONS], completed / setting.max_batch), completed)
     flow[SUCCESS] = flow[INFERENCE] = completed
     flow[FAILURE] = failed
+    flow[ARRIVED] = came
     flow[EXECUTION] = executions
     flow[BUSY_SECONDS] = setting.per_item * completed + setting.fixed * executions
     flow[REQUEST_SECONDS] = found[LATENCY]
-    flow[CONCURRENCY_SECONDS] = 0.5 * (pod.present + after) * SECOND
+    flow[CONCURRENCY_SECONDS] = 0.5 * (pod.present + after) * fluid.step_seconds[lane]
     for quantity in range(len(flow)):
         pod.counters[quantity] += flow[quantity]
     if executions > 0.0:
         _execute(state.executed[lane, place], setting, completed / executions, executions)
-    late = min(found[LATE], completed)
-    _count(state, lane, start, pod.present / fluid.saturation_rps[lane], late + failed, failed)
+    late = completed * min(found[LATE] / max(found[COMPLETED], 1e-9), 1.0)
+    # First in, first out, as if those in the replica had come evenly since the oldest.
+    end = start + fluid.step_seconds[lane]
+    oldest = pod.oldest if pod.present > 0.0 else start
+    gone = (completed + failed) / there * (end - oldest)
+    _count(state, lane, oldest + 0.5 * gone, late + failed, failed)
+    pod.oldest = oldest + gone
     pod.present = after
     pod.standing = min(found[STANDING] + max(pod.present - before[-1], 0.0), after)
 
@@ -212,12 +229,12 @@ def _execute(executed: Array, setting: Record, mean_size: float, executions: flo
 
 
 @inlined
-def _count(state: State, lane: int, now: float, wait: float, violations: float, failures: float) -> None:
-    """Whole requests, at the time when those that are answered now arrived."""
+def _count(state: State, lane: int, arrived: float, violations: float, failures: float) -> None:
+    """Whole requests, in the bin in which they came."""
     row = state.lanes[lane]
     row.violations += violations
     row.failures += failures
-    bins = state.bins[lane, int(max(now - wait, 0.0) / BIN_SECONDS)]
+    bins = state.bins[lane, int(arrived / BIN_SECONDS)]
     whole = math.floor(row.violations)
     bins.violations += int(whole)
     row.violations -= whole

@@ -7,14 +7,14 @@ from typing import Final
 
 import numpy as np
 
-from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.arrays import Floats, Ints, total
 from foretide.scaling.capacity.evidence import BatchCounts
 from foretide.scaling.decision import Bounds, Fleet
 from foretide.scaling.policy import Observation, Over, PodList, Promise, Quantity, Query
 from foretide.scaling.readings import Readings
 from foretide.simulate.scenario import Lane
 from foretide.simulate.scrapes import evaluate
-from foretide.simulate.state import ABSENT, KEPT_SAMPLES, READY, RESTARTING, ROUTABLE, STARTING, State
+from foretide.simulate.state import ABSENT, GONE, KEPT_SAMPLES, READY, RESTARTING, ROUTABLE, STARTING, State
 
 QUANTITY_ORDER: Final = tuple(Quantity)
 FUNCTION_ORDER: Final = tuple(Over)
@@ -35,7 +35,8 @@ class Observer:
 
     def see(self, state: State, replicas: Ints, now: float, *, away: bool) -> Observation:
         """The state as a policy may know it; `away`: Prometheus does not answer."""
-        service, place = np.nonzero(state.pods["phase"] != ABSENT)
+        phase = state.pods["phase"]
+        service, place = np.nonzero((phase != ABSENT) & (phase != GONE))
         pods = state.pods[service, place]
         ready = (pods["phase"] == READY) | (pods["phase"] == ROUTABLE)
         present = ready | (pods["phase"] == STARTING) | (pods["phase"] == RESTARTING)
@@ -53,17 +54,30 @@ class Observer:
             fleet=Fleet(replicas=replicas.copy(), rolling=np.zeros(len(replicas), dtype=np.bool_)),
             bounds=self._bounds,
             promise=self._promise,
+            ended={} if away else self._ended(state, now, np.nonzero(phase == GONE)[0]),
         )
 
     def _answers(self, state: State, now: float, rows: int, *, away: bool) -> Mapping[Query, Readings]:
         if away:
             return {query: Readings.unknown(rows) for query in self._queries}
-        table = np.empty((len(self._queries), rows))
-        evaluate(state, now, self._quantities, self._functions, self._windows, table)
+        table = self._table(state, now, rows, ended=False)
         return {
             query: Readings.checked(row, np.ones(rows, dtype=np.bool_))
             for query, row in zip(self._queries, table, strict=True)
         }
+
+    def _ended(self, state: State, now: float, service: Ints) -> Mapping[Query, Floats]:
+        if not len(service):
+            return {}
+        table = np.nan_to_num(self._table(state, now, len(service), ended=True))
+        return {
+            query: total(service, row, length=len(state.lanes)) for query, row in zip(self._queries, table, strict=True)
+        }
+
+    def _table(self, state: State, now: float, rows: int, *, ended: bool) -> Floats:
+        table = np.empty((len(self._queries), rows))
+        evaluate(state, now, ended, self._quantities, self._functions, self._windows, table)
+        return table
 
     def _batches(self, state: State) -> BatchCounts:
         """Executions since the last look, as Triton's statistics tell them."""

@@ -19,6 +19,7 @@ import numpy as np
 from foretide.simulate.compiled import compiled, inlined
 from foretide.simulate.scenario import Noise
 from foretide.simulate.state import (
+    ARRIVED,
     BIN_SECONDS,
     BINS_PER_E,
     BUSY_SECONDS,
@@ -70,6 +71,7 @@ def _release(server: Server, node: int) -> None:
 @inlined
 def push(setting: Record, lane: Record, pod: Record, nodes: Array, bins: Array, now: float) -> None:
     """A request joins the queue, or is refused because that is full (which no counter of Triton shows)."""
+    pod.counters[ARRIVED] += 1.0
     if pod.waiting >= setting.max_queue:
         fail(bins, now)
         return
@@ -281,6 +283,7 @@ def begin(server: Server) -> None:
     pod.present = 0.0
     pod.standing = 0.0
     pod.flow[:] = 0.0
+    pod.flow_until = 0.0
     server.executed[:] = 0.0
     for index in range(server.setting.instances):
         instance = server.instances[index]

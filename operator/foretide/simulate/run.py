@@ -16,7 +16,7 @@ from foretide.simulate import fleet
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.observe import Observer, longest_window_seconds
 from foretide.simulate.outcome import Latencies, Outcome, Timeline
-from foretide.simulate.scenario import Conditions, Lane
+from foretide.simulate.scenario import Conditions, Lane, Outage
 from foretide.simulate.state import (
     BIN_SECONDS,
     READY,
@@ -39,17 +39,20 @@ def simulate(
     past: Past | None = None,
     warm_up_seconds: float = 0.0,
     fidelity: Fidelity = Fidelity.ARRIVALS,
+    epoch_seconds: float = EPOCH_SECONDS,
     progress: Callable[[float], None] = lambda share: None,
 ) -> list[Outcome]:
     """The same lanes, seeds and policy give the same outcome, bit for bit.
 
-    The warm-up is the beginning of the rates: it is run and not counted. Raises ValueError for a policy that asks for
+    The warm-up is the beginning of the rates: it is run and not counted. The Unix time at which the lanes begin is for
+    policies that know hours and days. Raises ValueError for a policy that asks for
     a longer window than the samples that are kept, and for lanes that the fluid cannot run.
     """
     _check(policy, lanes, conditions, warm_up_seconds)
     horizon = lanes[0].seconds
-    state = build(lanes, conditions, counted_from_seconds=warm_up_seconds)
-    observer = Observer(lanes, policy.queries, epoch_seconds=EPOCH_SECONDS)
+    remembered = max((query.window_seconds for query in policy.queries), default=0.0)
+    state = build(lanes, conditions, counted_from_seconds=warm_up_seconds, remembered_seconds=remembered)
+    observer = Observer(lanes, policy.queries, epoch_seconds=epoch_seconds)
     replicas = np.array([lane.initial_replicas for lane in lanes], dtype=np.int64)
     fleet.scale_all(state, replicas, 0.0, True)
     running = fidelities.begin(fidelity, state, lanes)
@@ -59,16 +62,18 @@ def simulate(
     events = np.zeros(len(lanes), dtype=np.int64)
     paid_before = np.zeros(len(lanes))
 
-    ticks = _moments(policy.tick_seconds, horizon, warm_up_seconds)
-    for number, (now, is_tick, is_bin) in enumerate(ticks):
-        away = any(outage.start_seconds <= now < outage.end_seconds for outage in conditions.outages)
+    moments = _moments(policy.tick_seconds, horizon, warm_up_seconds, conditions.outages)
+    away = _is_away(conditions, 0.0)
+    for number, (now, is_tick, is_bin) in enumerate(moments):
         running.run_until(now, away=away)
+        away = _is_away(conditions, now)
         state = running.state
         if now == warm_up_seconds:
             paid_before = state.lanes["pod_seconds"].copy()
         if is_tick and now < horizon:
             answer = policy.decide(observer.see(state, replicas, now, away=away), memory)
             memory = answer.memory
+            _check_answer(answer.desired, lanes)
             changed = answer.desired != replicas
             if now >= warm_up_seconds:
                 events += changed
@@ -113,11 +118,19 @@ class _Watch:
         self.desired[:, place] = replicas
 
 
-def _moments(tick_seconds: float, horizon: float, warm_up_seconds: float) -> list[tuple[float, bool, bool]]:
+def _is_away(conditions: Conditions, now: float) -> bool:
+    """From then on, until the next moment: outages begin and end at moments."""
+    return any(outage.start_seconds <= now < outage.end_seconds for outage in conditions.outages)
+
+
+def _moments(
+    tick_seconds: float, horizon: float, warm_up_seconds: float, outages: Sequence[Outage]
+) -> list[tuple[float, bool, bool]]:
     """(time, whether the policy is asked, whether 15 s end) in the order of time."""
     ticks = {round(number * tick_seconds, 6) for number in range(math.ceil(horizon / tick_seconds))}
     bins = {number * BIN_SECONDS for number in range(1, math.ceil(horizon / BIN_SECONDS) + 1)}
-    moments = sorted(ticks | bins | {warm_up_seconds, horizon})
+    edges = {edge for outage in outages for edge in (outage.start_seconds, outage.end_seconds) if 0.0 <= edge < horizon}
+    moments = sorted(ticks | bins | edges | {warm_up_seconds, horizon})
     return [(now, now in ticks, now in bins) for now in moments]
 
 
@@ -153,11 +166,19 @@ def _outcome(
     )
 
 
+def _check_answer(desired: Ints, lanes: Sequence[Lane]) -> None:
+    for value, lane in zip(desired.tolist(), lanes, strict=True):
+        if not 0 <= value <= lane.max_replicas or value != int(value):
+            raise ValueError(f"desired of {lane.name} is {value}, must be whole and from 0 to {lane.max_replicas}")
+
+
 def _check(policy: AnyPolicy, lanes: Sequence[Lane], conditions: Conditions, warm_up_seconds: float) -> None:
     if not lanes:
         raise ValueError("there must be at least one lane")
     if len({lane.seconds for lane in lanes}) > 1:
         raise ValueError("all lanes of a run must be of one length in seconds")
+    if lanes[0].seconds % BIN_SECONDS:
+        raise ValueError(f"lanes must last for a multiple of {BIN_SECONDS:g} s, not {lanes[0].seconds:g} s")
     if warm_up_seconds % BIN_SECONDS or warm_up_seconds >= lanes[0].seconds:
         raise ValueError(
             f"warm_up_seconds must be a multiple of {BIN_SECONDS:g} below the {lanes[0].seconds:g} s of the lanes, "

@@ -157,6 +157,7 @@ class Conditions:
     lost_scrapes: float = 0.0  # share
     outages: tuple[Outage, ...] = ()
     pre_stop_seconds: float = 10.0  # the pod serves on while its removal gets around
+    grace_seconds: float = 30.0  # terminationGracePeriodSeconds: then it is killed with what it still has
     endpoints_seconds: float = 1.0  # until kube-proxy knows that a pod is ready, or leaving
     crashes_per_hour: float = 0.0  # of each ready pod
     restart: Duration = field(default_factory=lambda: Duration.constant(10.0))  # of a container that crashed

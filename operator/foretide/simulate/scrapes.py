@@ -12,6 +12,7 @@ from foretide.simulate.replica import advance
 from foretide.simulate.state import (
     ABSENT,
     CONCURRENCY_SECONDS,
+    GONE,
     KEPT_SAMPLES,
     PENDING,
     QUANTITIES,
@@ -32,7 +33,11 @@ EXTRAPOLATED_INTERVALS: Final = 1.1
 def scrape(state: State, lane: int, place: int, now: float, away: bool) -> None:
     """One scrape of one pod, unless it fails."""
     lost = uniform(state.lanes[lane], SCRAPES) < state.setting[lane].lost_scrapes
-    if away or lost:
+    if away:
+        return
+    pod = state.pods[lane, place]
+    pod.stale = 1 if lost else 0  # a scrape that fails ends the series, until the next one
+    if lost:
         return
     server = server_of(state, lane, place)
     advance(server, now)
@@ -40,7 +45,8 @@ def scrape(state: State, lane: int, place: int, now: float, away: bool) -> None:
     row = pod.sampled % KEPT_SAMPLES
     state.sample_times[lane, place, row] = now
     sample = state.samples[lane, place, row]
-    ahead = max(pod.flow_until - now, 0.0)
+    # The counters of the fluid are those at the end of its step.
+    ahead = (pod.flow_until - now) / pod.flow_seconds if pod.flow_until > now else 0.0
     for quantity in range(QUANTITIES):
         sample[quantity] = pod.counters[quantity] - pod.flow[quantity] * ahead
     sample[PENDING] = pod.waiting + pod.standing
@@ -105,8 +111,11 @@ def _answer(times: Array, values: Array, count: int, function: int, start: float
 
 
 @compiled
-def evaluate(state: State, now: float, quantities: Array, functions: Array, windows: Array, answers: Array) -> None:
-    """Answers queries for every pod that exists, in the order of lanes and pods; NaN where there is no answer.
+def evaluate(
+    state: State, now: float, ended: bool, quantities: Array, functions: Array, windows: Array, answers: Array
+) -> None:
+    """Answers queries for every pod that exists, or that has ended, in the order of lanes and pods; NaN where there is
+    no answer.
 
     `answers` is [queries, rows]. A window is open at its start, as in Prometheus 3.
     """
@@ -116,11 +125,15 @@ def evaluate(state: State, now: float, quantities: Array, functions: Array, wind
     for lane in range(len(state.lanes)):
         for place in range(state.pods.shape[1]):
             pod = state.pods[lane, place]
-            if pod.phase == ABSENT:
+            if pod.phase == ABSENT or (pod.phase == GONE) != ended:
                 continue
             for query in range(len(quantities)):
                 function = functions[query]
-                start = now - (STALENESS_SECONDS if function in (NEWEST, AGE) else windows[query])
+                instant = function in (NEWEST, AGE)
+                if instant and (ended or pod.stale):
+                    answers[query, row] = np.nan
+                    continue
+                start = now - (STALENESS_SECONDS if instant else windows[query])
                 count = 0
                 for back in range(min(pod.sampled, KEPT_SAMPLES) - 1, -1, -1):
                     sample = (pod.sampled - 1 - back) % KEPT_SAMPLES

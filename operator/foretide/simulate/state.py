@@ -27,10 +27,11 @@ LEAVING: Final = 4  # told to leave, and kube-proxy does not know yet
 UNROUTABLE: Final = 5  # kube-proxy knows; preStop still sleeps
 FINISHING: Final = 6  # answers what it has and ends
 RESTARTING: Final = 7  # crashed; the container starts again in the same pod
+GONE: Final = 8  # ended; range queries still find its samples
 
 # Counters and gauges of a pod, in the order of `policy.Quantity`.
-SUCCESS, FAILURE, INFERENCE, EXECUTION, PENDING, REQUEST_SECONDS, BUSY_SECONDS, CONCURRENCY_SECONDS = range(8)
-QUANTITIES: Final = 8
+SUCCESS, FAILURE, INFERENCE, EXECUTION, PENDING, REQUEST_SECONDS, BUSY_SECONDS, ARRIVED, CONCURRENCY_SECONDS = range(9)
+QUANTITIES: Final = 9
 
 # Purposes of random numbers.
 ARRIVALS, ROUTES, SERVICE, STARTS, SCRAPES = range(5)
@@ -75,7 +76,10 @@ SETTING: Final = np.dtype(
         ("linger", REAL),
         ("scrape", REAL),
         ("lost_scrapes", REAL),
+        ("remembered", REAL),  # how long samples of a pod that has ended are asked for
         ("pre_stop", REAL),
+        ("grace", REAL),
+        ("warm", REAL),
         ("endpoints", REAL),
         ("crashes_per_second", REAL),
         ("counted_from", REAL),
@@ -106,7 +110,9 @@ POD: Final = np.dtype(
         ("created_at", REAL),
         ("ready_at", REAL),
         ("next_event", REAL),
+        ("ends_by", REAL),  # killed then, whatever it still has
         ("next_scrape", REAL),
+        ("stale", WHOLE),  # the last scrape failed
         ("waiting", WHOLE),
         ("waiting_arrivals", REAL),  # sum of the arrival times of what waits
         ("head", WHOLE),
@@ -120,7 +126,9 @@ POD: Final = np.dtype(
         ("counters", REAL, (QUANTITIES,)),
         ("present", REAL),  # requests of the fluid
         ("standing", REAL),  # and those of them that wait
-        ("flow", REAL, (QUANTITIES,)),  # what the counters gain in the second that ends at flow_until
+        ("oldest", REAL),  # when the first of them came
+        ("flow", REAL, (QUANTITIES,)),  # what the counters gain in the step that ends at flow_until
+        ("flow_seconds", REAL),
         ("flow_until", REAL),
     ]
 )
@@ -169,11 +177,13 @@ class Server(NamedTuple):
     latencies: Array
 
 
-def build(lanes: Sequence[Lane], conditions: Conditions, *, counted_from_seconds: float) -> State:
-    """The state at time 0, without pods."""
+def build(
+    lanes: Sequence[Lane], conditions: Conditions, *, counted_from_seconds: float, remembered_seconds: float = 0.0
+) -> State:
+    """The state at time 0, without pods; samples of pods that have ended are kept for so long."""
     count, steps = len(lanes), max(len(lane.rates_rps) for lane in lanes)
-    # Twice the maximum: while one fleet drains, another may be starting.
-    pods = 2 * max(lane.max_replicas for lane in lanes) + 2
+    # While one fleet drains another may be starting; and a third has ended and is remembered.
+    pods = (3 if remembered_seconds > 0.0 else 2) * max(lane.max_replicas for lane in lanes) + 2
     instances = max(lane.law.instances for lane in lanes)
     batch = max(lane.law.max_batch for lane in lanes)
     bins = math.ceil(max(lane.seconds for lane in lanes) / BIN_SECONDS) + 1
@@ -184,7 +194,7 @@ def build(lanes: Sequence[Lane], conditions: Conditions, *, counted_from_seconds
     states = np.zeros(count, dtype=LANE)
     for row, lane in enumerate(lanes):
         rates[row, : len(lane.rates_rps)] = lane.rates_rps
-        setting[row] = _setting(lane, conditions, counted_from_seconds)
+        setting[row] = _setting(lane, conditions, counted_from_seconds, remembered_seconds)
         states[row]["streams"] = [_seed(lane, stream) for stream in range(STREAMS)]
         states[row]["warm"] = lane.nodes.warm_pods
     states["next_event"] = -np.inf
@@ -231,7 +241,9 @@ def _recorded(lanes: Sequence[Lane]) -> Array:
     return table
 
 
-def _setting(lane: Lane, conditions: Conditions, counted_from_seconds: float) -> tuple[float, ...]:
+def _setting(
+    lane: Lane, conditions: Conditions, counted_from_seconds: float, remembered_seconds: float
+) -> tuple[float, ...]:
     law, queue = lane.law, lane.queue
     fields = {
         "step_seconds": lane.step_seconds,
@@ -255,7 +267,10 @@ def _setting(lane: Lane, conditions: Conditions, counted_from_seconds: float) ->
         "linger": lane.nodes.linger_seconds,
         "scrape": conditions.scrape_seconds,
         "lost_scrapes": conditions.lost_scrapes,
+        "remembered": remembered_seconds,
         "pre_stop": conditions.pre_stop_seconds,
+        "grace": conditions.grace_seconds,
+        "warm": lane.nodes.warm_pods,
         "endpoints": conditions.endpoints_seconds,
         "crashes_per_second": conditions.crashes_per_hour / 3600.0,
         "counted_from": counted_from_seconds,

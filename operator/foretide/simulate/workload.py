@@ -27,6 +27,7 @@ from foretide.simulate.traces.trace import Trace
 JUDGED_FROM_SHARE: Final = 0.6
 WARM_UP_SECONDS: Final = 1_800.0
 PAST_STEP_SECONDS: Final = 60.0
+WEEK_SECONDS: Final = 7 * 86_400.0
 # What Prometheus keeps if nobody tells it otherwise.
 LONGEST_PAST_SECONDS: Final = 15 * 86_400.0
 MAXIMUM_PER_SIZE: Final = 4
@@ -124,6 +125,11 @@ class Workload:
     def warm_up_seconds(self) -> float:
         return self.judged_from_seconds - self.start_seconds
 
+    @property
+    def epoch_seconds(self) -> float:
+        """Unix time at which the lane begins: its trace began at midnight on a Monday."""
+        return EPOCH_SECONDS + self.start_seconds % WEEK_SECONDS
+
     def lane(self) -> Lane:
         """The warm-up and the judged part."""
         rates = self.rates_rps[self._step_at(self.start_seconds) :]
@@ -159,7 +165,7 @@ class Workload:
         return Past(
             demand=Readings(value=demand[None, :], known=np.ones((1, minutes), dtype=np.bool_)),
             step_seconds=PAST_STEP_SECONDS,
-            end_seconds=EPOCH_SECONDS,
+            end_seconds=self.epoch_seconds,
         )
 
     def _step_at(self, seconds: float) -> int:
@@ -207,7 +213,7 @@ def workloads(
 
 
 def joined_past(together: Sequence[Workload]) -> Past:
-    """The past of workloads, one row each; of a shorter one the beginning is unknown."""
+    """The past of workloads that begin at one time, one row each; of a shorter one the beginning is unknown."""
     demands = [workload.past().demand for workload in together]
     steps = max(demand.value.shape[1] for demand in demands)
     value, known = (np.zeros((len(demands), steps), dtype=kind) for kind in (np.float64, np.bool_))
@@ -215,7 +221,8 @@ def joined_past(together: Sequence[Workload]) -> Past:
         length = demand.value.shape[1]
         value[row, steps - length :] = demand.value[0]
         known[row, steps - length :] = demand.known[0]
-    return Past(demand=Readings(value=value, known=known), step_seconds=PAST_STEP_SECONDS, end_seconds=EPOCH_SECONDS)
+    end_seconds = together[0].epoch_seconds
+    return Past(demand=Readings(value=value, known=known), step_seconds=PAST_STEP_SECONDS, end_seconds=end_seconds)
 
 
 def profile(together: Sequence[Workload]) -> Profile:

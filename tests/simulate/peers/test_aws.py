@@ -196,7 +196,7 @@ def test_it_stays_within_the_bounds() -> None:
 
 def test_it_asks_for_the_rate_of_a_minute_each_minute() -> None:
     policy = Aws(profile=profile())
-    assert policy.queries == (Query(Quantity.SUCCESS, Over.RATE, 60.0),)
+    assert policy.queries == (Query(Quantity.ARRIVED, Over.RATE, 60.0),)
     assert policy.tick_seconds == 60.0
 
 

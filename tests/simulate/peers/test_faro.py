@@ -138,17 +138,15 @@ def test_an_unknown_minute_repeats_the_one_before_and_is_no_zero() -> None:
     assert not history.known[0, -1]
 
 
-def test_failures_count_as_demand_only_when_asked_to() -> None:
-    for counted, expected in ((False, 10.0), (True, 14.0)):
-        run = faro(count_failures=counted)
-        service = Service(
-            ready=1,
-            slo_latency_seconds=0.72,
-            answers={Quantity.SUCCESS: Total(10.0), Quantity.FAILURE: Total(4.0)},
-        )
-        run.tick(service)
-        run.tick(service, after_seconds=60.0)
-        assert run.memory.foresight.history.value[0, -1] == pytest.approx(expected)
+def test_what_comes_counts_as_demand_whatever_is_answered() -> None:
+    """Its router counts requests before the replicas."""
+    run = faro()
+    service = Service(
+        ready=1, slo_latency_seconds=0.72, answers={Quantity.SUCCESS: Total(10.0), Quantity.ARRIVED: Total(14.0)}
+    )
+    run.tick(service)
+    run.tick(service, after_seconds=60.0)
+    assert run.memory.foresight.history.value[0, -1] == pytest.approx(14.0)
 
 
 def test_a_forecast_of_nothing_plans_one_replica() -> None:
@@ -267,7 +265,7 @@ def test_the_reaction_stays_below_the_maximum() -> None:
 
 def test_it_asks_for_the_rate_of_a_minute_and_the_latency_of_half_a_minute() -> None:
     assert set(faro().policy.queries) == {
-        Query(Quantity.SUCCESS, Over.RATE, 60.0),
+        Query(Quantity.ARRIVED, Over.RATE, 60.0),
         Query(Quantity.SUCCESS, Over.RATE, 30.0),
         Query(Quantity.REQUEST_SECONDS, Over.RATE, 30.0),
     }

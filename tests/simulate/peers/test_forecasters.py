@@ -12,7 +12,7 @@ from foretide.scaling.policy import Quantity
 from foretide.scaling.readings import Readings
 from foretide.simulate.peers.forecasters.ar_ridge import ArRidge
 from foretide.simulate.peers.forecasters.arima import Arima
-from foretide.simulate.peers.forecasters.demand import demand, demand_queries
+from foretide.simulate.peers.forecasters.demand import ANSWERED, ANSWERED_OR_FAILED, demand, demand_queries
 from foretide.simulate.peers.forecasters.forecaster import AnyForecaster, Foresight, Gaussian
 from foretide.simulate.peers.forecasters.history import DemandHistory, Fold
 from foretide.simulate.peers.forecasters.holt_winters import HoltWinters
@@ -351,8 +351,8 @@ def test_demand_adds_failures_only_when_asked_and_is_unknown_without_successes()
         Service(answers={Quantity.SUCCESS: Total(10.0)}),
         Service(answers={Quantity.FAILURE: Total(4.0)}),
     )
-    seen = observe(*services, queries=demand_queries(60.0, count_failures=True))
-    both = demand(seen, 60.0, count_failures=True)
+    seen = observe(*services, queries=demand_queries(60.0, ANSWERED_OR_FAILED))
+    both = demand(seen, 60.0, ANSWERED_OR_FAILED)
     assert both.value.tolist() == [14.0, 10.0, 0.0]
     assert both.known.tolist() == [True, True, False]
-    assert demand(seen, 60.0, count_failures=False).value.tolist() == [10.0, 10.0, 0.0]
+    assert demand(seen, 60.0, ANSWERED).value.tolist() == [10.0, 10.0, 0.0]

@@ -74,7 +74,7 @@ def test_target_is_70_per_cent_of_what_a_pod_executes_at_once() -> None:
 
 def test_metric_may_be_requests_a_second_with_those_that_failed() -> None:
     policy = Kpa(profile=profile_of_saturation(100.0), metric=KpaMetric.RPS)
-    refusing = Service(ready=1, answers={Quantity.SUCCESS: 100.0, Quantity.FAILURE: 110.0})
+    refusing = Service(ready=1, answers={Quantity.SUCCESS: 100.0, Quantity.ARRIVED: 210.0})
     assert Run(policy).tick(refusing) == [3]
 
 

@@ -158,8 +158,8 @@ def test_it_stays_within_the_bounds() -> None:
     assert low.tick(serving(6, minimum=3), after_seconds=60.0) == [3]
 
 
-def test_it_asks_for_the_rate_of_half_a_minute() -> None:
-    assert Mark(profile=profile()).queries == (Query(Quantity.SUCCESS, Over.RATE, 30.0),)
+def test_it_asks_for_what_came_in_a_quarter_of_a_minute() -> None:
+    assert Mark(profile=profile()).queries == (Query(Quantity.ARRIVED, Over.RATE, 15.0),)
 
 
 @pytest.mark.parametrize("seed", range(2))

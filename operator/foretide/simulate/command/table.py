@@ -1,4 +1,4 @@
-"""The table of `compare`: one row per series, policy, queue and cold start, the mean of the seeds."""
+"""The table of `compare`: one row per series, policy and what else differs, the mean of the seeds."""
 
 from __future__ import annotations
 
@@ -9,25 +9,15 @@ from typing import Final, TypeAlias
 
 from foretide.api.durations import format_seconds
 from foretide.simulate.command.refused import Refused
-from foretide.simulate.command.results import Run
+from foretide.simulate.command.results import HOUR_SECONDS, Run
 
-HEADER: Final = (
-    "series",
-    "policy",
-    "queue",
-    "promise",
-    "size",
-    "cold start",
-    "seeds",
-    "requests",
-    "outside SLO",
-    "replica-hours",
-    "x optimum",
-    "scale events",
-)
-NUMBERS_FROM: Final = 4
+# What a run was made with; the first ones are always shown, the others where they differ.
+HOURS: Final = "judged hours"
+MADE_WITH: Final = ("queue", "promise", "size", "cold start", "cv", "batch time", HOURS, "fidelity")
+ALWAYS: Final = 4
+COUNTED: Final = ("seeds", "requests", "outside SLO", "replica-hours", "x optimum", "scale events")
 MEAN: Final = "(mean)"
-Key: TypeAlias = tuple[str, str, str, float, float, float, int]
+Key: TypeAlias = tuple[str, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +26,7 @@ class Row:
 
     series: str
     policy: str
-    queue: str
-    promise: str
-    size: int
-    cold_start_seconds: float
+    made_with: tuple[str, ...]  # in the order of `MADE_WITH`
     seeds: int
     requests: float
     violation_share: float
@@ -48,14 +35,8 @@ class Row:
     scale_events: float
 
     @property
-    def cells(self) -> tuple[str, ...]:
+    def counted(self) -> tuple[str, ...]:
         return (
-            self.series,
-            self.policy,
-            self.queue,
-            self.promise,
-            str(self.size),
-            f"{self.cold_start_seconds:.3g} s",
             str(self.seeds),
             f"{self.requests:,.0f}",
             f"{100.0 * self.violation_share:.3f} %",
@@ -69,38 +50,33 @@ def rows(runs: Iterable[Run]) -> list[Row]:
     """By series, then policy; and for each policy with several series their mean, in which all count alike."""
     groups: dict[Key, dict[int, Run]] = {}
     for run in runs:
-        seeds = groups.setdefault(_key(run), {})
+        seeds = groups.setdefault((run["series"], policy_text(run), _made_with(run)), {})
         if run["seed"] in seeds:
             what = f"{run['policy']} on {run['series']} with seed {run['seed']}"
             raise Refused("results", what, "is there twice", "name each result once")
         seeds[run["seed"]] = run
-    found = [_row(list(groups[key].values())) for key in sorted(groups)]
+    found = [_row(key, list(groups[key].values())) for key in sorted(groups)]
     return found + _means(found)
 
 
 def table(found: Sequence[Row]) -> str:
     """Text in columns."""
-    lines = [HEADER, *(row.cells for row in found)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
+    shown = [
+        place
+        for place in range(len(MADE_WITH))
+        if place < ALWAYS or len({row.made_with[place] for row in found if row.series != MEAN}) > 1
+    ]
+    lines = [("series", "policy", *(MADE_WITH[place] for place in shown), *COUNTED)]
+    lines += [(row.series, row.policy, *(row.made_with[place] for place in shown), *row.counted) for row in found]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    numbers_from = 2 + len(shown)
     return "".join(
         "  ".join(
-            cell.rjust(width) if column >= NUMBERS_FROM else cell.ljust(width)
+            cell.rjust(width) if column >= numbers_from else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         + "\n"
         for line in lines
-    )
-
-
-def _key(run: Run) -> Key:
-    return (
-        run["series"],
-        policy_text(run),
-        run["queue"],
-        run["cold_start_seconds"],
-        run["slo_seconds"],
-        run["objective"],
-        run["size"],
     )
 
 
@@ -109,16 +85,29 @@ def policy_text(run: Run) -> str:
     return " ".join([run["policy"], *(f"{name}={value:g}" for name, value in run["knob"].items())])
 
 
-def _row(seeds: Sequence[Run]) -> Row:
-    first = seeds[0]
+def _made_with(run: Run) -> tuple[str, ...]:
+    law, timeline = run["law"], run["timeline"]
+    begin = timeline["start_seconds"]
+    end = begin + timeline["step_seconds"] * len(timeline["arrivals"])
+    return (
+        run["queue"],
+        f"{100.0 * run['objective']:g} % in {format_seconds(run['slo_seconds'])}",
+        str(run["size"]),
+        f"{run['cold_start_seconds']:.3g} s",
+        f"{run['arrival_cv']:g}",
+        f"{law['per_item_seconds'] * 1e3:g}ms,{law['fixed_seconds'] * 1e3:g}ms,{law['max_batch']} x{law['instances']}",
+        f"{begin / HOUR_SECONDS:.4g}-{end / HOUR_SECONDS:.4g}",
+        run["fidelity"],
+    )
+
+
+def _row(key: Key, seeds: Sequence[Run]) -> Row:
+    series, policy, made_with = key
     requests, optimum = sum(run["requests"] for run in seeds), sum(run["optimum_replica_hours"] for run in seeds)
     return Row(
-        series=first["series"],
-        policy=policy_text(first),
-        queue=first["queue"],
-        promise=f"{100.0 * first['objective']:g} % in {format_seconds(first['slo_seconds'])}",
-        size=first["size"],
-        cold_start_seconds=first["cold_start_seconds"],
+        series=series,
+        policy=policy,
+        made_with=made_with,
         seeds=len(seeds),
         requests=requests / len(seeds),
         violation_share=sum(run["violations"] for run in seeds) / requests if requests else 0.0,
@@ -129,14 +118,16 @@ def _row(seeds: Sequence[Run]) -> Row:
 
 
 def _means(found: Sequence[Row]) -> list[Row]:
-    groups: dict[tuple[object, ...], list[Row]] = {}
+    groups: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
     for row in found:
-        key = (row.policy, row.queue, row.promise, row.size, row.cold_start_seconds)
-        groups.setdefault(key, []).append(row)
+        # Traces of different lengths have different hours.
+        alike = tuple("" if name == HOURS else value for name, value in zip(MADE_WITH, row.made_with, strict=True))
+        groups.setdefault((row.policy, alike), []).append(row)
     return [
         replace(
             group[0],
             series=MEAN,
+            made_with=made_with,
             seeds=min(row.seeds for row in group),
             requests=fmean(row.requests for row in group),
             violation_share=fmean(row.violation_share for row in group),
@@ -144,6 +135,6 @@ def _means(found: Sequence[Row]) -> list[Row]:
             times_optimum=fmean(row.times_optimum for row in group),
             scale_events=fmean(row.scale_events for row in group),
         )
-        for group in groups.values()
+        for (_, made_with), group in groups.items()
         if len({row.series for row in group}) > 1
     ]

@@ -56,6 +56,7 @@ class Task:
             past=joined_past(self.workloads),
             warm_up_seconds=self.workloads[0].warm_up_seconds,
             fidelity=self.fidelity,
+            epoch_seconds=self.workloads[0].epoch_seconds,
             progress=progress,
         )
         knobs = entry.settings(self.knobs)

@@ -107,8 +107,8 @@ class Kpa:
     def _summands(self, window_seconds: float) -> tuple[Query, ...]:
         if self.metric is KpaMetric.CONCURRENCY:
             return (Query(Quantity.CONCURRENCY_SECONDS, Over.RATE, window_seconds),)
-        # The queue-proxy counts each request, also those that fail.
-        return tuple(Query(quantity, Over.RATE, window_seconds) for quantity in (Quantity.SUCCESS, Quantity.FAILURE))
+        # The queue-proxy counts each request as it comes (knative/networking pkg/http/stats/request.go, ReqIn).
+        return (Query(Quantity.ARRIVED, Over.RATE, window_seconds),)
 
     @property
     def targets(self) -> Floats:
