@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 from typing import Final
 
-from bench.simulator_truth.cases import cases
+from bench.simulator_truth.calibrate import calibrated
+from bench.simulator_truth.cases import QUEUES, cases
 from bench.simulator_truth.compare import compare
-from bench.simulator_truth.measure import calibrations, measure
+from bench.simulator_truth.measure import case_file, measure
 from bench.simulator_truth.page import table, write
+from bench.simulator_truth.recording import Recording
 from e2e.cluster import ClusterError
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
@@ -24,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.simulator_truth",
         description="Sends loads to real Triton pods in the cluster that CLUSTER names (make cluster), 50 minutes "
-        "in all, and asks the simulator about the same requests. Stopped, it goes on where it was.",
+        "in all and best on a quiet machine, and asks the simulator about the same requests. Stopped, it goes on "
+        "where it was.",
     )
     parser.add_argument("--scale", type=float, default=1.0, help="shorter or longer loads (default 1)")
     parser.add_argument("--only", default="", help="cases whose name contains this, e.g. limited-3")
@@ -46,8 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ClusterError as error:
         print(error, file=sys.stderr)
         return 1
-    known = calibrations(given.folder)
-    rows = [compare(case, given.folder, known[case.queue]) for case in wanted]
+    say("looking for the pause and the missed wake-ups")
+    known = {queue: calibrated(given.folder, queue, QUEUES[queue]) for queue in {case.queue for case in wanted}}
+    rows = [compare(case, Recording.load(case_file(given.folder, case)), known[case.queue]) for case in wanted]
     print(*table(rows), sep="\n")
     if not given.only:
         write(rows, known, given.page)

@@ -15,8 +15,6 @@ LIMITED: Final = Queue(timeout_seconds=SLO_SECONDS - LAW.batch_seconds(LAW.max_b
 ENDLESS: Final = Queue()
 QUEUES: Final = {"limited": LIMITED, "default": ENDLESS}
 LOADS: Final = (0.3, 0.5, 0.7, 0.85, 0.95, 1.2)
-# The first seconds find an empty queue; they are sent and not judged.
-WARM_UP_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,72 +1,92 @@
-"""Sends the same kind of load to real Triton pods that the simulator is asked about, and keeps every request."""
+"""Sends to real Triton pods what the simulator is asked about, and keeps every request."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable
-from dataclasses import asdict
-from itertools import groupby
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from bench.simulator_truth.calibrate import Calibration, calibrated
+from bench.simulator_truth import calibrate
 from bench.simulator_truth.cases import LAW, QUEUES, Case
-from bench.simulator_truth.send import send
+from bench.simulator_truth.recording import recorded
 from bench.simulator_truth.triton import serving
 from e2e.cluster import connect
-from e2e.load import Result, arrivals, steady
+from e2e.load import arrivals, steady
 from e2e.scenarios.api import Api
+from foretide.scaling.arrays import Floats
 
-CALIBRATION = "calibration-{queue}.json"
+CASE_SEED: Final = 1
+CALIBRATION_SEED: Final = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Load:
+    """What is sent, and the file of it."""
+
+    file: Path
+    times: Floats
+    text: str
+
+    @property
+    def seconds(self) -> float:
+        return float(self.times[-1])
 
 
 def measure(wanted: tuple[Case, ...], folder: Path, say: Callable[[str], None]) -> None:
-    """Every case that is not in the folder yet: a run that was stopped goes on where it was."""
+    """Everything that is not in the folder yet: a run that was stopped goes on where it was."""
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [case for case in wanted if not (folder / f"{case.name}.npz").exists()]
-    uncalibrated = [queue for queue in QUEUES if not _calibration_file(folder, queue).exists()]
-    if not missing and not uncalibrated:
+    all_loads = _loads(wanted, folder)
+    fleets = {fleet: [load for load in loads if not load.file.exists()] for fleet, loads in all_loads.items()}
+    left = sum(load.seconds for loads in fleets.values() for load in loads)
+    if not left:
         return
     cluster = connect()
     api = Api(cluster)
     try:
-        for queue in uncalibrated:
-            say(f"calibrating with the {queue} queue: the law and the missed wake-ups (5 min)")
-            with serving(cluster, api, LAW, QUEUES[queue], replicas=1) as triton:
-                found = calibrated(triton)
-            _calibration_file(folder, queue).write_text(json.dumps(found.as_json(), indent=1))
-        left = sum(case.seconds for case in missing)
-        for (queue, replicas), group in groupby(missing, key=lambda case: (case.queue, case.replicas)):
+        for (queue, replicas), loads in fleets.items():
+            if not loads:
+                continue
             with serving(cluster, api, LAW, QUEUES[queue], replicas=replicas) as triton:
-                for case in group:
-                    load = f"{case.rate_rps:.1f} requests/s for {case.seconds:.0f} s"
-                    say(f"{case.name}: {load} ({left / 60:.0f} min left)")
-                    times = arrivals(steady(case.rate_rps, seconds=case.seconds), seed=1)
-                    _save(send(triton, times), case, folder)
-                    left -= case.seconds
+                for load in loads:
+                    say(f"{load.text} ({left / 60:.0f} min left)")
+                    recorded(triton, load.times).save(load.file)
+                    left -= load.seconds
                     time.sleep(2.0)  # what still waits is answered
     finally:
         api.close()
 
 
-def calibrations(folder: Path) -> dict[str, Calibration]:
-    """What was measured before the cases, by queue."""
-    return {queue: Calibration.of_json(json.loads(_calibration_file(folder, queue).read_text())) for queue in QUEUES}
+def case_file(folder: Path, case: Case) -> Path:
+    """Where its requests are."""
+    return folder / f"{case.name}.npz"
 
 
-def _calibration_file(folder: Path, queue: str) -> Path:
-    return folder / CALIBRATION.format(queue=queue)
+def _loads(wanted: tuple[Case, ...], folder: Path) -> Mapping[tuple[str, int], list[_Load]]:
+    """By queue and replicas; each queue that is wanted is calibrated first."""
+    found: dict[tuple[str, int], list[_Load]] = {}
+    for queue in dict.fromkeys(case.queue for case in wanted):
+        found[queue, 1] = list(_calibration(folder, queue))
+    for case in wanted:
+        times = _poisson(case.load * case.replicas, case.seconds, seed=CASE_SEED)
+        text = f"{case.name}: {case.rate_rps:.1f} requests/s for {case.seconds:.0f} s"
+        found.setdefault((case.queue, case.replicas), []).append(_Load(case_file(folder, case), times, text))
+    return found
 
 
-def _save(result: Result, case: Case, folder: Path) -> None:
-    partial = folder / f"{case.name}.partial.npz"
-    np.savez_compressed(
-        partial,
-        sent_at=result.sent_at,
-        latency_seconds=result.latency_seconds,
-        outcome=result.outcome,
-        case=json.dumps(asdict(case)),
-    )
-    partial.rename(folder / f"{case.name}.npz")
+def _calibration(folder: Path, queue: str) -> list[_Load]:
+    files = calibrate.recordings(folder, queue)
+    single = np.arange(0.0, calibrate.ALONE_SECONDS, 1.0 / calibrate.ALONE_RPS)
+    loads = [_Load(files[calibrate.ALONE], single, f"calibrating the {queue} queue: single requests")]
+    for number, load in enumerate(calibrate.LOADS):
+        times = _poisson(load, calibrate.LOAD_SECONDS, seed=CALIBRATION_SEED + number)
+        loads.append(_Load(files[str(load)], times, f"calibrating the {queue} queue: {load:g} of saturation"))
+    return loads
+
+
+def _poisson(load: float, seconds: float, *, seed: int) -> Floats:
+    random: Floats = arrivals(steady(load * LAW.saturation_rps, seconds=seconds), seed=seed)
+    return random
