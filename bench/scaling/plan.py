@@ -86,7 +86,7 @@ FULL: Final = Scope(
     judged_seconds=12 * HOUR,
 )
 QUICK: Final = Scope(
-    settings=(USUAL,), judged_seconds=3 * HOUR, series_of_each_split=2, knob_values_every=4, held_out=False
+    settings=(USUAL,), judged_seconds=1.5 * HOUR, series_of_each_split=2, knob_values_every=4, held_out=False
 )
 
 

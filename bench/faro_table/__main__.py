@@ -1,0 +1,66 @@
+"""Reproduces Faro's simulator table: `python -m bench.faro_table --help`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from bench.faro_table.cases import RUNS, Case, rows, run
+from bench.faro_table.experiments import experiments, forecasts
+from bench.faro_table.page import Row, table, write
+from bench.faro_table.world import Outcome
+
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+PAGE: Final = REPOSITORY / "docs" / "benchmarks" / "faro.md"
+MOST_RUNS: Final = min(map(len, RUNS.values()))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs all cases and writes the page; 1 where a row misses the bar."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.faro_table",
+        description="Runs our ports of Faro's policies in its simulator, written again, with its load and arrivals; "
+        "compares with the results in its repository and writes docs/benchmarks/faro.md. 9 minutes on one processor, "
+        "nothing but the repository is needed.",
+        epilog="A quick look at one policy, without the page: --only aiad --runs 1",
+    )
+    parser.add_argument("--runs", type=int, default=MOST_RUNS, help=f"of each row, 1 to {MOST_RUNS} (the default)")
+    parser.add_argument("--only", default="", help="rows whose name contains this, no experiments, e.g. aiad or faro")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page to write (default docs/benchmarks/faro.md)")
+    given = parser.parse_args(arguments)
+    if not 1 <= given.runs <= MOST_RUNS:
+        parser.error(f"--runs must be from 1 to {MOST_RUNS}, not {given.runs}")
+    wanted = [case for case in rows() if given.only in case.name]
+    if not wanted:
+        parser.error(f"--only {given.only!r} matches none of {', '.join(sorted({case.name for case in rows()}))}")
+    results = {case: _told(case, runs=given.runs) for case in wanted}
+    if not given.only:
+        pairs = (case for each in experiments() for pair in each.pairs for case in pair)
+        results |= {case: _told(case, runs=1) for case in _new([*forecasts(), *pairs], results)}
+    compared = [Row.of(case, results) for case in wanted]
+    print(*table(compared), sep="\n")
+    if not given.only:
+        write(compared, experiments(), results, given.page)
+    return 0 if all(row.holds for row in compared) else 1
+
+
+def _told(case: Case, *, runs: int) -> list[Outcome]:
+    """The runs of a case, and a line about them as soon as they are there."""
+    began = time.monotonic()
+    outcomes = [run(case, seed=seed, draw=draw) for seed, draw in RUNS[case.quota][:runs]]
+    percent = ", ".join(f"{100.0 * outcome.by_minute:.2f} %" for outcome in outcomes)
+    print(f"{time.monotonic() - began:6.1f} s  {case.text}: {percent} outside the SLO", flush=True)
+    return outcomes
+
+
+def _new(cases: Iterable[Case], known: Iterable[Case]) -> list[Case]:
+    """Each case once, without those that are known."""
+    return [case for case in dict.fromkeys(cases) if case not in set(known)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
