@@ -191,6 +191,11 @@ def test_a_row_holds_within_a_quarter() -> None:
     assert "**off**" in list(table([far]))[-1]
 
 
+def test_nothing_is_off_by_less_than_nothing() -> None:
+    case = Case(name=Name.AIAD, quota=40)
+    assert "| +0% |" in list(table([Row.of(case, {case: [outcome(0.0705)]})]))[-1]
+
+
 def test_the_page_has_every_case(tmp_path: Path) -> None:
     changed = [case for each in experiments() for pair in each.pairs for case in pair]
     results = {case: [outcome(0.05)] for case in (*rows(), *forecasts(), *changed)}
