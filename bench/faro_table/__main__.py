@@ -13,9 +13,9 @@ from bench.faro_table.cases import RUNS, Case, rows, run
 from bench.faro_table.experiments import experiments, forecasts
 from bench.faro_table.page import Row, table, write
 from bench.faro_table.world import Outcome
+from bench.places import PAGES
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
-PAGE: Final = REPOSITORY / "docs" / "benchmarks" / "faro.md"
+PAGE: Final = PAGES / "faro.md"
 MOST_RUNS: Final = min(map(len, RUNS.values()))
 
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from bench.places import FOLDER, PAGES
 from bench.scaling.page import write
-from bench.scaling.places import FOLDER, PAGES
 from bench.scaling.plan import FULL, QUICK, Plan
 from bench.scaling.results import Results, performed
 from bench.scaling.split import TRACES, read_split

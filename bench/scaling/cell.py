@@ -106,6 +106,7 @@ def _curve(arrivals: bytes, service: Service) -> BoundCurve:
     return bound_of(counts, service, step_seconds=BIN_SECONDS)
 
 
+@cache
 def _of(workload: Workload) -> tuple[Any, ...]:
     rates = hashlib.sha256(workload.rates_rps.tobytes()).hexdigest()[:16]
     times = (workload.step_seconds, workload.start_seconds, workload.judged_from_seconds)

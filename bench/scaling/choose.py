@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import fmean
-from typing import Any
 
-from bench.scaling.plan import OBJECTIVE
+from bench.scaling.plan import OBJECTIVE, Knobs, KnobsKey, knobs_key
+from bench.scaling.summary import cost_of, share_of
 from foretide.simulate.command.results import Run
-
-Knobs = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +27,7 @@ def choose(runs: Iterable[Run]) -> Choice:
     settings = []
     for key, group in groupby(sorted(runs, key=_setting), key=_setting):
         mine = list(group)
-        late = fmean(run["violations"] / max(run["requests"], 1) for run in mine)
-        cost = fmean(run["replica_hours"] / run["optimum_replica_hours"] for run in mine)
+        late, cost = fmean(map(share_of, mine)), fmean(map(cost_of, mine))
         settings.append(Choice(dict(key), late, cost, late <= 1.0 - OBJECTIVE))
     keeping = [one for one in settings if one.keeps]
     if keeping:
@@ -38,5 +35,5 @@ def choose(runs: Iterable[Run]) -> Choice:
     return min(settings, key=lambda one: (one.violation_share, one.times_optimum))
 
 
-def _setting(run: Run) -> tuple[tuple[str, Any], ...]:
-    return tuple(sorted(run["knob"].items()))
+def _setting(run: Run) -> KnobsKey:
+    return knobs_key(run["knob"])

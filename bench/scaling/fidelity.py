@@ -11,8 +11,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Final
 
+from bench.places import FOLDER, PAGES
 from bench.scaling.cell import Stage
-from bench.scaling.places import FOLDER, PAGES
 from bench.scaling.plan import FULL, USUAL, Plan, Setting
 from bench.scaling.split import Split, read_split
 from bench.scaling.store import Store

@@ -50,7 +50,8 @@ that forecast with a neural network in their paper (MArk, Faro) have an autoregr
 
 A cell is: mean share of requests outside the SLO [its interval], and the mean cost in units of the clairvoyant
 optimum that has no violations. {len(results.below_the_bound)} of {len(results.runs):,} runs are below the bound that
-none can be below; in the mean over the tuned runs the bound is {_tightness(results):.0%} of what they cost.
+none can be below; in the mean over the runs on the series that judge, the bound is {_tightness(results):.0%} of what
+they cost.
 
 ![Requests outside the SLO against cost, in each setting](scaling/{PARETO})
 

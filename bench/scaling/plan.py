@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from bench.scaling.cell import Cell, Stage
 from bench.scaling.split import Series, Split
 from foretide.simulate.capacity import rate_at_slo
+from foretide.simulate.command.results import HOUR_SECONDS
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.policies import Listed
 from foretide.simulate.scenario import Duration, Law, Queue
@@ -25,7 +26,6 @@ SMALL, MIDDLE, LARGE = 10, 40, 200
 # Lanes that share the cost of each decision.
 LANES_TOGETHER: Final = 60
 FIRST_SEED: Final = (1,)
-HOUR: Final = 3600.0
 
 Knobs: TypeAlias = Mapping[str, float]
 KnobsKey: TypeAlias = tuple[tuple[str, float], ...]
@@ -68,7 +68,7 @@ class Scope:
     more_seeds: tuple[int, ...] = ()  # in the usual setting
     variations: tuple[Variation, ...] = ()
     judged_seconds: float
-    varied_seconds: float = 4 * HOUR
+    varied_seconds: float = 4 * HOUR_SECONDS
     series_of_each_split: int | None = None
     knob_values_every: int = 1
     held_out: bool = True
@@ -83,10 +83,10 @@ FULL: Final = Scope(
         Setting(QueueName.SLO, USUAL.cold_start_seconds),
     ),
     variations=(Variation(SMALL, 2.0), Variation(MIDDLE, 1.0), Variation(LARGE, 1.0)),
-    judged_seconds=12 * HOUR,
+    judged_seconds=12 * HOUR_SECONDS,
 )
 QUICK: Final = Scope(
-    settings=(USUAL,), judged_seconds=1.5 * HOUR, series_of_each_split=2, knob_values_every=4, held_out=False
+    settings=(USUAL,), judged_seconds=1.5 * HOUR_SECONDS, series_of_each_split=2, knob_values_every=4, held_out=False
 )
 
 
@@ -121,12 +121,21 @@ class Plan:
         """Every policy with the knobs that were chosen, and in the usual setting as it comes, on the series that judge;
         `chosen` is by policy and setting."""
         cells: list[Cell] = []
+        by_setting = {
+            setting: self.loads(
+                self.of(Split.JUDGE),
+                setting,
+                self.scope.judged_seconds,
+                seeds=FIRST_SEED + (self.scope.more_seeds if setting == USUAL else ()),
+            )
+            for setting in self.scope.settings
+        }
         for entry in self.policies:
             loads: dict[KnobsKey, list[Workload]] = {}
-            for setting in self.scope.settings:
-                seeds = FIRST_SEED + (self.scope.more_seeds if setting == USUAL else ())
-                some = self.loads(self.of(Split.JUDGE), setting, self.scope.judged_seconds, seeds=seeds)
-                keys = {_key(chosen[entry.name, setting])} | ({_key(entry.settings({}))} if setting == USUAL else set())
+            for setting, some in by_setting.items():
+                keys = {knobs_key(chosen[entry.name, setting])} | (
+                    {knobs_key(entry.settings({}))} if setting == USUAL else set()
+                )
                 for key in keys:
                     loads.setdefault(key, []).extend(some)
             for key, mine in sorted(loads.items()):
@@ -136,13 +145,17 @@ class Plan:
     def varied(self, chosen: Mapping[tuple[str, Setting], Knobs]) -> list[Cell]:
         """The same with bursty arrivals, and with larger fleets; not for policies with a quota, which was chosen for
         fleets of one size."""
+        by_variation = {
+            one: self.loads(self.of(Split.JUDGE), USUAL, self.scope.varied_seconds, variation=one)
+            for one in self.scope.variations
+        }
         return [
             cell
             for entry in self.without_quota
-            for one in self.scope.variations
+            for one, loads in by_variation.items()
             for cell in self.cells(
                 Stage.VARIED,
-                self.loads(self.of(Split.JUDGE), USUAL, self.scope.varied_seconds, variation=one),
+                loads,
                 entry,
                 chosen[entry.name, USUAL],
                 Fidelity.FLUID if one.size == LARGE else Fidelity.ARRIVALS,
@@ -153,11 +166,12 @@ class Plan:
         """Each series with the knobs that all others chose; `chosen` is by policy and series. Not for policies with a
         quota, which need all their services at once."""
         cells: list[Cell] = []
+        series = self.series if self.scope.held_out else ()
+        by_series = {one.name: self.loads([one], USUAL, self.scope.judged_seconds) for one in series}
         for entry in self.without_quota:
             loads: dict[KnobsKey, list[Workload]] = {}
-            for one in self.series if self.scope.held_out else ():
-                some = self.loads([one], USUAL, self.scope.judged_seconds)
-                loads.setdefault(_key(chosen[entry.name, one.name]), []).extend(some)
+            for name, some in by_series.items():
+                loads.setdefault(knobs_key(chosen[entry.name, name]), []).extend(some)
             for key, mine in sorted(loads.items()):
                 cells += self.cells(Stage.HELD_OUT, mine, entry, dict(key))
         return cells
@@ -256,7 +270,8 @@ def sweeps(entry: Listed, *, every: int) -> list[dict[str, float]]:
     return found
 
 
-def _key(knobs: Knobs) -> KnobsKey:
+def knobs_key(knobs: Knobs) -> KnobsKey:
+    """The same for the same knobs, in whatever order they were given."""
     return tuple(sorted(knobs.items()))
 
 

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from foretide.simulate.command.refused import Refused
+from foretide.simulate.command.results import HOUR_SECONDS
 from foretide.simulate.traces import Trace, read_traces
-from foretide.simulate.workload import JUDGED_FROM_SHARE, Service, Window, Workload, workloads
+from foretide.simulate.workload import JUDGED_FROM_SHARE, WEEK_SECONDS, Service, Window, Workload, workloads
 
 TRACES: Final = Path(__file__).resolve().parents[1] / "traces"
 MINUTE_SECONDS: Final = 60.0
-HOUR_SECONDS: Final = 3600.0
 DAY_SECONDS: Final = 24 * HOUR_SECONDS
-WEEK_SECONDS: Final = 7 * DAY_SECONDS
 MORNING_SECONDS: Final = 7 * HOUR_SECONDS
 FILE: Final = Path(__file__).with_name("series.toml")
 

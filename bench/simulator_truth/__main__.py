@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from bench.places import FOLDER, PAGES
 from bench.simulator_truth.calibrate import calibrated
 from bench.simulator_truth.cases import QUEUES, cases
 from bench.simulator_truth.compare import compare
@@ -16,9 +17,8 @@ from bench.simulator_truth.page import table, write
 from bench.simulator_truth.recording import Recording
 from e2e.cluster import ClusterError
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
-PAGE: Final = REPOSITORY / "docs" / "benchmarks" / "simulator.md"
-FOLDER: Final = REPOSITORY / "build" / "bench" / "simulator_truth"
+PAGE: Final = PAGES / "simulator.md"
+RECORDINGS: Final = FOLDER / "simulator_truth"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--scale", type=float, default=1.0, help="shorter or longer loads (default 1)")
     parser.add_argument("--only", default="", help="cases whose name contains this, e.g. limited-3")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the requests are kept (default build/bench)")
+    parser.add_argument(
+        "--folder", type=Path, default=RECORDINGS, help="where the requests are kept (default build/bench)"
+    )
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write (default docs/benchmarks)")
     given = parser.parse_args(arguments)
     if not 0.05 <= given.scale <= 10.0:

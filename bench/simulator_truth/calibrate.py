@@ -12,8 +12,7 @@ import numpy as np
 
 from bench.simulator_truth.cases import LAW, SLO_SECONDS
 from bench.simulator_truth.recording import Recording
-from bench.simulator_truth.replay import LEVELS, WARM_UP_SECONDS, quantiles_seconds, replayed
-from foretide.scaling.arrays import Floats
+from bench.simulator_truth.replay import LEVELS, WARM_UP_SECONDS, quantiles_seconds, refused, replayed
 from foretide.simulate.scenario import Law, Queue
 
 # Single requests far from each other, and loads between those that are judged.
@@ -81,9 +80,6 @@ def _distance(one: Calibration, recording: Recording, queue: Queue) -> float:
         slo_seconds=SLO_SECONDS,
         draws=DRAWS,
     )
-    judged = recording.sent_at >= WARM_UP_SECONDS
-    real: Floats = np.quantile(recording.latency_seconds[judged & recording.answered], LEVELS, method="inverted_cdf")
-    refused = np.mean([draw.failures / draw.requests for draw in outcomes])
-    missed = 1.0 - recording.answered[judged].mean()
-    errors = [*np.log(np.array(quantiles_seconds(outcomes)) / real), REFUSED_WEIGHT * (refused - missed)]
-    return float(np.square(errors).sum())
+    judged = recording.after(WARM_UP_SECONDS)
+    errors = np.log(np.array(quantiles_seconds(outcomes)) / judged.quantiles_seconds(LEVELS))
+    return float(np.square([*errors, REFUSED_WEIGHT * (refused(outcomes) - judged.refused)]).sum())

@@ -10,7 +10,7 @@ import numpy as np
 from bench.simulator_truth.calibrate import Calibration
 from bench.simulator_truth.cases import QUEUES, SLO_SECONDS, Case
 from bench.simulator_truth.recording import Recording
-from bench.simulator_truth.replay import LEVELS, WARM_UP_SECONDS, quantiles_seconds, replayed
+from bench.simulator_truth.replay import LEVELS, WARM_UP_SECONDS, quantiles_seconds, refused, replayed
 from foretide.simulate.scenario import Law
 
 # The draw of routes and noise is one of many; the real run is one, too.
@@ -48,8 +48,7 @@ class Row:
 
 def compare(case: Case, recording: Recording, known: Calibration) -> Row:
     """One case; the judged requests are those after the warm-up, in both."""
-    judged = recording.sent_at >= WARM_UP_SECONDS
-    answered = recording.answered
+    judged = recording.after(WARM_UP_SECONDS)
     law = known.law(recording)
     draws = replayed(
         recording.sent_at,
@@ -59,15 +58,14 @@ def compare(case: Case, recording: Recording, known: Calibration) -> Row:
         slo_seconds=SLO_SECONDS,
         draws=DRAWS,
     )
-    real = np.quantile(recording.latency_seconds[judged & answered], LEVELS, method="inverted_cdf")
     return Row(
         case=case,
         law=law,
-        requests=int(judged.sum()),
-        real_seconds=tuple(float(value) for value in real),
+        requests=len(judged.sent_at),
+        real_seconds=tuple(judged.quantiles_seconds(LEVELS).tolist()),
         simulated_seconds=quantiles_seconds(draws),
-        real_share=float(((recording.latency_seconds <= SLO_SECONDS) & answered)[judged].mean()),
+        real_share=float(((judged.latency_seconds <= SLO_SECONDS) & judged.answered).mean()),
         simulated_share=float(np.mean([1.0 - draw.violation_share for draw in draws])),
-        real_refused=float(1.0 - answered[judged].mean()),
-        simulated_refused=float(np.mean([draw.failures / draw.requests for draw in draws])),
+        real_refused=judged.refused,
+        simulated_refused=refused(draws),
     )

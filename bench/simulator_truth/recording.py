@@ -3,6 +3,7 @@ of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,21 @@ class Recording:
     latency_seconds: Floats
     answered: Bools
     batches: Floats  # [sizes, 3]: size, executions, mean seconds
+
+    def after(self, seconds: float) -> Recording:
+        """Without the requests that were sent before; the batches are those of all."""
+        later = self.sent_at >= seconds
+        return Recording(self.sent_at[later], self.latency_seconds[later], self.answered[later], self.batches)
+
+    @property
+    def refused(self) -> float:
+        """Share of the requests."""
+        return float(1.0 - self.answered.mean())
+
+    def quantiles_seconds(self, levels: Sequence[float]) -> Floats:
+        """Of the latencies of what was answered."""
+        found: Floats = np.quantile(self.latency_seconds[self.answered], levels, method="inverted_cdf")
+        return found
 
     def law(self) -> tuple[float, float]:
         """Seconds an item and seconds a batch, of these very batches: what the machine was able to do just then."""

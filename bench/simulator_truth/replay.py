@@ -62,3 +62,8 @@ def replayed(
 def quantiles_seconds(outcomes: list[Outcome]) -> tuple[float, ...]:
     """Mean of the draws, at each of `LEVELS`."""
     return tuple(float(np.mean([one.latencies.quantile_seconds(level) for one in outcomes])) for level in LEVELS)
+
+
+def refused(outcomes: list[Outcome]) -> float:
+    """Share of the requests, mean of the draws."""
+    return float(np.mean([one.failures / one.requests for one in outcomes]))
