@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .errors import ClusterError
-from .processes import is_marked
+from .processes import is_ending, is_marked
 from .sockets import Listener, listeners
 
 DISK_BYTES: Final = 10 * 10**9
@@ -50,13 +50,13 @@ def disk(*folders: Path) -> None:
             )
 
 
-def ports() -> None:
-    """Raises if a port that the cluster needs is held by a process that is not ours."""
+def ports_free(ports: frozenset[int] = frozenset(PORTS)) -> None:
+    """Raises if a port that the cluster needs is held by a process that is not ours. One that was killed a moment ago
+    holds its sockets until the kernel has taken its memory away, and is waited for."""
     deadline = time.monotonic() + DYING_SECONDS
     while True:
-        strangers = [found for found in listeners(frozenset(PORTS)) if not is_marked(found.pid)]
-        # A listener without a process: one that was killed a moment ago and still holds its socket.
-        if all(found.pid for found in strangers) or time.monotonic() > deadline:
+        strangers = [found for found in listeners(ports) if not is_marked(found.pid)]
+        if not any(is_ending(found.pid) for found in strangers) or time.monotonic() > deadline:
             return taken(strangers)
         time.sleep(0.1)
 

@@ -76,7 +76,7 @@ class _Up:
     def run(self) -> bool:
         """True if anything had to be done."""
         go = binaries.find_go(self.cache)
-        checks.ports()
+        checks.ports_free()
         if not self._built(go):
             checks.disk(self.cache, STATE)
         self._forget_an_earlier_boot()

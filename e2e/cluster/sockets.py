@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,7 +44,8 @@ def listeners(ports: frozenset[int]) -> tuple[Listener, ...]:
     found = {}
     for pid, inode in _open_sockets():
         if inode in inodes:
-            found[inode] = Listener(inodes[inode], pid, Path(f"/proc/{pid}/comm").read_text().strip())
+            with suppress(FileNotFoundError, ProcessLookupError):  # it ended while we looked
+                found[inode] = Listener(inodes[inode], pid, Path(f"/proc/{pid}/comm").read_text().strip())
     return tuple(found.get(inode, Listener(port, 0, "unknown")) for inode, port in inodes.items())
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from e2e.cluster import binaries, checks
+from e2e.cluster.commands import MARK
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.packages import missing_packages
 from e2e.cluster.sockets import Listener, listeners, listening_inodes
@@ -46,6 +49,29 @@ def test_a_taken_port_is_named_with_its_holder() -> None:
     ):
         checks.taken(strangers)
     checks.taken([])
+
+
+LISTENER = """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+memory = bytearray(400_000_000)
+for page in range(0, len(memory), 4096):
+    memory[page] = 1
+print(server.getsockname()[1], flush=True)
+input()
+"""
+
+
+def test_a_program_of_ours_that_was_just_killed_is_waited_for() -> None:
+    """While the kernel unmaps its memory it has no environment any more that would say that it is ours."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTENER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={MARK: "daemon"}
+    ) as killed:
+        assert killed.stdout is not None
+        port = int(killed.stdout.readline())
+        killed.kill()
+        checks.ports_free(frozenset({port}))
+        assert not listeners(frozenset({port}))
 
 
 def test_the_process_that_listens_on_a_port_is_found() -> None:
