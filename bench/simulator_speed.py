@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from foretide.simulate.compile import compile_all
-from foretide.simulate.peers.profile import Profile
+from foretide.simulate.observe import profile
 from foretide.simulate.peers.static import Static
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions, Lane, Law, Routing
@@ -20,6 +20,7 @@ LAW: Final = Law(per_item_seconds=0.0012, fixed_seconds=0.0045, max_batch=32)
 SLO_SECONDS: Final = 0.05
 LOAD: Final = 0.8  # of saturation
 BAR: Final = 2e6  # requests a second
+RUNS: Final = 5
 
 
 def lanes(seconds: float) -> Iterator[Lane]:
@@ -45,40 +46,30 @@ def lane(replicas: int, routing: Routing, seconds: float) -> Lane:
     )
 
 
-def profile() -> Profile:
-    """Of one lane."""
-    return Profile(
-        per_item_seconds=np.array([LAW.per_item_seconds]),
-        fixed_seconds=np.array([LAW.fixed_seconds]),
-        max_batch=np.array([LAW.max_batch]),
-        instances=np.array([LAW.instances]),
-        slo_latency_seconds=np.array([SLO_SECONDS]),
-        objective=np.array([0.99]),
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Prints a row for each fleet; 1 where one is below the bar."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.simulator_speed",
         description="Simulated requests a second of processor time, on one core; steady loads at 0.8 of saturation. "
-        "Fails below 2 million.",
+        f"The best of {RUNS} runs counts; fails where one is below 2 million.",
     )
-    parser.add_argument("--seconds", type=float, default=600.0, help="simulated time of each (default 600)")
+    parser.add_argument("--seconds", type=float, default=300.0, help="simulated time of each (default 300)")
     given = parser.parse_args(arguments)
     if not 15.0 <= given.seconds <= 86_400.0:
         parser.error(f"--seconds must be from 15 to 86400, not {given.seconds:g}")
     compile_all()
     slow = 0
-    print(f"{'fleet':<34}{'requests':>12}{'million a second':>20}")
+    print(f"{'fleet':<34}{'requests':>12}{'M/s best':>12}{'worst':>12}")
     for each in lanes(given.seconds):
-        policy = Static(profile=profile(), replicas=each.initial_replicas)
-        began = time.process_time()
-        (outcome,) = simulate(policy, [each], conditions=Conditions())
-        spent = time.process_time() - began
-        speed = outcome.requests / spent
-        slow += speed < BAR
-        print(f"{each.name:<34}{outcome.requests:>12,}{speed / 1e6:>20.2f}")
+        policy = Static(profile=profile([each]), replicas=each.initial_replicas)
+        speeds = []
+        for _ in range(RUNS):
+            began = time.process_time()
+            (outcome,) = simulate(policy, [each], conditions=Conditions())
+            speeds.append(outcome.requests / (time.process_time() - began))
+        # Other work on the machine only ever slows one down.
+        slow += max(speeds) < BAR
+        print(f"{each.name:<34}{outcome.requests:>12,}{max(speeds) / 1e6:>12.2f}{min(speeds) / 1e6:>12.2f}")
     return 1 if slow else 0
 
 

@@ -97,7 +97,7 @@ own policies take its quantile 0.6, MArk its median. [Other forecasters](#other-
 
 The bar: within {BAR:.0%} of the published mean. {sum(row.holds for row in rows)} of {len(rows)} rows are{off}.
 MArk's rows at 36 and 40 rest on a choice that was made after both were tried: with the quantile 0.6 they miss the bar,
-and the repository does not say which was used ([more](#other-forecasters)).
+and the repository does not say which was used ([more](#a-bolder-and-a-more-timid-forecast)).
 """
     yield from table(rows)
 

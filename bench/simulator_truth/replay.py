@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from foretide.scaling.arrays import Floats, Ints
-from foretide.scaling.policy import Observation, Past, Query
+from foretide.scaling.arrays import Floats
+from foretide.simulate.observe import profile
 from foretide.simulate.outcome import Outcome
-from foretide.simulate.peers.answer import PeerAnswer
+from foretide.simulate.peers.static import Static
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions, Lane, Law, Queue
 from foretide.simulate.state import BIN_SECONDS
@@ -18,22 +17,6 @@ from foretide.simulate.state import BIN_SECONDS
 LEVELS: Final = (0.5, 0.95, 0.99)
 # The first seconds find an empty queue; they are sent and not judged.
 WARM_UP_SECONDS: Final = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Fixed:
-    """Leaves the fleet as it is."""
-
-    replicas: int
-    tick_seconds: float = BIN_SECONDS
-    queries: tuple[Query, ...] = ()
-
-    def start(self, past: Past) -> None:
-        return None
-
-    def decide(self, seen: Observation, memory: None) -> PeerAnswer[None]:
-        desired: Ints = np.full(len(seen), self.replicas, dtype=np.int64)
-        return PeerAnswer(desired=desired, memory=None, rule=np.zeros_like(desired), rules=("Fixed",))
 
 
 def replayed(
@@ -56,7 +39,8 @@ def replayed(
         )
         for draw in range(draws)
     ]
-    return simulate(_Fixed(replicas), lanes, conditions=Conditions(), warm_up_seconds=WARM_UP_SECONDS)
+    fleet = Static(profile=profile(lanes), replicas=replicas, tick_seconds=BIN_SECONDS)
+    return simulate(fleet, lanes, conditions=Conditions(), warm_up_seconds=WARM_UP_SECONDS)
 
 
 def quantiles_seconds(outcomes: list[Outcome]) -> tuple[float, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -15,6 +16,7 @@ from foretide.adapters.resources import DEPLOYMENT, POD
 NAMESPACE: Final = "monitoring"
 NAME: Final = "prometheus"
 PORT: Final = 9090
+PROXY: Final = f"/api/v1/namespaces/{NAMESPACE}/services/{NAME}:{PORT}/proxy"
 
 
 @contextmanager
@@ -31,12 +33,25 @@ def away(api: Api) -> Iterator[None]:
         until("Prometheus is ready again", lambda: _ready(api), within_seconds=60, shows=lambda: _pods(api))
 
 
+def receive(api: Api, metric: str, points: Iterable[Mapping[str, Any]]) -> None:
+    """Gives Prometheus samples with times of their own, as data points of an OTLP gauge."""
+    gauge = {"name": metric, "gauge": {"dataPoints": list(points)}}
+    body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [gauge]}]}]}
+    headers = {"Content-Type": "application/json"}
+    api.raw("POST", f"{PROXY}/api/v1/otlp/v1/metrics", {}, json.dumps(body).encode(), headers)
+
+
+def query(api: Api, promql: str, at_seconds: float, *, by: str = "number") -> dict[str, float]:
+    """The answer to an instant query, by the value of one label."""
+    answer = json.loads(api.text(f"{PROXY}/api/v1/query", {"query": promql, "time": str(at_seconds)}))
+    return {found["metric"].get(by, ""): float(found["value"][1]) for found in answer["data"]["result"]}
+
+
 def queries_served(api: Api) -> float:
     """Instant queries that Prometheus has answered since its start, by its own count."""
-    path = f"/api/v1/namespaces/{NAMESPACE}/services/{NAME}:{PORT}/proxy/metrics"
     return sum(
         sample.value
-        for family in text_string_to_metric_families(api.text(path))
+        for family in text_string_to_metric_families(api.text(f"{PROXY}/metrics"))
         for sample in family.samples
         if sample.name == "prometheus_http_requests_total" and sample.labels.get("handler") == "/api/v1/query"
     )

@@ -15,7 +15,7 @@ from foretide.app.settings import Settings
 from foretide.scaling.brain import Brain
 from foretide.scaling.policy import AnyPolicy
 from foretide.scaling.settings import ScalingSettings
-from foretide.simulate.observe import promise
+from foretide.simulate.observe import profile, promise
 from foretide.simulate.peers.aws import Aws
 from foretide.simulate.peers.azure import Azure
 from foretide.simulate.peers.dynamo import Dynamo
@@ -36,7 +36,7 @@ from foretide.simulate.peers.wva import Wva
 from foretide.simulate.policies import POLICIES, RATE_WINDOW_SECONDS, Listed, listed
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions
-from foretide.simulate.workload import Window, Workload, joined_past, profile
+from foretide.simulate.workload import Window, Workload, joined_past
 from tests.simulate.loads import loads, waves
 from tests.simulate.worlds import same
 
@@ -45,8 +45,9 @@ LOADS = [
     replace(load, start_seconds=load.judged_from_seconds - 300.0)
     for load in loads(waves(435, rows=2), window=Window(25_500.0, 26_100.0))
 ]
-PROFILE = profile(LOADS)
-PROMISE = promise([load.lane() for load in LOADS])
+LANES = [load.lane() for load in LOADS]
+PROFILE = profile(LANES)
+PROMISE = promise(LANES)
 # Each policy without its profile, at the defaults of its own class; eight services of the quota are two here.
 DOCUMENTED: Mapping[str, AnyPolicy] = {
     "static": Static(profile=PROFILE),
@@ -81,7 +82,7 @@ each = pytest.mark.parametrize("entry", POLICIES.values(), ids=list(POLICIES))
 def run(entry: Listed, *some: Workload, **knobs: float) -> list[Any]:
     lanes = [load.lane() for load in some]
     return simulate(
-        entry.policy(profile(some), promise(lanes), knobs),
+        entry.policy(profile(lanes), promise(lanes), knobs),
         lanes,
         conditions=Conditions(scrape_seconds=entry.scrape_seconds),
         past=joined_past(some),

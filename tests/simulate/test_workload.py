@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foretide.simulate.observe import profile
 from foretide.simulate.run import EPOCH_SECONDS
 from foretide.simulate.scenario import Duration, Law
-from foretide.simulate.workload import QueueName, Window, joined_past, profile
+from foretide.simulate.workload import QueueName, Window, joined_past
 from tests.simulate.loads import RATE, loads, service, trace, waves
 from tests.simulate.worlds import LAW
 
@@ -162,7 +163,9 @@ def test_an_idle_step_needs_one_replica_as_every_policy_keeps_one() -> None:
 
 def test_a_load_test_shows_what_a_replica_can_serve() -> None:
     law = Law(per_item_seconds=0.010, fixed_seconds=0.040, max_batch=8, instances=2)
-    assert profile(loads(waves(), law=law)).saturation_rps == pytest.approx([law.saturation_rps])
+    assert profile([load.lane() for load in loads(waves(), law=law)]).saturation_rps == pytest.approx(
+        [law.saturation_rps]
+    )
     assert LAW.between_batches_seconds > 0.0
 
 

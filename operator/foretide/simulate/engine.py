@@ -42,38 +42,50 @@ def _next_arrival(setting: Record, lane: Record, rates: Array, recorded: Array, 
 
 
 @inlined
-def _least_outstanding(state: State, lane: int, place: int, now: float) -> int:
-    """Ties go to whoever comes first from a random place on."""
-    count = state.lanes[lane].routable
-    best, fewest = NOBODY, 0
-    for _ in range(count):
-        pod = state.routable[lane, place]
-        row = state.pods[lane, pod]
+def _advance_routable(state: State, lane: int, routable: Array, pods: Array, now: float) -> float:
+    """Brings every pod that gets requests up to now; when one of them changes next."""
+    soonest = np.inf
+    for place in range(state.lanes[lane].routable):
+        pod = routable[place]
+        row = pods[pod]
         if row.due <= now or row.next_end <= now:
             advance(server_of(state, lane, pod), now)
-        has = row.waiting + row.running
-        if best == NOBODY or has < fewest:
-            best, fewest = pod, has
-            if fewest == 0:
-                break
+        soonest = min(soonest, row.due, row.next_end)
+    return soonest
+
+
+@inlined
+def _least_outstanding(routable: Array, pods: Array, count: int, place: int) -> int:
+    """Ties go to whoever comes first from a random place on."""
+    best = routable[place]
+    fewest = pods[best].waiting + pods[best].running
+    for _ in range(count - 1):
+        if fewest == 0:
+            break
         place = place + 1 if place + 1 < count else 0
+        pod = routable[place]
+        has = pods[pod].waiting + pods[pod].running
+        if has < fewest:
+            best, fewest = pod, has
     return int(best)
 
 
 @inlined
-def _target(state: State, lane: int, now: float) -> int:
+def _target(state: State, lane: int, row: Record, routable: Array, pods: Array, now: float) -> int:
     """The pod that gets the next request."""
-    row, routing = state.lanes[lane], state.setting[lane].routing
+    routing = state.setting[lane].routing
     count = row.routable
     if count == 1:
-        return int(state.routable[lane, 0])
+        return int(routable[0])
     if routing == ROUND_ROBIN:
         row.turn += 1
-        return int(state.routable[lane, row.turn % count])
+        return int(routable[row.turn % count])
     place = int(uniform(row, ROUTES) * count)
     if routing == LEAST_OUTSTANDING:
-        return _least_outstanding(state, lane, place, now)
-    return int(state.routable[lane, place])
+        if row.next_change <= now:
+            row.next_change = _advance_routable(state, lane, routable, pods, now)
+        return _least_outstanding(routable, pods, count, place)
+    return int(routable[place])
 
 
 @compiled
@@ -81,6 +93,7 @@ def _arrive(state: State, lane: int, until: float) -> bool:
     """All arrivals before a moment; False where the pool of requests is used up."""
     row, setting = state.lanes[lane], state.setting[lane]
     bins, rates, recorded, nodes = state.bins[lane], state.rates[lane], state.recorded[lane], state.nodes[lane]
+    routable, pods = state.routable[lane], state.pods[lane]
     now = row.next_arrival
     while now < until:
         if row.free == NOBODY:
@@ -90,11 +103,12 @@ def _arrive(state: State, lane: int, until: float) -> bool:
         if row.routable == 0:
             fail(bins, now)
         else:
-            place = _target(state, lane, now)
-            pod = state.pods[lane, place]
+            place = _target(state, lane, row, routable, pods, now)
+            pod = pods[place]
             if pod.due <= now:
                 serve(server_of(state, lane, place), now)
             push(setting, row, pod, nodes, bins, now)
+            row.next_change = min(row.next_change, pod.due, pod.next_end)
         now = _next_arrival(setting, row, rates, recorded, now)
     row.next_arrival = now
     return True
@@ -114,6 +128,7 @@ def find_next_event(state: State, lane: int) -> float:
 @compiled
 def events(state: State, lane: int, now: float, away: bool) -> None:
     """All that happens to the pods of the lane at that moment."""
+    state.lanes[lane].next_change = -np.inf
     for place in range(state.pods.shape[1]):
         pod = state.pods[lane, place]
         if pod.phase != ABSENT and pod.next_event <= now:

@@ -117,7 +117,7 @@ def finish(state: State, fluid: Fluid, now: float) -> None:
     for lane in range(len(state.lanes)):
         for place in range(state.pods.shape[1]):
             pod = state.pods[lane, place]
-            if pod.phase != ABSENT and now - pod.oldest > state.setting[lane].slo:
+            if pod.phase not in (ABSENT, GONE) and now - pod.oldest > state.setting[lane].slo:
                 _count(state, lane, 0.5 * (pod.oldest + now), pod.present, 0.0)
 
 

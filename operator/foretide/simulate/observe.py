@@ -12,6 +12,7 @@ from foretide.scaling.capacity.evidence import BatchCounts
 from foretide.scaling.decision import Bounds, Fleet
 from foretide.scaling.policy import Observation, Over, PodList, Promise, Quantity, Query
 from foretide.scaling.readings import Readings
+from foretide.simulate.peers.profile import Profile
 from foretide.simulate.scenario import Lane
 from foretide.simulate.scrapes import evaluate
 from foretide.simulate.state import ABSENT, GONE, KEPT_SAMPLES, READY, RESTARTING, ROUTABLE, STARTING, State
@@ -111,6 +112,19 @@ def promise(lanes: Sequence[Lane]) -> Promise:
         objective=np.array([lane.objective for lane in lanes]),
         max_batch=np.array([lane.law.max_batch for lane in lanes], dtype=np.int64),
         instances=np.array([lane.law.instances for lane in lanes], dtype=np.int64),
+    )
+
+
+def profile(lanes: Sequence[Lane]) -> Profile:
+    """What a load test of one replica shows: between two batches there is what no compute counter tells."""
+    laws = [lane.law for lane in lanes]
+    return Profile(
+        per_item_seconds=np.array([law.per_item_seconds for law in laws]),
+        fixed_seconds=np.array([law.fixed_seconds + law.between_batches_seconds for law in laws]),
+        max_batch=np.array([law.max_batch for law in laws], dtype=np.int64),
+        instances=np.array([law.instances for law in laws], dtype=np.int64),
+        slo_latency_seconds=np.array([lane.slo_latency_seconds for lane in lanes]),
+        objective=np.array([lane.objective for lane in lanes]),
     )
 
 

@@ -89,7 +89,7 @@ def push(setting: Record, lane: Record, pod: Record, nodes: Array, bins: Array, 
     # A request that finds an instance free wakes the batcher, whatever it missed.
     if pod.free_at <= now:
         pod.awake_at = min(pod.awake_at, now)
-    if pod.waiting == 1 or setting.limited or setting.delay > 0.0:
+    if pod.waiting == 1 or setting.missed_wake_ups > 0.0 or setting.delay > 0.0:
         pod.due = _due(setting, pod, nodes)
 
 

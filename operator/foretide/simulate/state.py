@@ -67,7 +67,6 @@ SETTING: Final = np.dtype(
         ("timeout", REAL),
         ("max_queue", REAL),
         ("delay", REAL),
-        ("limited", WHOLE),
         ("missed_wake_ups", REAL),
         ("slo", REAL),
         ("routing", WHOLE),
@@ -91,6 +90,7 @@ LANE: Final = np.dtype(
         ("step", WHOLE),  # of the trace in which the next arrival lies, or the number of a recorded arrival
         ("next_arrival", REAL),
         ("next_event", REAL),  # of any pod; -inf: to be found anew
+        ("next_change", REAL),  # of what waits or runs in a pod that gets requests; not later than that
         ("turn", WHOLE),  # of round robin
         ("routable", WHOLE),  # pods that get requests
         ("pods", WHOLE),  # that exist
@@ -258,7 +258,6 @@ def _setting(
         "timeout": queue.timeout_seconds,
         "max_queue": queue.max_size,
         "delay": queue.delay_seconds,
-        "limited": queue.limited,
         "missed_wake_ups": queue.missed_wake_ups if queue.limited else 0.0,
         "slo": lane.slo_latency_seconds,
         "routing": int(lane.routing),

@@ -17,7 +17,6 @@ import numpy as np
 from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.policy import Past
 from foretide.scaling.readings import Readings
-from foretide.simulate.peers.profile import Profile
 from foretide.simulate.run import EPOCH_SECONDS
 from foretide.simulate.scenario import MOST_REPLICAS, Duration, Lane, Law, Queue
 from foretide.simulate.state import BIN_SECONDS
@@ -223,19 +222,6 @@ def joined_past(together: Sequence[Workload]) -> Past:
         known[row, steps - length :] = demand.known[0]
     end_seconds = together[0].epoch_seconds
     return Past(demand=Readings(value=value, known=known), step_seconds=PAST_STEP_SECONDS, end_seconds=end_seconds)
-
-
-def profile(together: Sequence[Workload]) -> Profile:
-    """What a load test of one replica shows: between two batches there is what no compute counter tells."""
-    laws = [workload.service.law for workload in together]
-    return Profile(
-        per_item_seconds=np.array([law.per_item_seconds for law in laws]),
-        fixed_seconds=np.array([law.fixed_seconds + law.between_batches_seconds for law in laws]),
-        max_batch=np.array([law.max_batch for law in laws], dtype=np.int64),
-        instances=np.array([law.instances for law in laws], dtype=np.int64),
-        slo_latency_seconds=np.array([workload.service.slo_latency_seconds for workload in together]),
-        objective=np.array([workload.service.objective for workload in together]),
-    )
 
 
 def _regular(trace: Trace) -> tuple[Floats, float]:

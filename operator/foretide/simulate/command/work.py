@@ -11,11 +11,11 @@ from typing import Final
 from foretide.scaling.policy import AnyPolicy
 from foretide.simulate.command.results import Run, run_of
 from foretide.simulate.fidelity import Fidelity
-from foretide.simulate.observe import promise
+from foretide.simulate.observe import profile, promise
 from foretide.simulate.policies import Listed, listed
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions
-from foretide.simulate.workload import Workload, joined_past, profile
+from foretide.simulate.workload import Workload, joined_past
 
 # Lanes that run together share the cost of each decision; few of them share the work among processes. The number must
 # not depend on that of the processes: then tasks, and so results, are the same whatever it is.
@@ -84,7 +84,7 @@ def tasks(
 def policy_of(task: Task) -> AnyPolicy:
     """The policy for the services of a task; ValueError where a knob is out of its range."""
     lanes = [workload.lane() for workload in task.workloads]
-    return listed(task.policy).policy(profile(task.workloads), promise(lanes), task.knobs)
+    return listed(task.policy).policy(profile(lanes), promise(lanes), task.knobs)
 
 
 def _even(workloads: list[Workload]) -> Iterator[list[Workload]]:

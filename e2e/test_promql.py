@@ -1,0 +1,121 @@
+"""The proving ground answers queries as a real Prometheus does: the same samples, the same answers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+from e2e.scenarios import prometheus
+from e2e.scenarios.api import Api
+from e2e.scenarios.waiting import until
+from foretide.scaling.arrays import Floats
+from foretide.scaling.policy import Over
+from foretide.simulate.observe import FUNCTION_ORDER
+from foretide.simulate.scenario import Conditions, Lane, Law
+from foretide.simulate.scrapes import evaluate
+from foretide.simulate.state import KEPT_SAMPLES, READY, SUCCESS, build
+
+SERIES: Final = 300
+WINDOWS_SECONDS: Final = (15.0, 20.0, 60.0, 300.0)
+METRIC: Final = "foretide_promql_check"
+PROMQL: Final = {
+    Over.NEWEST: "{metric}",
+    Over.RATE: "rate({metric}[{window}s])",
+    Over.DERIV: "deriv({metric}[{window}s])",
+    Over.AVERAGE: "avg_over_time({metric}[{window}s])",
+    Over.MAXIMUM: "max_over_time({metric}[{window}s])",
+    Over.AGE: "{now} - timestamp({metric})",
+}
+NO_VALUE: Final = 1  # the flag by which OTLP tells that a series has ended: Prometheus writes a stale marker
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Series:
+    """The samples of one pod: whole milliseconds before the moment of the query, oldest first."""
+
+    ages_milliseconds: tuple[int, ...]
+    values: Floats
+    stale: bool
+
+
+def _series(random: np.random.Generator) -> _Series:
+    """A counter as pods have them: any interval, lost scrapes, restarts, a beginning at 0 or long before."""
+    interval = int(random.choice([1_000, 5_000, 15_000]))
+    count = int(random.integers(1, KEPT_SAMPLES))
+    ages = np.arange(count)[::-1] * interval + int(random.integers(0, 2 * interval))
+    kept = random.random(count) > random.choice([0.0, 0.1, 0.5])
+    kept[0] = True
+    steps = random.choice([0.0, 1.0, 7.5, 400.0]) * random.poisson(3.0, count)
+    values = (random.choice([0.0, 5.0, 1e6]) + steps.cumsum())[kept]
+    restart = int(random.integers(0, 3 * count))
+    if restart < len(values):
+        values[restart:] -= values[restart] - random.choice([0.0, 2.0])
+    stale = ages[kept][-1] > 0 and random.random() < 0.1
+    return _Series(tuple(ages[kept].tolist()), values, bool(stale))
+
+
+@pytest.fixture(scope="module")
+def table() -> tuple[_Series, ...]:
+    random = np.random.default_rng(1)
+    return tuple(_series(random) for _ in range(SERIES))
+
+
+@pytest.fixture(scope="module")
+def asked_at(api: Api, table: tuple[_Series, ...]) -> float:
+    """The table is in Prometheus, up to a whole second."""
+    now = math.floor(time.time())
+    points = [point for number, one in enumerate(table) for point in _points(number, one, now)]
+    prometheus.receive(api, METRIC, points)
+    until("the samples are there", lambda: bool(prometheus.query(api, METRIC, now)), within_seconds=10)
+    return float(now)
+
+
+def _points(number: int, one: _Series, now: int) -> Iterator[dict[str, Any]]:
+    attributes = [{"key": "number", "value": {"stringValue": str(number)}}]
+    for age, value in zip(one.ages_milliseconds, one.values, strict=True):
+        yield {"timeUnixNano": str((now * 1_000 - age) * 10**6), "asDouble": float(value), "attributes": attributes}
+    if one.stale:
+        moment = now * 1_000 - one.ages_milliseconds[-1] + 1
+        yield {"timeUnixNano": str(moment * 10**6), "flags": NO_VALUE, "attributes": attributes}
+
+
+@pytest.mark.parametrize("window", WINDOWS_SECONDS)
+@pytest.mark.parametrize("over", Over, ids=lambda over: over.name.lower())
+def test_the_same_samples_give_the_same_answers(
+    api: Api, table: tuple[_Series, ...], asked_at: float, over: Over, window: float
+) -> None:
+    words = PROMQL[over].format(metric=METRIC, window=int(window), now=int(asked_at))
+    real = prometheus.query(api, words, asked_at)
+    expected = np.array([real.get(str(number), np.nan) for number in range(len(table))])
+    # Prometheus subtracts two Unix times: 0.2 microseconds of rounding.
+    rounding = 1e-6 if over is Over.AGE else 1e-9
+    np.testing.assert_allclose(_simulated(table, over, window), expected, rtol=1e-9, atol=rounding)
+
+
+def _simulated(table: tuple[_Series, ...], over: Over, window_seconds: float) -> Floats:
+    """What the simulator answers: a lane with one pod for each series."""
+    law = Law(per_item_seconds=0.01, fixed_seconds=0.04, max_batch=8)
+    lanes = [
+        Lane(name=str(number), rates_rps=np.zeros(1), step_seconds=15.0, seed=1, law=law, slo_latency_seconds=0.25)
+        for number in range(len(table))
+    ]
+    state = build(lanes, Conditions(), counted_from_seconds=0.0)
+    now = 2.0 * KEPT_SAMPLES * 15.0  # after the oldest sample
+    for lane, one in enumerate(table):
+        count = len(one.values)
+        state.pods[lane, 0]["phase"] = READY
+        state.pods[lane, 0]["sampled"] = count
+        state.pods[lane, 0]["stale"] = one.stale
+        state.sample_times[lane, 0, :count] = now - np.array(one.ages_milliseconds) / 1_000.0
+        state.samples[lane, 0, :count, SUCCESS] = one.values
+    answers: Floats = np.empty((1, len(table)))
+    function = np.array([FUNCTION_ORDER.index(over)])
+    evaluate(state, now, False, np.array([SUCCESS]), function, np.array([window_seconds]), answers)
+    row: Floats = answers[0]
+    return row
