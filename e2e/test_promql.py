@@ -23,7 +23,6 @@ from foretide.simulate.state import KEPT_SAMPLES, READY, SUCCESS, build
 
 SERIES: Final = 300
 WINDOWS_SECONDS: Final = (15.0, 20.0, 60.0, 300.0)
-METRIC: Final = "foretide_promql_check"
 PROMQL: Final = {
     Over.NEWEST: "{metric}",
     Over.RATE: "rate({metric}[{window}s])",
@@ -67,13 +66,18 @@ def table() -> tuple[_Series, ...]:
 
 
 @pytest.fixture(scope="module")
-def asked_at(api: Api, table: tuple[_Series, ...]) -> float:
-    """The table is in Prometheus, up to a whole second."""
+def asked_at(api: Api, table: tuple[_Series, ...]) -> int:
+    """The table is in Prometheus, up to a whole second (Unix time)."""
     now = math.floor(time.time())
     points = [point for number, one in enumerate(table) for point in _points(number, one, now)]
-    prometheus.receive(api, METRIC, points)
-    until("the samples are there", lambda: bool(prometheus.query(api, METRIC, now)), within_seconds=10)
-    return float(now)
+    prometheus.receive(api, _metric(now), points)
+    until("the samples are there", lambda: bool(prometheus.query(api, _metric(now), now)), within_seconds=10)
+    return now
+
+
+def _metric(asked_at: int) -> str:
+    """Another name for each table: a series takes no samples that are older than those it has."""
+    return f"foretide_promql_check_{asked_at}"
 
 
 def _points(number: int, one: _Series, now: int) -> Iterator[dict[str, Any]]:
@@ -88,9 +92,9 @@ def _points(number: int, one: _Series, now: int) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("window", WINDOWS_SECONDS)
 @pytest.mark.parametrize("over", Over, ids=lambda over: over.name.lower())
 def test_the_same_samples_give_the_same_answers(
-    api: Api, table: tuple[_Series, ...], asked_at: float, over: Over, window: float
+    api: Api, table: tuple[_Series, ...], asked_at: int, over: Over, window: float
 ) -> None:
-    words = PROMQL[over].format(metric=METRIC, window=int(window), now=int(asked_at))
+    words = PROMQL[over].format(metric=_metric(asked_at), window=int(window), now=asked_at)
     real = prometheus.query(api, words, asked_at)
     expected = np.array([real.get(str(number), np.nan) for number in range(len(table))])
     # Prometheus subtracts two Unix times: 0.2 microseconds of rounding.
