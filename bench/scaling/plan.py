@@ -68,7 +68,7 @@ class Scope:
     more_seeds: tuple[int, ...] = ()  # in the usual setting
     variations: tuple[Variation, ...] = ()
     judged_seconds: float
-    varied_seconds: float = 4 * HOUR_SECONDS
+    varied_seconds: float = 2.5 * HOUR_SECONDS
     series_of_each_split: int | None = None
     knob_values_every: int = 1
     held_out: bool = True
@@ -83,7 +83,7 @@ FULL: Final = Scope(
         Setting(QueueName.SLO, USUAL.cold_start_seconds),
     ),
     variations=(Variation(SMALL, 2.0), Variation(MIDDLE, 1.0), Variation(LARGE, 1.0)),
-    judged_seconds=12 * HOUR_SECONDS,
+    judged_seconds=5 * HOUR_SECONDS,
 )
 QUICK: Final = Scope(
     settings=(USUAL,), judged_seconds=1.5 * HOUR_SECONDS, series_of_each_split=2, knob_values_every=4, held_out=False
