@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from foretide.simulate.compile import compile_all
 from foretide.simulate.observe import profile
 from foretide.simulate.peers.static import Static
 from foretide.simulate.run import simulate
-from foretide.simulate.scenario import Conditions, Lane, Law, Routing
+from foretide.simulate.scenario import Conditions, Lane, Law, Queue, Routing
 
 LAW: Final = Law(per_item_seconds=0.0012, fixed_seconds=0.0045, max_batch=32)
 SLO_SECONDS: Final = 0.05
@@ -28,6 +29,13 @@ def lanes(seconds: float) -> Iterator[Lane]:
     for replicas, routing in ((1, Routing.RANDOM), (4, Routing.RANDOM), (40, Routing.RANDOM), (4, Routing.ROUND_ROBIN)):
         yield lane(replicas, routing, seconds)
     yield lane(4, Routing.LEAST_OUTSTANDING, seconds)
+    yield replace(lane(4, Routing.RANDOM, seconds), name="4 replicas, arrivals of cv 2", arrival_cv=2.0)
+    limits = Queue(timeout_seconds=SLO_SECONDS - LAW.batch_seconds(LAW.max_batch), max_size=2_000)
+    yield replace(lane(4, Routing.RANDOM, seconds), name="4 replicas, refusing queue", queue=limits)
+    # Twice as many batches for a request, each of them slow: the model of the benchmark.
+    slow = Law(per_item_seconds=0.010, fixed_seconds=0.040, max_batch=8)
+    rates = np.full(1, LOAD * 4 * slow.saturation_rps)
+    yield replace(lane(4, Routing.RANDOM, 10 * seconds), name="4 replicas, batches of 8", law=slow, rates_rps=rates)
 
 
 def lane(replicas: int, routing: Routing, seconds: float) -> Lane:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +26,8 @@ from foretide.simulate.workload import QueueName, Service, Workload
 
 PACKAGE: Final = Path(foretide.__file__).parent
 # What every policy is made of; Foretide's own is made of all of scaling/.
-SEAM: Final = ("policy.py", "readings.py", "arrays.py", "decision.py")
+SEAM: Final = ("policy.py", "readings.py", "arrays.py", "decision.py", "capacity/evidence.py")
+LIBRARIES: Final = ("numpy", "scipy", "numba")
 OWN: Final = "foretide"
 # What scaling.json does not have: what is the same in all runs, and what is too long.
 LEFT_OUT: Final = ("law", "cold_start_quantiles_seconds", "timeline", "reasons")
@@ -109,17 +112,17 @@ def _curve(arrivals: bytes, service: Service) -> BoundCurve:
 @cache
 def _of(workload: Workload) -> tuple[Any, ...]:
     rates = hashlib.sha256(workload.rates_rps.tobytes()).hexdigest()[:16]
-    times = (workload.step_seconds, workload.start_seconds, workload.judged_from_seconds)
+    times = (workload.step_seconds, workload.start_seconds, workload.judged_from_seconds, workload.epoch_seconds)
     return (workload.service, workload.name, workload.seed, workload.rate_at_slo_rps, rates, *times)
 
 
 @cache
 def _sources(*, own: bool, fluid: bool) -> str:
-    """Of the code that makes such a result."""
+    """Of the code that makes such a result, and of the libraries."""
     scaling = PACKAGE / "scaling"
     files = [file for file in sorted((PACKAGE / "simulate").rglob("*.py")) if fluid or "fluid" not in file.name]
     files += sorted(scaling.rglob("*.py")) if own else [scaling / name for name in SEAM]
-    text = hashlib.sha256()
+    text = hashlib.sha256(f"{sys.version} {[version(name) for name in LIBRARIES]}".encode())
     for file in [*files, Path(__file__), Path(__file__).with_name("bound.py")]:
         text.update(file.read_bytes())
     return text.hexdigest()

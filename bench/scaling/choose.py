@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from statistics import fmean
+from statistics import fmean, geometric_mean
 
 from bench.scaling.plan import OBJECTIVE, Knobs, KnobsKey, knobs_key
 from bench.scaling.summary import cost_of, share_of
@@ -27,7 +27,7 @@ def choose(runs: Iterable[Run]) -> Choice:
     settings = []
     for key, group in groupby(sorted(runs, key=_setting), key=_setting):
         mine = list(group)
-        late, cost = fmean(map(share_of, mine)), fmean(map(cost_of, mine))
+        late, cost = fmean(map(share_of, mine)), geometric_mean(map(cost_of, mine))
         settings.append(Choice(dict(key), late, cost, late <= 1.0 - OBJECTIVE))
     keeping = [one for one in settings if one.keeps]
     if keeping:

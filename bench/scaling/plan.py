@@ -26,6 +26,7 @@ SMALL, MIDDLE, LARGE = 10, 40, 200
 # Lanes that share the cost of each decision.
 LANES_TOGETHER: Final = 60
 FIRST_SEED: Final = (1,)
+FEW_VALUES: Final = 3
 
 Knobs: TypeAlias = Mapping[str, float]
 KnobsKey: TypeAlias = tuple[tuple[str, float], ...]
@@ -83,6 +84,7 @@ FULL: Final = Scope(
         Setting(QueueName.SLO, USUAL.cold_start_seconds),
     ),
     variations=(Variation(SMALL, 2.0), Variation(MIDDLE, 1.0), Variation(LARGE, 1.0)),
+    more_seeds=(2,),
     judged_seconds=5 * HOUR_SECONDS,
 )
 QUICK: Final = Scope(
@@ -112,9 +114,8 @@ class Plan:
             cell
             for entry in self.policies
             for knobs in sweeps(entry, every=self.scope.knob_values_every)
-            # Services that share a quota are never of both sides.
-            for together in ([loads, held] if entry.divides else [loads + held])
-            for cell in self.cells(Stage.SWEEP, together, entry, knobs, Fidelity.FLUID)
+            # What shares a quota is never of both sides, and has no view that holds out one.
+            for cell in self.cells(Stage.SWEEP, loads if entry.divides else loads + held, entry, knobs, Fidelity.FLUID)
         ]
 
     def judge(self, chosen: Mapping[tuple[str, Setting], Knobs]) -> list[Cell]:
@@ -259,11 +260,13 @@ def is_drawn(load: Workload) -> bool:
 
 
 def sweeps(entry: Listed, *, every: int) -> list[dict[str, float]]:
-    """The defaults, the first knob along its values, and the second along every other one of its own."""
+    """The defaults, and one knob after the other along its values, the others being as they come; of a second knob with
+    many values every other one."""
     defaults = entry.settings({})
     found = [defaults]
     for number, knob in enumerate(entry.knobs, start=1):
-        for value in knob.sweep[:: every * number]:
+        few = len(knob.sweep) <= FEW_VALUES
+        for value in knob.sweep[:: 1 if few else every * number]:
             setting = {**defaults, knob.name: value}
             if setting not in found:
                 found.append(setting)

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import ceil
+from math import ceil, floor
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +17,10 @@ from foretide.simulate.workload import JUDGED_FROM_SHARE, WEEK_SECONDS, Service,
 
 TRACES: Final = Path(__file__).resolve().parents[1] / "traces"
 MINUTE_SECONDS: Final = 60.0
-DAY_SECONDS: Final = 24 * HOUR_SECONDS
-MORNING_SECONDS: Final = 7 * HOUR_SECONDS
+# When each window begins on the clock of the policies, since midnight on a Monday: Wednesday at seven. Each series so
+# to say has a time zone of its own, shifted by whole hours, and all can run together.
+MORNING_SECONDS: Final = (2 * 24 + 7) * HOUR_SECONDS
+PEAK_AT_SHARE: Final = 0.6  # of the window
 FILE: Final = Path(__file__).with_name("series.toml")
 
 
@@ -45,9 +47,15 @@ class Series:
         self, service: Service, *, rate_at_slo_rps: float, seeds: Sequence[int], judged_seconds: float
     ) -> tuple[Workload, ...]:
         """What is judged of it, once with each seed."""
-        begin = _begin(self.trace.seconds, judged_seconds)
-        window = Window(begin, min(begin + judged_seconds, self.trace.seconds))
-        return workloads(self.trace, service, rate_at_slo_rps=rate_at_slo_rps, seeds=seeds, window=window)
+        begin = _begin(self.trace, judged_seconds)
+        return workloads(
+            self.trace,
+            service,
+            rate_at_slo_rps=rate_at_slo_rps,
+            seeds=seeds,
+            window=Window(begin, min(begin + judged_seconds, self.trace.seconds)),
+            begins_at_seconds=(MORNING_SECONDS - begin) % WEEK_SECONDS,
+        )
 
 
 def read_split(file: Path = FILE, traces: Path = TRACES) -> tuple[Series, ...]:
@@ -64,15 +72,17 @@ def read_split(file: Path = FILE, traces: Path = TRACES) -> tuple[Series, ...]:
     )
 
 
-def _begin(trace_seconds: float, judged_seconds: float) -> float:
-    """Seven in the morning of the third day of a week, the first one after the past; of any day, where the series is
-    too short for that; and the first whole minute, where it is too short for that, too.
-
-    Traces are taken to begin at midnight on a Monday. Series that begin at one time of the week can run together.
+def _begin(trace: Trace, judged_seconds: float) -> float:
+    """A whole hour, so that the largest minute after the past lies where three fifths of the window are over: the way
+    up to it and a part of the way down. The first whole minute after the past, where the trace is too short for that.
     """
-    first = JUDGED_FROM_SHARE * trace_seconds
-    for period, offset in ((WEEK_SECONDS, 2 * DAY_SECONDS + MORNING_SECONDS), (DAY_SECONDS, MORNING_SECONDS)):
-        begin = offset + period * ceil((first - offset) / period)
-        if begin + judged_seconds <= trace_seconds:
-            return begin
-    return MINUTE_SECONDS * ceil(first / MINUTE_SECONDS)
+    first = JUDGED_FROM_SHARE * trace.seconds
+    hours = range(ceil(first / HOUR_SECONDS), floor((trace.seconds - judged_seconds) / HOUR_SECONDS) + 1)
+    if not hours:
+        return MINUTE_SECONDS * ceil(first / MINUTE_SECONDS)
+    steps = max(round(MINUTE_SECONDS / trace.step_seconds), 1)
+    minutes = trace.rates_rps[0, : trace.steps // steps * steps].reshape(-1, steps).mean(axis=1)
+    after = ceil(first / (steps * trace.step_seconds))
+    peak_seconds = (after + int(minutes[after:].argmax()) + 0.5) * steps * trace.step_seconds
+    wanted = floor((peak_seconds - PEAK_AT_SHARE * judged_seconds) / HOUR_SECONDS)
+    return HOUR_SECONDS * min(max(wanted, hours[0]), hours[-1])

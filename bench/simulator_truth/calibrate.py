@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from bench.simulator_truth.cases import LAW, SLO_SECONDS
+from bench.simulator_truth.cases import LAW, SLO_SECONDS, key_of
 from bench.simulator_truth.recording import Recording
 from bench.simulator_truth.replay import LEVELS, WARM_UP_SECONDS, quantiles_seconds, refused, replayed
 from foretide.simulate.scenario import Law, Queue
@@ -55,7 +55,8 @@ class Calibration:
 
 def recordings(folder: Path, queue: str) -> dict[str, Path]:
     """The files of one queue: single requests, and each load."""
-    return {name: folder / f"calibration-{queue}-{name}.npz" for name in (ALONE, *map(str, LOADS))}
+    seconds = {ALONE: ALONE_SECONDS} | {str(load): LOAD_SECONDS for load in LOADS}
+    return {name: folder / f"{key_of(f'calibration-{queue}-{name}', queue, seconds[name])}.npz" for name in seconds}
 
 
 def calibrated(folder: Path, name: str, queue: Queue) -> Calibration:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +32,11 @@ class Case:
         return f"{self.queue}-{self.replicas}-{self.load:g}"
 
     @property
+    def key(self) -> str:
+        """Another one where anything that is sent or served is another."""
+        return key_of(self.name, self.queue, self.seconds)
+
+    @property
     def rate_rps(self) -> float:
         return self.load * self.replicas * LAW.saturation_rps
 
@@ -38,6 +44,14 @@ class Case:
     def judged(self) -> bool:
         """Whether the bar holds for it; beyond, the difference is told."""
         return self.load <= 0.85
+
+
+def key_of(name: str, queue: str, seconds: float) -> str:
+    """The name of a recording."""
+    limits = QUEUES[queue]
+    served: tuple[float, ...] = (LAW.per_item_seconds, LAW.fixed_seconds, LAW.max_batch)
+    served += (limits.timeout_seconds, limits.max_size, limits.delay_seconds)
+    return f"{name}-{seconds:g}s-{hashlib.sha256(repr(served).encode()).hexdigest()[:8]}"
 
 
 def cases(*, scale: float) -> tuple[Case, ...]:

@@ -19,7 +19,7 @@ from e2e.load import arrivals, steady
 from e2e.scenarios.api import Api
 from foretide.scaling.arrays import Floats
 
-CASE_SEED: Final = 1
+CASE_SEED: Final = 1  # the same for all: both queues and both fleets get the same noise
 CALIBRATION_SEED: Final = 100
 
 
@@ -62,7 +62,7 @@ def measure(wanted: tuple[Case, ...], folder: Path, say: Callable[[str], None]) 
 
 def case_file(folder: Path, case: Case) -> Path:
     """Where its requests are."""
-    return folder / f"{case.name}.npz"
+    return folder / f"{case.key}.npz"
 
 
 def _loads(wanted: tuple[Case, ...], folder: Path) -> Mapping[tuple[str, int], list[_Load]]:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from bench.scaling import plan as planning
 from bench.scaling.cell import Cell
 from bench.scaling.choose import choose
+from bench.scaling.fidelity import differences
 from bench.scaling.page import write
-from bench.scaling.plan import QUICK, SMALL, USUAL, Plan, Variation, service, sweeps
+from bench.scaling.plan import FULL, QUICK, SMALL, USUAL, Plan, Variation, service, sweeps
 from bench.scaling.results import performed
 from bench.scaling.split import Series, Split, _begin, read_split
 from bench.scaling.store import Store
@@ -54,11 +55,24 @@ def test_no_series_is_on_both_sides_and_each_has_a_reason() -> None:
 def test_every_series_has_load_on_the_day_that_is_judged() -> None:
     for one in read_split():
         (load,) = one.loads(
-            service(USUAL, Variation(SMALL, 1.0)), rate_at_slo_rps=9.0, seeds=(1,), judged_seconds=12 * 3600.0
+            service(USUAL, Variation(SMALL, 1.0)), rate_at_slo_rps=9.0, seeds=(1,), judged_seconds=FULL.judged_seconds
         )
         judged = load.rates_rps[round(load.judged_from_seconds / load.step_seconds) :]
-        assert judged.mean() > 0.01 * 90.0, one.name
+        assert judged.mean() > 0.1 * 90.0, one.name
+        assert judged.max() > 0.7 * 90.0, one.name
+        assert judged.min() < 0.8 * 90.0, one.name
         assert load.judged_from_seconds >= 0.6 * one.trace.seconds, one.name
+
+
+def test_all_windows_begin_at_one_time_of_the_week_so_that_they_can_run_together() -> None:
+    begins = {
+        load.epoch_seconds + load.warm_up_seconds
+        for one in read_split()
+        for load in one.loads(
+            service(USUAL, Variation(SMALL, 1.0)), rate_at_slo_rps=9.0, seeds=(1,), judged_seconds=FULL.judged_seconds
+        )
+    }
+    assert len(begins) == 1
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -69,7 +83,9 @@ def test_a_sweep_has_the_defaults_and_each_value_of_each_knob(name: str) -> None
     for knob in entry.knobs[:1]:
         assert {one[knob.name] for one in found} >= set(knob.sweep)
     for knob in entry.knobs[1:]:
-        assert {one[knob.name] for one in found} >= set(knob.sweep[::2])
+        tried = {one[knob.name] for one in found}
+        assert tried >= set(knob.sweep[::2])
+        assert len(tried) > 1
     assert len({tuple(sorted(one.items())) for one in found}) == len(found)
 
 
@@ -79,7 +95,8 @@ def test_every_load_is_in_one_cell_of_each_setting(tiny: Plan) -> None:
         for knobs in sweeps(entry, every=TINY.knob_values_every):
             mine = [cell for cell in cells if (cell.policy, cell.knobs) == (entry.name, knobs)]
             loads = Counter(load.name for cell in mine for load in cell.workloads)
-            assert loads == {"one/a": 1, "two/a": 1}
+            # What shares a quota has no view that holds out one.
+            assert loads == ({"one/a": 1} if entry.divides else {"one/a": 1, "two/a": 1})
     assert {cell.fidelity for cell in cells} == {Fidelity.FLUID}
 
 
@@ -89,14 +106,29 @@ def test_services_that_share_a_quota_are_of_one_side(tiny: Plan) -> None:
     assert all(len(set(cell.splits)) == 1 for cell in cells)
 
 
-@pytest.mark.parametrize("days", [1.03, 7.0, 14.0, 58.6])
-def test_the_judged_hours_lie_behind_the_past_and_begin_alike(days: float) -> None:
-    begin = _begin(days * 86_400.0, 12 * 3600.0)
-    assert begin >= 0.6 * days * 86_400.0
-    assert begin < days * 86_400.0
-    if days >= 14.0:
-        assert begin % (7 * 86_400.0) == 2 * 86_400.0 + 7 * 3600.0
+@given(
+    st.integers(1, 20).map(lambda hours: hours * 3600.0),
+    st.sampled_from([1.0, 10.0, 60.0, 300.0]),
+    st.floats(0.0, 0.999),
+)
+def test_the_judged_hours_lie_behind_the_past_around_the_largest_minute(
+    length_seconds: float, step_seconds: float, peak_at: float
+) -> None:
+    counts = np.ones((1, int(length_seconds / step_seconds)))
+    peak = int(peak_at * counts.shape[1])
+    counts[0, peak] = 1e4
+    trace = Trace(name="t", step_seconds=step_seconds, series=("a",), counts=counts, factor=np.ones(1))
+    begin, seconds = _begin(trace, 5 * 3600.0), 5 * 3600.0
+    assert 0.6 * trace.seconds <= begin < trace.seconds
     assert begin % 60.0 == 0.0
+    fits = 3600.0 * np.ceil(0.6 * trace.seconds / 3600.0) + seconds <= trace.seconds
+    if fits:
+        assert begin % 3600.0 == 0.0
+        assert begin + seconds <= trace.seconds
+        if begin > 3600.0 * np.ceil(0.6 * trace.seconds / 3600.0):
+            assert peak * step_seconds >= begin
+        if peak * step_seconds >= begin:
+            assert peak * step_seconds < begin + seconds
 
 
 def test_a_key_is_another_one_for_another_setting_and_the_same_for_the_same(tiny: Plan) -> None:
@@ -174,7 +206,25 @@ def test_seeds_are_joined_before_series() -> None:
     assert found.violation_share == pytest.approx((0.01 + 0.1) / 2)
     assert found.worst_share == pytest.approx(0.1)
     assert found.worst_series == "t/b"
-    assert found.times_optimum == pytest.approx((1.2 + 3.0) / 2)
+    assert found.times_optimum == pytest.approx((1.2 * 3.0) ** 0.5)
+    assert found.worst_times_optimum == pytest.approx(3.0)
+
+
+def test_fidelities_are_compared_within_one_setting_over_all_its_series() -> None:
+    runs = [
+        run(series=series, fidelity=fidelity, size=size, violations=late, replica_hours=hours)
+        for size in (10, 200)
+        for series in ("t/a", "t/b")
+        for fidelity, late, hours in (("fluid", 12, 10.0 + size / 100), ("arrivals", 10, 10.0))
+    ]
+    runs[0]["violations"] = 10
+    found = {variation.size: one for (_, _, variation), one in differences(runs).items()}
+    assert found[10].share == pytest.approx(0.001)
+    assert found[10].worst_series == "t/b"
+    assert found[10].worst_share == pytest.approx(0.002)
+    assert found[200].share == pytest.approx(0.002)
+    assert found[10].holds
+    assert not found[200].holds  # a fifth more replica-hours
 
 
 def test_all_stages_end_in_pages_and_a_second_run_does_nothing_again(

@@ -114,6 +114,7 @@ class Workload:
     step_seconds: float
     start_seconds: float  # of the lane; the past ends here
     judged_from_seconds: float
+    begins_at_seconds: float = 0.0  # when the trace begins, in seconds since midnight on a Monday
 
     @property
     def name(self) -> str:
@@ -126,8 +127,8 @@ class Workload:
 
     @property
     def epoch_seconds(self) -> float:
-        """Unix time at which the lane begins: its trace began at midnight on a Monday."""
-        return EPOCH_SECONDS + self.start_seconds % WEEK_SECONDS
+        """Unix time at which the lane begins, for policies that know hours and days."""
+        return EPOCH_SECONDS + (self.begins_at_seconds + self.start_seconds) % WEEK_SECONDS
 
     def lane(self) -> Lane:
         """The warm-up and the judged part."""
@@ -176,11 +177,18 @@ class Workload:
 
 
 def workloads(
-    trace: Trace, service: Service, *, rate_at_slo_rps: float, seeds: Iterable[int], window: Window | None = None
+    trace: Trace,
+    service: Service,
+    *,
+    rate_at_slo_rps: float,
+    seeds: Iterable[int],
+    window: Window | None = None,
+    begins_at_seconds: float = 0.0,
 ) -> tuple[Workload, ...]:
     """Each series with each seed; the trace needs a request in every series.
 
-    Series are scaled by their whole length, so that a window does not change the load.
+    Series are scaled by their whole length, so that a window does not change the load. `begins_at_seconds` is when the
+    trace begins, in seconds since midnight on a Monday.
     """
     scaled = trace.scaled_to(service.size * rate_at_slo_rps)
     rates, step_seconds = _regular(scaled)
@@ -205,6 +213,7 @@ def workloads(
             step_seconds=step_seconds,
             start_seconds=start,
             judged_from_seconds=begin,
+            begins_at_seconds=begins_at_seconds,
         )
         for row, series in enumerate(scaled.series)
         for seed in seeds
