@@ -17,7 +17,7 @@ from foretide.simulate.policies import Listed
 from foretide.simulate.scenario import Duration, Law, Queue
 from foretide.simulate.workload import QueueName, Service, Workload
 
-# The law of the live measurements (docs/benchmarks/simulator.md).
+# The model of the live measurements (docs/benchmarks/simulator.md).
 LAW: Final = Law(per_item_seconds=0.010, fixed_seconds=0.040, max_batch=8)
 SLO_SECONDS: Final = 0.25
 OBJECTIVE: Final = 0.99

@@ -42,11 +42,12 @@ class Law:
     instances: int = 1
     noise: Noise = Noise.LOGNORMAL
     noise_cv: float = 0.01  # of the lognormal one
-    # Triton 2.51 loses this between two batches, and no compute counter shows it: 1.5-2 ms, from its throughput at
-    # full batches.
-    between_batches_seconds: float = 0.0018
-    # From the client's send to the queue and from the batch's end to the client, which Triton's queue never sees.
-    overhead_seconds: float = 0.001
+    # Triton 2.51 loses this between two batches, and no compute counter shows it: fitted to its latencies, 0.5 ms with
+    # the default queue and 1.0 ms with a limited one (docs/benchmarks/simulator.md).
+    between_batches_seconds: float = 0.001
+    # From the client's send to the queue and from the batch's end to the client, which Triton's queue never sees: 1.1
+    # and 1.4 ms there.
+    overhead_seconds: float = 0.0012
 
     def __post_init__(self) -> None:
         _range("per_item_seconds", self.per_item_seconds, 0.0, 3600.0)
@@ -76,8 +77,8 @@ class Queue:
     timeout_seconds: float = math.inf
     max_size: float = math.inf
     delay_seconds: float = 0.0  # max_queue_delay_microseconds
-    # Share of the batches whose end does not wake the batcher, where there is a limit (server#8870).
-    missed_wake_ups: float = 0.1
+    # Share of the batches whose end does not wake the batcher, where there is a limit (server#8870); fitted there, too.
+    missed_wake_ups: float = 0.125
 
     def __post_init__(self) -> None:
         for name in ("timeout_seconds", "max_size"):
