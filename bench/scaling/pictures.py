@@ -86,7 +86,7 @@ def draw_series(runs: Sequence[Run], file: Path) -> None:
             axes.step(hours, run["timeline"]["ready"], where="post", color=colour, linewidth=1.2)
         axes.set_title(name, loc="left", fontsize=10, color=colour)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.set_ylim(bottom=0)
+    panels[0].set_ylim(bottom=0)  # of all, and only now: it ends the search for the top
     panels[-1].set_xlabel("hours")
     panels[len(panels) // 2].set_ylabel("replicas: needed (grey), ready")
     figure.savefig(file, dpi=80)
