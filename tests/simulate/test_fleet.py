@@ -98,3 +98,59 @@ def test_a_pod_that_cannot_finish_is_killed_at_the_end_of_its_grace() -> None:
     assert outcome.replica_seconds == pytest.approx(2 * left_at + drained + 300.0, abs=1.0)
     assert lost > 10_000
     assert outcome.latencies.answered + lost == outcome.requests
+
+
+@pytest.mark.parametrize("endpoints_seconds", [1.0, 45.0])
+def test_a_drain_counts_into_the_grace_and_is_cut_off_at_its_end(endpoints_seconds: float) -> None:
+    """terminationGracePeriodSeconds begins before preStop: one of 60 s is killed after 30 s, busy or not."""
+    conditions = Conditions(pre_stop_seconds=60.0, grace_seconds=30.0, endpoints_seconds=endpoints_seconds)
+    script = Scripted(lambda tick: 2 if tick < 20 else 1)
+    for rate in (0.0, 40.0):
+        (outcome,) = run(script, lane(rate, initial_replicas=2), conditions=conditions)
+        assert outcome.replica_seconds == pytest.approx(600.0 + 300.0 + 30.0, abs=1e-6)
+
+
+def test_a_pod_that_is_ready_and_has_no_requests_yet_ends_with_its_grace_too() -> None:
+    """Ready at 45 s, known to kube-proxy at 75 s, told to leave at 60 s."""
+    conditions = Conditions(pre_stop_seconds=60.0, grace_seconds=20.0, endpoints_seconds=30.0)
+    (outcome,) = run(Scripted(lambda tick: 2 if tick < 4 else 1), lane(), conditions=conditions)
+    assert outcome.replica_seconds == pytest.approx(600.0 + 80.0, abs=1e-6)
+
+
+def second_start_seconds(script: dict[int, int], *, tick_seconds: float, cold_seconds: float = 45.0) -> float:
+    """From the last order to the third ready replica, where two fit and a machine takes 90 s."""
+    nodes = Nodes(warm_pods=2, provisioning=Duration.constant(90.0))
+    counts = {round(at / tick_seconds): replicas for at, replicas in script.items()}
+
+    def replicas(tick: int) -> int:
+        return counts[max(number for number in counts if number <= tick)]
+
+    some = lane(nodes=nodes, initial_replicas=2, cold_start=Duration.constant(cold_seconds))
+    (outcome,) = run(Scripted(replicas, tick_seconds=tick_seconds), some)
+    return 15.0 * float((outcome.timeline.ready < 3).argmin() + 1) - max(script)
+
+
+@pytest.mark.parametrize("tick_seconds", [5.0, 15.0])
+def test_a_machine_is_no_room_before_it_is_there(tick_seconds: float) -> None:
+    """Up, down and up again within 30 s: the second pod waits for a machine as the first one would have."""
+    script = {0: 2, 15: 3, 30: 2, 45: 3}
+    assert second_start_seconds(script, tick_seconds=tick_seconds) == 90.0 + 45.0
+
+
+def test_a_machine_that_is_there_is_room_for_the_next_pod() -> None:
+    """Its pod left after 120 s, still starting; the machine came after 90 s and stays."""
+    script = {0: 2, 15: 3, 135: 2, 150: 3}
+    assert second_start_seconds(script, tick_seconds=15.0, cold_seconds=120.0) == 120.0
+
+
+@pytest.mark.parametrize(("ordered_at", "seconds"), [(405.0, 15.0), (415.0, 90.0 + 15.0)])
+def test_an_empty_machine_lingers_from_the_end_of_its_pod(ordered_at: float, seconds: float) -> None:
+    """Its pod ends at 310 s, after preStop, and it goes at 410 s."""
+    nodes = Nodes(warm_pods=1, provisioning=Duration.constant(90.0), linger_seconds=100.0)
+    script = Scripted(lambda tick: 2 if tick < 60 or tick * 5.0 >= ordered_at else 1, tick_seconds=5.0)
+    some = lane(nodes=nodes, initial_replicas=2, cold_start=Duration.constant(15.0))
+    (outcome,) = run(script, some)
+    waited = outcome.replica_seconds - 600.0 - 310.0
+    assert waited == pytest.approx(600.0 - ordered_at)
+    ready_at = 15.0 * (1 + 25 + float((outcome.timeline.ready[25:] == 2).argmax()))
+    assert ready_at - 15.0 < ordered_at + seconds <= ready_at

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from foretide.simulate.compiled import compiled, inlined
-from foretide.simulate.fleet import happen, keep_machines, pay, server_of
+from foretide.simulate.fleet import happen, pay, server_of
 from foretide.simulate.replica import advance, fail, push, serve
 from foretide.simulate.scenario import Routing
 from foretide.simulate.scrapes import scrape
@@ -169,7 +169,6 @@ def run_until(state: State, until: float, away: bool) -> bool:
                 row.next_event = -np.inf
         if done:
             pay(row, until)
-            keep_machines(state.setting[lane], row, until)
     return complete
 
 

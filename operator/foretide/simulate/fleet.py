@@ -100,19 +100,39 @@ def _free_place(state: State, lane: int) -> int:
 
 
 @compiled
+def _count_machines(state: State, lane: int, now: float) -> None:
+    """How many pods fit on the machines that are there, before a pod comes or goes.
+
+    Machines that were needed stay for a while, and those that run anyway for ever. One that is on its way is no room
+    yet, and is given back if its pod goes before it comes.
+    """
+    setting, row = state.setting[lane], state.lanes[lane]
+    if not math.isfinite(row.warm):
+        return
+    housed = 0
+    for place in range(state.pods.shape[1]):
+        pod = state.pods[lane, place]
+        if pod.phase not in (ABSENT, GONE) and pod.housed_at <= now:
+            housed += 1
+    if housed >= row.warm or now - row.warm_since > setting.linger:
+        row.warm = max(housed, setting.warm)
+        row.warm_since = now
+
+
+@compiled
 def _create(state: State, lane: int, now: float, ready: bool) -> None:
     place = _free_place(state, lane)
     if place == NOBODY:
         return  # as many again as anybody may ask for are draining: the quota of the namespace
     row, pod = state.lanes[lane], state.pods[lane, place]
     pay(row, now)
+    _count_machines(state, lane, now)
     row.pods += 1
-    row.created += 1
     begin(server_of(state, lane, place))
     pod.sampled = 0
     pod.stale = 0
     pod.ends_by = np.inf
-    pod.created_at = now
+    pod.created_at = pod.housed_at = now
     if ready:
         _become_ready(state.setting[lane], row, pod, now)
         _become_routable(state, lane, pod, now)
@@ -121,6 +141,7 @@ def _create(state: State, lane: int, now: float, ready: bool) -> None:
     machine = drawn(state.durations[lane, PROVISIONING], row, STARTS)
     if row.pods > row.warm:
         seconds += machine
+        pod.housed_at = now + machine
     pod.phase = STARTING
     pod.next_event = now + seconds
     pod.next_scrape = np.inf
@@ -145,21 +166,24 @@ def _rank(pod: Record) -> float:
 @compiled
 def _leave(state: State, lane: int, pod: Record, now: float) -> None:
     setting = state.setting[lane]
+    # The grace begins now, before preStop: whatever is still to come is cut off at its end.
     pod.ends_by = now + setting.grace
     if pod.phase in (STARTING, RESTARTING):
-        _remove(setting, state.lanes[lane], pod, now)
+        _remove(state, lane, pod, now)
     elif pod.phase == READY:
         pod.phase = UNROUTABLE
-        pod.next_event = now + setting.pre_stop
+        pod.next_event = min(now + setting.pre_stop, pod.ends_by)
     else:
         pod.phase = LEAVING
-        pod.next_event = now + setting.endpoints
+        pod.next_event = min(now + setting.endpoints, pod.ends_by)
 
 
-@inlined
-def _remove(setting: Record, lane: Record, pod: Record, now: float) -> None:
-    pay(lane, now)
-    lane.pods -= 1
+@compiled
+def _remove(state: State, lane: int, pod: Record, now: float) -> None:
+    setting, row = state.setting[lane], state.lanes[lane]
+    pay(row, now)
+    _count_machines(state, lane, now)
+    row.pods -= 1
     pod.next_scrape = np.inf
     if setting.remembered > 0.0 and pod.sampled > 0:
         pod.phase = GONE
@@ -213,7 +237,7 @@ def happen(state: State, lane: int, place: int, now: float) -> None:
         _route(state, lane)
     elif phase == LEAVING:
         pod.phase = UNROUTABLE
-        pod.next_event = now + max(setting.pre_stop - setting.endpoints, 0.0)
+        pod.next_event = min(now + max(setting.pre_stop - setting.endpoints, 0.0), pod.ends_by)
         _route(state, lane)
     elif phase == GONE:
         pod.phase = ABSENT
@@ -222,21 +246,11 @@ def happen(state: State, lane: int, place: int, now: float) -> None:
         server = server_of(state, lane, place)
         advance(server, now)
         if outstanding(pod) == 0:
-            _remove(setting, row, pod, now)
+            _remove(state, lane, pod, now)
         elif now >= pod.ends_by:
             crash(server)
-            _remove(setting, row, pod, now)
+            _remove(state, lane, pod, now)
         else:
             pod.phase = FINISHING
             # The end of a batch; half a second on where none runs and the batcher still sleeps.
             pod.next_event = min(max(min(pod.next_end, now + 0.5), now + 1e-3), pod.ends_by)
-
-
-@inlined
-def keep_machines(setting: Record, lane: Record, now: float) -> None:
-    """Machines that were needed stay warm for a while, and those that run anyway for ever."""
-    if not math.isfinite(lane.warm):
-        return
-    if lane.pods >= lane.warm or now - lane.warm_since > setting.linger:
-        lane.warm = max(lane.pods, setting.warm)
-        lane.warm_since = now

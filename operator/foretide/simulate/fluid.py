@@ -15,7 +15,7 @@ import numpy as np
 from foretide.scaling.arrays import Floats
 from foretide.simulate.compiled import compiled, inlined
 from foretide.simulate.engine import events, find_next_event
-from foretide.simulate.fleet import keep_machines, pay
+from foretide.simulate.fleet import pay
 from foretide.simulate.fluid_table import (
     COMPLETED,
     EXECUTIONS,
@@ -108,7 +108,6 @@ def run_until(state: State, fluid: Fluid, until: float, away: bool) -> None:
             else:
                 break
         pay(row, until)
-        keep_machines(state.setting[lane], row, until)
 
 
 @compiled

@@ -94,11 +94,10 @@ LANE: Final = np.dtype(
         ("turn", WHOLE),  # of round robin
         ("routable", WHOLE),  # pods that get requests
         ("pods", WHOLE),  # that exist
-        ("warm", REAL),  # pods that fit on the machines that run
-        ("warm_since", REAL),
+        ("warm", REAL),  # pods that fit on the machines that are there
+        ("warm_since", REAL),  # all of that room was taken then
         ("pod_seconds", REAL),  # paid so far
         ("paid_until", REAL),
-        ("created", WHOLE),  # pods ever
         ("violations", REAL),  # of the fluid, less than a whole one
         ("failures", REAL),
         ("free", WHOLE),  # head of the list of free nodes
@@ -108,6 +107,7 @@ POD: Final = np.dtype(
     [
         ("phase", WHOLE),
         ("created_at", REAL),
+        ("housed_at", REAL),  # its machine is there then
         ("ready_at", REAL),
         ("next_event", REAL),
         ("ends_by", REAL),  # killed then, whatever it still has
