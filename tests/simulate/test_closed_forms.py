@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretide.simulate.closed_forms import (
+from tests.simulate.closed_forms import (
     DeterministicQueue,
     MarkovQueue,
     allen_cunneen_wait_seconds,

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from foretide.simulate.closed_forms import DeterministicQueue, MarkovQueue, batch_sojourn_bound_seconds
 from foretide.simulate.outcome import Latencies
 from foretide.simulate.scenario import Law, Noise, Queue, Routing
+from tests.simulate.closed_forms import DeterministicQueue, MarkovQueue, batch_sojourn_bound_seconds
 from tests.simulate.worlds import LAW, constant, lane, run, same
 
 SERVICE_SECONDS = 0.02
