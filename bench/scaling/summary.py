@@ -66,7 +66,7 @@ def cost_of(run: Run) -> float:
 
 def setting_of(run: Run) -> Setting:
     """What its policy was tuned for."""
-    return Setting(QueueName(run["queue"]), float(round(run["cold_start_seconds"])))
+    return Setting(QueueName(run["queue"]), run["cold_start_seconds"])
 
 
 def _key(run: Run) -> Key:

@@ -18,14 +18,16 @@ def test_a_batch_time_is_a_law() -> None:
 
 
 def test_a_cold_start_is_a_time_or_a_distribution_of_that_mean(tmp_path: Path) -> None:
-    assert values.cold_start("--cold-start", "2m").quantiles_seconds == (120.0,) * 101
-    spread = values.cold_start("--cold-start", "120s,lognormal:0.3")
-    assert spread.mean_seconds == pytest.approx(120.0, rel=0.01)
+    assert values.random_time("--cold-start", "2m").quantiles_seconds == (120.0,) * 101
+    spread = values.random_time("--cold-start", "120s,lognormal:0.3")
+    assert spread.mean_seconds == 120.0
     assert spread.quantiles_seconds[0] < 70.0 < 170.0 < spread.quantiles_seconds[-1]
     file = tmp_path / "starts.txt"
     file.write_text("20s\n40s\n\n1m30s\n")
-    measured = values.cold_start("--cold-start", f"100s,empirical:{file}")
-    assert (measured.quantiles_seconds[0], measured.quantiles_seconds[-1]) == pytest.approx((40.0, 180.0))
+    measured = values.random_time("--cold-start", f"100s,empirical:{file}")
+    assert measured.mean_seconds == 100.0, "of what is drawn between the measured ones, 47.5 s before"
+    ends = (measured.quantiles_seconds[0], measured.quantiles_seconds[-1])
+    assert ends == pytest.approx((20.0 * 100.0 / 47.5, 90.0 * 100.0 / 47.5))
 
 
 def test_a_knob_is_a_name_and_a_number() -> None:
@@ -74,18 +76,18 @@ def test_a_window_is_from_when_to_when() -> None:
             '--batch-time: "0" must be a whole number from 1 to 1024; write it like 1',
         ),
         (
-            lambda text: values.cold_start("--cold-start", text),
+            lambda text: values.random_time("--cold-start", text),
             "120s,normal:3",
             '--cold-start: "120s,normal:3" names a distribution that is not known; write it like 120s, '
             "120s,lognormal:0.3 or 120s,empirical:FILE",
         ),
         (
-            lambda text: values.cold_start("--cold-start", text),
+            lambda text: values.random_time("--cold-start", text),
             "120s,lognormal:x",
             '--cold-start: "x" must be a number from 0 to 10; write it like 0',
         ),
         (
-            lambda text: values.cold_start("--cold-start", text),
+            lambda text: values.random_time("--cold-start", text),
             "120s,empirical:/nowhere",
             "--cold-start empirical: \"/nowhere\" cannot be read ([Errno 2] No such file or directory: '/nowhere'); "
             "give a text file with one time a line, e.g. 41.5s",
@@ -124,10 +126,12 @@ def test_measured_times_without_any_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "starts.txt"
     file.write_text("0s\n")
     with pytest.raises(Refused, match="has no time above 0"):
-        values.cold_start("--cold-start", f"100s,empirical:{file}")
+        values.random_time("--cold-start", f"100s,empirical:{file}")
     file.write_text("1ms\n" * 100 + "1h\n")
-    with pytest.raises(Refused, match="no cold start may be longer than 86400 s"):
-        values.cold_start("--cold-start", f"20m,empirical:{file}")
+    with pytest.raises(Refused, match="is no distribution of times: quantiles_seconds must be from 0 to 86400, not"):
+        values.random_time("--cold-start", f"20m,empirical:{file}")
+    with pytest.raises(Refused, match="is no distribution of times: quantiles_seconds must be from 0 to 86400, not"):
+        values.random_time("--cold-start", "20h,lognormal:3")
 
 
 @pytest.mark.parametrize("text", ["nan", "inf"])

@@ -115,8 +115,7 @@ def _zero(excess: Callable[[float, int], float], low: float, high: float) -> flo
 
 def share_in_time(lane: Lane) -> float:
     """The share of the requests of a lane, but for its first moments, that its initial replicas answer in time."""
-    # Nobody asks Prometheus here: one scrape of each pod is the least there can be.
-    state = build([lane], Conditions(scrape_seconds=lane.seconds), counted_from_seconds=0.0)
+    state = build([lane], Conditions(scrape_seconds=math.inf), counted_from_seconds=0.0)
     fleet.scale_all(state, np.array([lane.initial_replicas]), 0.0, True)
     engine.begin_arrivals(state)
     while not engine.run_until(state, lane.seconds, False):

@@ -9,6 +9,7 @@ which the fluid, living through the watched steps once more, has as many violati
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -140,7 +141,7 @@ def _watched(law: Law, slo_latency_seconds: float, queue: Queue, step_seconds: f
         )
         for number, rates in enumerate(np.concatenate([_changing(), _steady()]))
     ]
-    state = build(lanes, Conditions(scrape_seconds=STEPS * step_seconds), counted_from_seconds=0.0)
+    state = build(lanes, Conditions(scrape_seconds=math.inf), counted_from_seconds=0.0)
     fleet.scale_all(state, np.ones(len(lanes), dtype=np.int64), 0.0, True)
     engine.begin_arrivals(state)
     looks = []

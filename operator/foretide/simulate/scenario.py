@@ -115,12 +115,11 @@ class Duration:
 
     @classmethod
     def lognormal(cls, mean_seconds: float, cv: float) -> Duration:
-        """Of that mean and coefficient of variation, cut off at its 0.5 % and 99.5 % quantiles."""
+        """Of that mean; of that coefficient of variation before it is cut off at its 0.5 % and 99.5 % quantiles."""
         _range("cv", cv, 0.0, 10.0)
         sigma = math.sqrt(math.log1p(cv * cv))
-        mu = math.log(max(mean_seconds, 1e-9)) - sigma * sigma / 2
         levels = np.clip(np.linspace(0.0, 1.0, QUANTILES), 0.005, 0.995)
-        return cls(tuple(math.exp(mu + sigma * z) for z in _normal_quantile(levels)))
+        return cls(tuple(math.exp(sigma * z) for z in _normal_quantile(levels))).scaled_to(mean_seconds)
 
     @classmethod
     def empirical(cls, seconds: list[float]) -> Duration:
@@ -129,8 +128,20 @@ class Duration:
 
     @property
     def mean_seconds(self) -> float:
-        middle = np.asarray(self.quantiles_seconds)
-        return float((middle[1:] + middle[:-1]).mean() / 2)
+        """Of what is drawn; to the nanosecond, below which there are only errors of rounding."""
+        return round(self._mean_seconds, 9)
+
+    @property
+    def _mean_seconds(self) -> float:
+        quantiles = np.asarray(self.quantiles_seconds)
+        return float((quantiles[1:] + quantiles[:-1]).mean() / 2)
+
+    def scaled_to(self, mean_seconds: float) -> Duration:
+        """Of the same shape with that mean."""
+        mean_before = self._mean_seconds
+        if mean_before <= 0.0:
+            raise ValueError(f"a time of 0 s cannot be scaled to a mean of {mean_seconds:g} s")
+        return Duration(tuple(float(q) * mean_seconds / mean_before for q in self.quantiles_seconds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +152,10 @@ class Nodes:
     provisioning: Duration = field(default_factory=lambda: Duration.constant(0.0))
     linger_seconds: float = 600.0  # an empty machine stays so long
 
+    def __post_init__(self) -> None:
+        _range("warm_pods", self.warm_pods, 0.0, math.inf)
+        _range("linger_seconds", self.linger_seconds, 0.0, math.inf)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
@@ -149,12 +164,19 @@ class Outage:
     start_seconds: float
     end_seconds: float
 
+    def __post_init__(self) -> None:
+        _range("start_seconds", self.start_seconds, 0.0, math.inf)
+        if not self.end_seconds > self.start_seconds:
+            raise ValueError(
+                f"end_seconds must be above start_seconds, {self.start_seconds:g}, not {self.end_seconds:g}"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """What holds for all lanes of a run."""
 
-    scrape_seconds: float = 5.0
+    scrape_seconds: float = 5.0  # inf: nobody asks Prometheus, and no pod is scraped
     lost_scrapes: float = 0.0  # share
     outages: tuple[Outage, ...] = ()
     pre_stop_seconds: float = 10.0  # the pod serves on while its removal gets around
@@ -162,6 +184,14 @@ class Conditions:
     endpoints_seconds: float = 1.0  # until kube-proxy knows that a pod is ready, or leaving
     crashes_per_hour: float = 0.0  # of each ready pod
     restart: Duration = field(default_factory=lambda: Duration.constant(10.0))  # of a container that crashed
+
+    def __post_init__(self) -> None:
+        _range("scrape_seconds", self.scrape_seconds, 0.1, math.inf)
+        _range("lost_scrapes", self.lost_scrapes, 0.0, 1.0)
+        _range("pre_stop_seconds", self.pre_stop_seconds, 0.0, 86_400.0)
+        _range("grace_seconds", self.grace_seconds, 0.0, 86_400.0)
+        _range("endpoints_seconds", self.endpoints_seconds, 0.0, 86_400.0)
+        _range("crashes_per_hour", self.crashes_per_hour, 0.0, 3600.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -113,7 +113,7 @@ def _service(given: argparse.Namespace) -> Service:
         law=values.batch_time("--batch-time", given.batch_time, instances=instances),
         slo_latency_seconds=values.duration("--slo", given.slo, low=0.001, high=3600.0),
         objective=values.objective("--objective", given.objective),
-        cold_start=values.cold_start("--cold-start", given.cold_start),
+        cold_start=values.random_time("--cold-start", given.cold_start),
         size=values.whole("--size", given.size, low=1, high=LARGEST_SIZE),
         queue=QueueName(given.queue),
         arrival_cv=values.number("--arrival-cv", given.arrival_cv, low=1.0, high=10.0),

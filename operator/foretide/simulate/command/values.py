@@ -12,7 +12,7 @@ from foretide.simulate.scenario import Duration, Law
 from foretide.simulate.workload import Window
 
 BATCH_TIME = "write it as time per item, fixed time, largest batch, e.g. 10ms,40ms,8"
-COLD_START = "write it like 120s, 120s,lognormal:0.3 or 120s,empirical:FILE"
+RANDOM_TIME = "write it like 120s, 120s,lognormal:0.3 or 120s,empirical:FILE"
 DAY_SECONDS = 86_400.0
 
 
@@ -67,17 +67,20 @@ def batch_time(field: str, text: str, *, instances: int) -> Law:
         raise Refused(field, text, f"is no law: {error}", BATCH_TIME) from error
 
 
-def cold_start(field: str, text: str) -> Duration:
+def random_time(field: str, text: str) -> Duration:
     """A constant time, a lognormal one of that mean, or measured times scaled to that mean."""
-    mean_text, _, shape = text.partition(",")
-    mean = duration(field, mean_text, low=0.0, high=DAY_SECONDS, fix=COLD_START)
+    mean_text, comma, shape = text.partition(",")
+    mean = duration(field, mean_text, low=0.0, high=DAY_SECONDS, fix=RANDOM_TIME)
     kind, _, value = shape.partition(":")
-    if kind == "lognormal":
-        return Duration.lognormal(mean, number(field, value, low=0.0, high=10.0))
-    if kind == "empirical":
-        return Duration.empirical(_scaled(field, value, mean))
-    if "," in text:
-        raise Refused(field, text, "names a distribution that is not known", COLD_START)
+    try:
+        if kind == "lognormal":
+            return Duration.lognormal(mean, number(field, value, low=0.0, high=10.0))
+        if kind == "empirical":
+            return _measured(field, value).scaled_to(mean)
+    except ValueError as error:
+        raise Refused(field, text, f"is no distribution of times: {error}", "give a smaller mean") from error
+    if comma:
+        raise Refused(field, text, "names a distribution that is not known", RANDOM_TIME)
     return Duration.constant(mean)
 
 
@@ -101,8 +104,8 @@ def window(field: str, text: str) -> Window:
     return Window(begin, end)
 
 
-def _scaled(field: str, file: str, mean_seconds: float) -> list[float]:
-    """The times of a file, one a line, times the factor that makes their mean this one."""
+def _measured(field: str, file: str) -> Duration:
+    """The times of a file, one a line."""
     fix = "give a text file with one time a line, e.g. 41.5s"
     try:
         lines = [line.strip() for line in Path(file).read_text(encoding="utf-8").splitlines()]
@@ -111,9 +114,4 @@ def _scaled(field: str, file: str, mean_seconds: float) -> list[float]:
     times = [duration(f"{field} {file}", line, low=0.0, high=DAY_SECONDS, fix=fix) for line in lines if line]
     if not any(times):
         raise Refused(f"{field} empirical", file, "has no time above 0", fix)
-    factor = mean_seconds * len(times) / sum(times)
-    longest = max(times) * factor
-    if longest > DAY_SECONDS:
-        rule = f"becomes up to {longest:g} s at this mean; no cold start may be longer than {DAY_SECONDS:g} s"
-        raise Refused(f"{field} empirical", file, rule, "give a smaller mean")
-    return [time * factor for time in times]
+    return Duration.empirical(times)
