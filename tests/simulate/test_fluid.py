@@ -93,7 +93,8 @@ rates = st.lists(st.sampled_from([0.0, 5.0, 60.0, 250.0]), min_size=1, max_size=
 @settings(max_examples=15)
 @given(rates, st.lists(st.integers(0, 8), min_size=1, max_size=20), st.sampled_from([0.0, 20.0]), st.floats(1.0, 3.0))
 def test_no_request_is_counted_twice(steps: list[float], script: list[int], crashes: float, cv: float) -> None:
-    some = lane(steps, seconds=300.0, queue=TIMELY, arrival_cv=cv, cold_start=Duration.lognormal(30.0, 0.5))
+    cold_start = Duration.lognormal(30.0, 0.5)
+    some = lane(steps, seconds=300.0, queue=TIMELY, arrival_cv=cv, cold_start=cold_start, min_replicas=0)
     policy = Scripted(lambda tick: script[tick % len(script)])
     (outcome,) = fluid(policy, some, conditions=Conditions(crashes_per_hour=crashes))
     assert 0 <= outcome.failures <= outcome.violations <= outcome.requests

@@ -38,7 +38,7 @@ from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions
 from foretide.simulate.workload import Window, Workload, joined_past
 from tests.simulate.loads import loads, waves
-from tests.simulate.worlds import same
+from tests.simulate.worlds import lane, same
 
 # Seven hours of past, so that forecasts are fitted; five minutes of warm-up and ten that are judged.
 LOADS = [
@@ -108,6 +108,15 @@ def test_a_policy_runs_and_a_lane_alone_is_as_beside_others(entry: Listed) -> No
     if not entry.divides:
         (alone,) = run(entry, LOADS[1])
         assert same(alone, second)
+
+
+@each
+def test_a_policy_keeps_the_least_number_of_replicas_without_any_load(entry: Listed) -> None:
+    """A run refuses an answer below it."""
+    some = [lane(0.0, name=name, min_replicas=3, initial_replicas=4) for name in ("one", "two")]
+    policy = entry.policy(profile(some), promise(some), {})
+    for outcome in simulate(policy, some, conditions=Conditions(scrape_seconds=entry.scrape_seconds)):
+        assert outcome.timeline.desired.min() >= 3
 
 
 @each

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretide.scaling.policy import Over, Quantity, Query
+from foretide.scaling.policy import Over, Past, Quantity, Query
 from foretide.simulate.fidelity import Fidelity
+from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions, Duration, Lane, Law, Outage, Queue, Routing
 from tests.simulate.worlds import LAW, Scripted, constant, lane, run, same
 
@@ -39,6 +40,7 @@ def lanes(draw: st.DrawFn) -> Lane:
         arrival_cv=draw(st.sampled_from([1.0, 2.0])),
         cold_start=Duration.lognormal(draw(st.sampled_from([1.0, 40.0])), 0.3),
         initial_replicas=draw(st.integers(0, 3)),
+        min_replicas=0,
     )
 
 
@@ -184,10 +186,28 @@ def test_a_scrape_that_fails_ends_the_series_until_the_next() -> None:
     assert rates.all(), "a range has the samples before"
 
 
-@pytest.mark.parametrize("desired", [-1, 9])
+@pytest.mark.parametrize("desired", [-1, 0, 1, 9])
 def test_an_answer_out_of_bounds_is_refused(desired: int) -> None:
-    with pytest.raises(ValueError, match=f"desired of ranker is {desired}"):
-        run(constant(desired), lane(max_replicas=8))
+    with pytest.raises(ValueError, match=f"desired of ranker is {desired}, must be whole and from 2 to 8"):
+        run(constant(desired), lane(min_replicas=2, max_replicas=8))
+
+
+def test_a_lane_may_go_to_zero_where_its_bounds_say_so() -> None:
+    (outcome,) = run(constant(0), lane(min_replicas=0, initial_replicas=0))
+    assert outcome.failures == outcome.requests > 0
+
+
+def test_the_past_of_a_new_service_ends_when_its_lane_begins() -> None:
+    ends: list[float] = []
+
+    class Starts(Scripted):
+        def start(self, past: Past) -> int:
+            ends.append(past.end_seconds)
+            return 0
+
+    policy = Starts(lambda tick: 1)
+    simulate(policy, [lane()], conditions=Conditions(), epoch_seconds=1_800_000_000.0)
+    assert ends == [policy.seen[0].now_seconds] == [1_800_000_000.0]
 
 
 def test_an_outage_of_metrics_is_unknown_and_not_zero() -> None:

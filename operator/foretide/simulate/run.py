@@ -46,7 +46,8 @@ def simulate(
 
     The warm-up is the beginning of the rates: it is run and not counted. The Unix time at which the lanes begin is for
     policies that know hours and days. Raises ValueError for a policy that asks for
-    a longer window than the samples that are kept, and for lanes that the fluid cannot run.
+    a longer window than the samples that are kept, for answers out of a lane's bounds, and for lanes that the fluid
+    cannot run.
     """
     _check(policy, lanes, conditions, warm_up_seconds)
     horizon = lanes[0].seconds
@@ -56,7 +57,8 @@ def simulate(
     replicas = np.array([lane.initial_replicas for lane in lanes], dtype=np.int64)
     fleet.scale_all(state, replicas, 0.0, True)
     running = fidelities.begin(fidelity, state, lanes)
-    memory = policy.start(past if past is not None else nothing_known(len(lanes)))
+    known = past if past is not None else nothing_known(len(lanes), end_seconds=epoch_seconds)
+    memory = policy.start(known)
     watch = _Watch(len(lanes), math.ceil(horizon / BIN_SECONDS))
     reasons: list[Counter[str]] = [Counter() for _ in lanes]
     events = np.zeros(len(lanes), dtype=np.int64)
@@ -95,12 +97,10 @@ def simulate(
     ]
 
 
-def nothing_known(services: int) -> Past:
-    """The past of services that are new."""
+def nothing_known(services: int, *, end_seconds: float) -> Past:
+    """The past of services that are new, until they begin."""
     empty = np.zeros((services, 0))
-    return Past(
-        demand=Readings(value=empty, known=empty.astype(np.bool_)), step_seconds=60.0, end_seconds=EPOCH_SECONDS
-    )
+    return Past(demand=Readings(value=empty, known=empty.astype(np.bool_)), step_seconds=60.0, end_seconds=end_seconds)
 
 
 class _Watch:
@@ -168,8 +168,9 @@ def _outcome(
 
 def _check_answer(desired: Ints, lanes: Sequence[Lane]) -> None:
     for value, lane in zip(desired.tolist(), lanes, strict=True):
-        if not 0 <= value <= lane.max_replicas or value != int(value):
-            raise ValueError(f"desired of {lane.name} is {value}, must be whole and from 0 to {lane.max_replicas}")
+        least, most = lane.min_replicas, lane.max_replicas
+        if not least <= value <= most or value != int(value):
+            raise ValueError(f"desired of {lane.name} is {value}, must be whole and from {least} to {most}")
 
 
 def _check(policy: AnyPolicy, lanes: Sequence[Lane], conditions: Conditions, warm_up_seconds: float) -> None:
