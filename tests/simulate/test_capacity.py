@@ -102,7 +102,25 @@ def test_a_single_request_that_is_too_late_has_no_rate_instead_of_0() -> None:
     assert caught.value.single_request_seconds == pytest.approx(0.0512)
 
 
-@pytest.mark.parametrize("objective", [0.0, 1.0, math.nan])
-def test_an_objective_is_a_share(objective: float) -> None:
-    with pytest.raises(ValueError, match="objective must be above 0 and below 1"):
+@pytest.mark.usefixtures("few_requests")
+def test_the_reason_is_not_a_single_request_that_is_in_time() -> None:
+    """A second one that comes while the first one runs is late, however few they are."""
+    reason = "99.99 % of the requests within 60 ms: one request alone takes 51 ms, and too many meet others"
+    with pytest.raises(Infeasible, match=reason):
+        rate_at_slo(LAW, slo_latency_seconds=0.06, objective=0.9999, queue=Queue())
+
+
+@pytest.mark.parametrize(("objective", "late", "error"), [(0.9999, 300, 0.03), (0.99999, 10, 0.15)])
+def test_a_high_objective_is_found_among_enough_requests(
+    objective: float, late: int, error: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LATE", "LATE_THEN", "LATE_AT_FIRST"):
+        monkeypatch.setattr(capacity, name, min(late, getattr(capacity, name)))
+    rate = rate_at_slo(EXPONENTIAL, slo_latency_seconds=0.25, objective=objective, queue=Queue())
+    assert rate == pytest.approx(100.0 + math.log(1.0 - objective) / 0.25, rel=error)
+
+
+@pytest.mark.parametrize("objective", [0.0, 0.999999, 1.0, math.nan])
+def test_an_objective_is_a_share_that_can_be_counted(objective: float) -> None:
+    with pytest.raises(ValueError, match=f"objective must be above 0 and at most 0.99999, not {objective}"):
         rate_at_slo(LAW, slo_latency_seconds=0.25, objective=objective, queue=Queue())

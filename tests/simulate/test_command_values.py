@@ -30,6 +30,11 @@ def test_a_cold_start_is_a_time_or_a_distribution_of_that_mean(tmp_path: Path) -
     assert ends == pytest.approx((20.0 * 100.0 / 47.5, 90.0 * 100.0 / 47.5))
 
 
+@pytest.mark.parametrize(("text", "share"), [("99", 0.99), ("99.95", 0.9995), ("99.999", 0.99999)])
+def test_an_objective_is_a_percentage(text: str, share: float) -> None:
+    assert values.objective("--objective", text) == share
+
+
 def test_a_knob_is_a_name_and_a_number() -> None:
     assert values.knob("--knob", "target=0.6") == ("target", 0.6)
 
@@ -55,7 +60,13 @@ def test_a_window_is_from_when_to_when() -> None:
         (
             lambda text: values.objective("--objective", text),
             "99%",
-            '--objective: "99%" must be a percentage greater than 0 and less than 100, without a percent sign; '
+            '--objective: "99%" must be a percentage greater than 0 and less than 100, with at most 4 decimals and no '
+            'percent sign; write it like "99" or "99.9"',
+        ),
+        (
+            lambda text: values.objective("--objective", text),
+            "99.9991",
+            '--objective: "99.9991" must be at most 99.999: too many requests are needed to see one late; '
             'write it like "99" or "99.9"',
         ),
         (

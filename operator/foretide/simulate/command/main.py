@@ -153,7 +153,9 @@ def _rate(service: Service, given: argparse.Namespace) -> float:
             arrival_cv=service.arrival_cv,
         )
     except Infeasible as error:
-        raise Refused("--slo", given.slo, f"cannot be kept: {error}", "give a longer one or a faster model") from error
+        raise Refused(
+            "--slo", given.slo, f"cannot be kept: {error}", "give a longer one, a lower --objective or a faster model"
+        ) from error
     sys.stderr.write(
         f"one replica keeps {given.objective} % within {given.slo} up to {rate:.4g} requests a second "
         f"({100.0 * rate / service.law.saturation_rps:.0f} % of what it can serve)\n"

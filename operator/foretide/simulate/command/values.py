@@ -7,6 +7,7 @@ from pathlib import Path
 
 from foretide.api.durations import parse_seconds
 from foretide.api.percentages import parse_fraction
+from foretide.simulate.capacity import LARGEST_OBJECTIVE
 from foretide.simulate.command.refused import Refused
 from foretide.simulate.scenario import Duration, Law
 from foretide.simulate.workload import Window
@@ -29,11 +30,16 @@ def duration(field: str, text: str, *, low: float, high: float, fix: str = "writ
 
 def objective(field: str, text: str) -> float:
     """The share of requests within the SLO."""
+    fix = 'write it like "99" or "99.9"'
     try:
-        return parse_fraction(text.strip())
+        share = parse_fraction(text.strip())
     except ValueError:
-        rule = "must be a percentage greater than 0 and less than 100, without a percent sign"
-        raise Refused(field, text, rule, 'write it like "99" or "99.9"') from None
+        rule = "must be a percentage greater than 0 and less than 100, with at most 4 decimals and no percent sign"
+        raise Refused(field, text, rule, fix) from None
+    if share > LARGEST_OBJECTIVE:
+        rule = f"must be at most {100.0 * LARGEST_OBJECTIVE:g}: too many requests are needed to see one late"
+        raise Refused(field, text, rule, fix)
+    return share
 
 
 def whole(field: str, text: str, *, low: int, high: int) -> int:
