@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from .sockets import Listener, listeners
 
 DISK_BYTES: Final = 10 * 10**9
 DYING_SECONDS: Final = 5.0
-PORTS: Final = {
+PORTS: Final[Mapping[int, str]] = {
     6443: "kube-apiserver",
     2379: "etcd",
     2380: "etcd",
@@ -50,21 +50,21 @@ def disk(*folders: Path) -> None:
             )
 
 
-def ports_free(ports: frozenset[int] = frozenset(PORTS)) -> None:
-    """Raises if a port that the cluster needs is held by a process that is not ours. One that was killed a moment ago
-    holds its sockets until the kernel has taken its memory away, and is waited for."""
+def ports_free(needed_by: Mapping[int, str] = PORTS) -> None:
+    """Raises if one of the ports is held by a process that is not ours. One that was killed a moment ago holds its
+    sockets until the kernel has taken its memory away, and is waited for."""
     deadline = time.monotonic() + DYING_SECONDS
     while True:
-        strangers = [found for found in listeners(ports) if not is_marked(found.pid)]
+        strangers = [found for found in listeners(frozenset(needed_by)) if not is_marked(found.pid)]
         if not any(is_ending(found.pid) for found in strangers) or time.monotonic() > deadline:
-            return taken(strangers)
+            return taken(strangers, needed_by)
         time.sleep(0.1)
 
 
-def taken(strangers: Iterable[Listener]) -> None:
+def taken(strangers: Iterable[Listener], needed_by: Mapping[int, str] = PORTS) -> None:
     """Raises with the first of the listeners: the port, who holds it, and what needs it."""
     for found in sorted(strangers, key=lambda listener: listener.port):
         raise ClusterError(
-            f"Port {found.port}, which {PORTS[found.port]} needs, is held by {found.program} (process {found.pid}): "
+            f"Port {found.port}, which {needed_by[found.port]} needs, is held by {found.program} (process {found.pid}): "
             "stop it, or use CLUSTER=current if it is a cluster of yours."
         )

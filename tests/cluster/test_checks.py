@@ -51,6 +51,13 @@ def test_a_taken_port_is_named_with_its_holder() -> None:
     checks.taken([])
 
 
+def test_any_port_that_is_asked_for_is_named_with_what_needs_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(ClusterError, match=rf"Port {port}, which the registry needs, .* \(process {os.getpid()}\)"):
+            checks.ports_free({port: "the registry"})
+
+
 LISTENER = """
 import socket
 server = socket.create_server(("127.0.0.1", 0))
@@ -70,7 +77,7 @@ def test_a_program_of_ours_that_was_just_killed_is_waited_for() -> None:
         assert killed.stdout is not None
         port = int(killed.stdout.readline())
         killed.kill()
-        checks.ports_free(frozenset({port}))
+        checks.ports_free({port: "etcd"})
         assert not listeners(frozenset({port}))
 
 
