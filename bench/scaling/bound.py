@@ -15,14 +15,13 @@ MINIMUM_REPLICAS: Final = 1
 
 
 def bound_of(arrivals: Ints, service: Service, *, step_seconds: float) -> BoundCurve:
-    """For the arrivals of each step, of which ten are one of the bound's; requests that arrive in the last of the ten
-    may be answered later and are left out. Cold starts are the shortest there are."""
+    """For the arrivals of each step, of which ten are one of the bound's. Cold starts are the shortest there are."""
     law = service.law
-    whole = len(arrivals) // BINS_A_STEP * BINS_A_STEP
-    bins = arrivals[:whole].reshape(-1, BINS_A_STEP)
-    model = ServedAtMost(
-        early_requests=bins[:, :-1].sum(axis=1).astype(float),
-        requests=float(arrivals.sum()),
+    model = ServedAtMost.of_bins(
+        arrivals,
+        bin_seconds=step_seconds,
+        bins_a_step=BINS_A_STEP,
+        slo_seconds=service.slo_latency_seconds,
         served_rps=most_in_time_rps(
             per_item_seconds=law.per_item_seconds * FASTEST_BATCH,
             fixed_seconds=law.fixed_seconds * FASTEST_BATCH,
@@ -30,11 +29,10 @@ def bound_of(arrivals: Ints, service: Service, *, step_seconds: float) -> BoundC
             instances=law.instances,
             slo_seconds=service.slo_latency_seconds,
         ),
-        step_seconds=step_seconds * BINS_A_STEP,
     )
     return bound_curve(
         model,
-        step_seconds=step_seconds * BINS_A_STEP,
+        step_seconds=model.step_seconds,
         cold_start_seconds=service.cold_start.quantiles_seconds[0],
         minimum_replicas=MINIMUM_REPLICAS,
     )

@@ -13,12 +13,12 @@ from foretide.simulate.outcome import Outcome
 from foretide.simulate.policies import POLICIES, SCRAPE_SECONDS, Listed
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions, Duration, Lane, Law, Queue
+from foretide.simulate.state import BIN_SECONDS
 from foretide.simulate.workload import Workload
 from tests.simulate.loads import loads, trace
 from tests.simulate.worlds import Scripted, constant, lane
 
 SECONDS = 900.0
-STEP_SECONDS = 150.0
 BINS_A_STEP = 10
 SLO_SECONDS = 0.25
 # Without noise there is a fastest batch; without the time between batches it is as fast as the bound takes it for.
@@ -33,21 +33,22 @@ MOST_RPS = most_in_time_rps(
 )
 
 
-def bound(outcome: Outcome) -> float:
-    """Replica-seconds that such a violation count costs at least.
-
-    A request that arrives in the last 15 s of a step may be answered in the next one: it is left out.
-    """
-    bins = outcome.timeline.arrivals.reshape(-1, BINS_A_STEP)
-    model = ServedAtMost(
-        early_requests=bins[:, :-1].sum(axis=1).astype(float),
-        requests=float(bins.sum()),
+def served_at_most(outcome: Outcome) -> ServedAtMost:
+    return ServedAtMost.of_bins(
+        outcome.timeline.arrivals,
+        bin_seconds=BIN_SECONDS,
+        bins_a_step=BINS_A_STEP,
+        slo_seconds=SLO_SECONDS,
         served_rps=MOST_RPS,
-        step_seconds=STEP_SECONDS,
     )
+
+
+def bound(outcome: Outcome) -> float:
+    """Replica-seconds that such a violation count costs at least."""
+    model = served_at_most(outcome)
     curve = bound_curve(
         model,
-        step_seconds=STEP_SECONDS,
+        step_seconds=model.step_seconds,
         cold_start_seconds=outcome.lane.cold_start.quantiles_seconds[0],
         minimum_replicas=outcome.lane.min_replicas,
     )
@@ -114,6 +115,5 @@ def test_the_bound_is_not_idle(replicas: int) -> None:
         slo_latency_seconds=SLO_SECONDS,
     )
     outcome = run(constant(replicas), some)
-    early = outcome.timeline.arrivals.reshape(-1, BINS_A_STEP)[:, :-1].sum()
-    left_out = outcome.requests - early
+    left_out = outcome.requests - served_at_most(outcome).early_requests.sum()
     assert bound(outcome) >= (outcome.requests - outcome.violations - left_out) / MOST_RPS * 0.98

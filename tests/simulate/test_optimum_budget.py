@@ -175,6 +175,26 @@ def test_only_requests_whose_slo_ends_within_the_step_count_as_early() -> None:
     assert model.requests == 6.0
 
 
+def test_of_bins_those_before_the_last_of_a_step_count_as_early() -> None:
+    """The seventh and eighth make no whole step of three: they may violate, and nobody is needed for them."""
+    model = ServedAtMost.of_bins(
+        ints(1, 2, 4, 8, 16, 32, 64, 128), bin_seconds=15.0, bins_a_step=3, slo_seconds=0.25, served_rps=1.0
+    )
+    assert model.early_requests.tolist() == [3.0, 24.0]
+    assert model.requests == 255.0
+    assert model.step_seconds == 45.0
+
+
+@given(st.lists(st.floats(0.0, 59.9), max_size=30).map(sorted), st.floats(0.1, 5.0))
+def test_bins_say_no_more_than_the_arrivals_themselves(arrivals: list[float], slo_seconds: float) -> None:
+    counts = np.histogram(arrivals, bins=12, range=(0.0, 60.0))[0]
+    model = {"slo_seconds": slo_seconds, "served_rps": 1.0}
+    binned = ServedAtMost.of_bins(counts, bin_seconds=5.0, bins_a_step=4, **model)
+    known = ServedAtMost.of_arrivals(floats(*arrivals), steps=3, step_seconds=20.0, **model)
+    assert (binned.early_requests <= known.early_requests).all()
+    assert binned.requests == known.requests
+
+
 @pytest.mark.parametrize(
     ("build", "word"),
     [
@@ -185,6 +205,10 @@ def test_only_requests_whose_slo_ends_within_the_step_count_as_early() -> None:
         (lambda: ViolationTable(violations=-np.ones((1, 2)), requests=1.0), "violations"),
         (lambda: ServedAtMost(early_requests=floats(1), requests=1.0, served_rps=0.0, step_seconds=1.0), "served_rps"),
         (lambda: ServedAtMost(early_requests=floats(), requests=1.0, served_rps=1.0, step_seconds=1.0), "early"),
+        (
+            lambda: ServedAtMost.of_bins(ints(1), bin_seconds=1.0, bins_a_step=1, slo_seconds=1.5, served_rps=1.0),
+            "slo_seconds is 1.5, must be at most the 1 s of a bin",
+        ),
     ],
 )
 def test_nonsense_is_refused_by_name(build: object, word: str) -> None:

@@ -157,6 +157,22 @@ class ServedAtMost:
             step_seconds=step_seconds,
         )
 
+    @classmethod
+    def of_bins(
+        cls, arrivals: Ints, *, bin_seconds: float, bins_a_step: int, slo_seconds: float, served_rps: float
+    ) -> ServedAtMost:
+        """From counts of arrivals: a request of the last bin of a step may be answered in the next one. Bins at the
+        end that make no whole step count among all requests only."""
+        if not slo_seconds <= bin_seconds:
+            raise ValueError(f"slo_seconds is {slo_seconds:g}, must be at most the {bin_seconds:g} s of a bin")
+        steps = arrivals[: len(arrivals) // bins_a_step * bins_a_step].reshape(-1, bins_a_step)
+        return cls(
+            early_requests=steps[:, :-1].sum(axis=1).astype(np.float64),
+            requests=float(arrivals.sum()),
+            served_rps=served_rps,
+            step_seconds=bin_seconds * bins_a_step,
+        )
+
     @property
     def whole(self) -> Grid:
         return self._grid(np.arange(np.ceil(self._enough().max()) + 1.0), self._enough())
