@@ -65,6 +65,6 @@ def taken(strangers: Iterable[Listener], needed_by: Mapping[int, str] = PORTS) -
     """Raises with the first of the listeners: the port, who holds it, and what needs it."""
     for found in sorted(strangers, key=lambda listener: listener.port):
         raise ClusterError(
-            f"Port {found.port}, which {needed_by[found.port]} needs, is held by {found.program} (process {found.pid}): "
-            "stop it, or use CLUSTER=current if it is a cluster of yours."
+            f"Port {found.port}, which {needed_by[found.port]} needs, is held by {found.program} "
+            f"(process {found.pid}): stop it, or use CLUSTER=current if it is a cluster of yours."
         )
