@@ -19,9 +19,12 @@ from foretide.scaling.policy import Over
 from foretide.simulate.observe import FUNCTION_ORDER
 from foretide.simulate.scenario import Conditions, Lane, Law
 from foretide.simulate.scrapes import evaluate
-from foretide.simulate.state import KEPT_SAMPLES, READY, SUCCESS, build
+from foretide.simulate.state import GONE, KEPT_SAMPLES, READY, SUCCESS, build
 
 SERIES: Final = 300
+# Of a series: the simulator has forgotten the oldest of so many.
+MOST_SAMPLES: Final = 3 * KEPT_SAMPLES
+INTERVALS_MILLISECONDS: Final = (1_000, 5_000, 15_000)
 WINDOWS_SECONDS: Final = (15.0, 20.0, 60.0, 300.0)
 PROMQL: Final = {
     Over.NEWEST: "{metric}",
@@ -40,13 +43,19 @@ class _Series:
 
     ages_milliseconds: tuple[int, ...]
     values: Floats
-    stale: bool
+    stale: bool  # the scrape after the last sample failed
+    ended: bool  # the pod is gone, of which Prometheus learns with that scrape
+
+    def is_kept(self, window_seconds: float) -> bool:
+        """Whether the simulator still has all samples of the window."""
+        forgotten = self.ages_milliseconds[:-KEPT_SAMPLES]
+        return not forgotten or forgotten[-1] >= window_seconds * 1_000
 
 
 def _series(random: np.random.Generator) -> _Series:
-    """A counter as pods have them: any interval, lost scrapes, restarts, a beginning at 0 or long before."""
-    interval = int(random.choice([1_000, 5_000, 15_000]))
-    count = int(random.integers(1, KEPT_SAMPLES))
+    """A counter as pods have them: any interval, lost scrapes, restarts, a beginning at 0 or long before, an end."""
+    interval = int(random.choice(INTERVALS_MILLISECONDS))
+    count = int(random.integers(1, MOST_SAMPLES))
     ages = np.arange(count)[::-1] * interval + int(random.integers(0, 2 * interval))
     kept = random.random(count) > random.choice([0.0, 0.1, 0.5])
     kept[0] = True
@@ -55,8 +64,9 @@ def _series(random: np.random.Generator) -> _Series:
     restart = int(random.integers(0, 3 * count))
     if restart < len(values):
         values[restart:] -= values[restart] - random.choice([0.0, 2.0])
-    stale = ages[kept][-1] > 0 and random.random() < 0.1
-    return _Series(tuple(ages[kept].tolist()), values, bool(stale))
+    ends_before_now = ages[kept][-1] > 0
+    stale, ended = ends_before_now and random.random() < 0.1, ends_before_now and random.random() < 0.2
+    return _Series(tuple(ages[kept].tolist()), values, stale=bool(stale), ended=bool(ended))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +94,7 @@ def _points(number: int, one: _Series, now: int) -> Iterator[dict[str, Any]]:
     attributes = [{"key": "number", "value": {"stringValue": str(number)}}]
     for age, value in zip(one.ages_milliseconds, one.values, strict=True):
         yield {"timeUnixNano": str((now * 1_000 - age) * 10**6), "asDouble": float(value), "attributes": attributes}
-    if one.stale:
+    if one.stale or one.ended:
         moment = now * 1_000 - one.ages_milliseconds[-1] + 1
         yield {"timeUnixNano": str(moment * 10**6), "flags": NO_VALUE, "attributes": attributes}
 
@@ -97,29 +107,51 @@ def test_the_same_samples_give_the_same_answers(
     words = PROMQL[over].format(metric=_metric(asked_at), window=int(window), now=asked_at)
     real = prometheus.query(api, words, asked_at)
     expected = np.array([real.get(str(number), np.nan) for number in range(len(table))])
+    # A query for the newest sample looks at no other.
+    fair = np.array([over in (Over.NEWEST, Over.AGE) or one.is_kept(window) for one in table])
     # Prometheus subtracts two Unix times: 0.2 microseconds of rounding.
     rounding = 1e-6 if over is Over.AGE else 1e-9
-    np.testing.assert_allclose(_simulated(table, over, window), expected, rtol=1e-9, atol=rounding)
+    np.testing.assert_allclose(_simulated(table, over, window)[fair], expected[fair], rtol=1e-9, atol=rounding)
+
+
+@pytest.mark.parametrize("window", WINDOWS_SECONDS)
+def test_the_comparison_meets_forgotten_samples_and_pods_that_ended(table: tuple[_Series, ...], window: float) -> None:
+    fair = [one for one in table if one.is_kept(window) and one.ages_milliseconds[-1] < window * 1_000]
+    assert len(fair) > SERIES / 2
+    assert sum(len(one.values) > KEPT_SAMPLES for one in fair) > SERIES / 10
+    assert sum(one.ended for one in fair) > SERIES / 20
 
 
 def _simulated(table: tuple[_Series, ...], over: Over, window_seconds: float) -> Floats:
     """What the simulator answers: a lane with one pod for each series."""
     law = Law(per_item_seconds=0.01, fixed_seconds=0.04, max_batch=8)
     lanes = [
-        Lane(name=str(number), rates_rps=np.zeros(1), step_seconds=15.0, seed=1, law=law, slo_latency_seconds=0.25)
+        Lane(
+            name=str(number),
+            rates_rps=np.zeros(1),
+            step_seconds=15.0,
+            seed=1,
+            law=law,
+            slo_latency_seconds=0.25,
+            max_replicas=1,
+        )
         for number in range(len(table))
     ]
     state = build(lanes, Conditions(), counted_from_seconds=0.0)
-    now = 2.0 * KEPT_SAMPLES * 15.0  # after the oldest sample
+    now = MOST_SAMPLES * max(INTERVALS_MILLISECONDS) / 1_000.0
     for lane, one in enumerate(table):
-        count = len(one.values)
-        state.pods[lane, 0]["phase"] = READY
-        state.pods[lane, 0]["sampled"] = count
+        state.pods[lane, 0]["phase"] = GONE if one.ended else READY
+        state.pods[lane, 0]["sampled"] = len(one.values)
         state.pods[lane, 0]["stale"] = one.stale
-        state.sample_times[lane, 0, :count] = now - np.array(one.ages_milliseconds) / 1_000.0
-        state.samples[lane, 0, :count, SUCCESS] = one.values
-    answers: Floats = np.empty((1, len(table)))
+        for number, (age, value) in enumerate(zip(one.ages_milliseconds, one.values, strict=True)):
+            row = number % KEPT_SAMPLES  # as `scrape` writes them
+            state.sample_times[lane, 0, row] = now - age / 1_000.0
+            state.samples[lane, 0, row, SUCCESS] = value
     function = np.array([FUNCTION_ORDER.index(over)])
-    evaluate(state, now, False, np.array([SUCCESS]), function, np.array([window_seconds]), answers)
-    row: Floats = answers[0]
-    return row
+    found: Floats = np.empty(len(table))
+    for ended in (False, True):
+        asked = np.array([one.ended == ended for one in table])
+        answers = np.empty((1, asked.sum()))
+        evaluate(state, now, ended, np.array([SUCCESS]), function, np.array([window_seconds]), answers)
+        found[asked] = answers[0]
+    return found
