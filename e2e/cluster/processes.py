@@ -128,7 +128,9 @@ def ensure(daemon: Daemon, run: Path = RUN, log: Path = LOG) -> bool:
         ],
         setsid=True,  # Ctrl-C in the terminal of `up` is not for it
     )
-    identity = identify(pid)
+    # posix_spawn lets us go on a moment before the program has its environment, by which `down` would find it.
+    while (identity := identify(pid)) is not None and not is_marked(pid):
+        time.sleep(0.001)
     if identity is not None:
         saved = {"pid": pid, "start": identity.start, "boot": identity.boot, "key": daemon.key()}
         unfinished = run / f".{daemon.name}.pid"
