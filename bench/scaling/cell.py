@@ -30,7 +30,15 @@ SEAM: Final = ("policy.py", "readings.py", "arrays.py", "decision.py", "capacity
 LIBRARIES: Final = ("numpy", "scipy", "numba")
 OWN: Final = "foretide"
 # What scaling.json does not have: what is the same in all runs, and what is too long.
-LEFT_OUT: Final = ("law", "cold_start_quantiles_seconds", "timeline", "reasons")
+LEFT_OUT: Final = (
+    "law",
+    "cold_start_quantiles_seconds",
+    "routing",
+    "nodes",
+    "disturbances",
+    "timeline",
+    "reasons",
+)
 
 
 class Stage(StrEnum):

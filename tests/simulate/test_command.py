@@ -154,6 +154,18 @@ def test_compare_has_one_row_a_series_and_policy_and_their_means(load: Path, tmp
         (["--series", "c*"], '--series: "c*" matches no series; there are load/a, load/b, load/idle'),
         (["--series", "idle"], '--trace: "load" has no request; name another trace'),
         (["--window", "9h,10h"], "cannot be judged: nothing of load is judged: it has 3000 s"),
+        (
+            ["--routing", "nearest"],
+            "argument --routing: invalid choice: 'nearest' (choose from 'random', ",
+        ),
+        (
+            ["--routing", "round-robin", "--fidelity", "fluid"],
+            '--routing: "round-robin" needs every request: the fluid routes at random; leave out --fidelity fluid',
+        ),
+        (["--provisioning", "90s"], '--provisioning: "90s" needs --warm; say how many'),
+        (["--outage", "20m,1m"], '--outage: "20m,1m" begins when all is over: load is judged for 20m; let it begin'),
+        (["--lost-scrapes", "101"], '--lost-scrapes: "101" must be a number from 0 to 100'),
+        (["--crashes-per-hour", "-1"], '--crashes-per-hour: "-1" must be a number from 0 to 3600'),
         (["--queue", "long"], "argument --queue: invalid choice: 'long'"),
         (["--batch-time", "10ms,40ms,8", "--frobnicate"], "unrecognized arguments: --frobnicate"),
         (["--out", "/nowhere/r.json"], '--out: "/nowhere/r.json" cannot be written (No such file or directory)'),

@@ -44,6 +44,18 @@ def test_a_window_is_from_when_to_when() -> None:
     assert (window.begin_seconds, window.end_seconds) == (86_400.0, 131_400.0)
 
 
+def test_machines_are_a_time_and_a_number_of_replicas_that_have_room() -> None:
+    assert values.nodes(None, None).warm_pods == math.inf
+    nodes = values.nodes("90s,lognormal:0.5", "2")
+    assert (nodes.warm_pods, nodes.provisioning.mean_seconds) == (2, 90.0)
+    assert len(set(nodes.provisioning.quantiles_seconds)) > 50
+
+
+def test_an_outage_is_from_when_and_how_long() -> None:
+    outage = values.outage("--outage", "30m,90s")
+    assert (outage.start_seconds, outage.end_seconds) == (1_800.0, 1_890.0)
+
+
 @pytest.mark.parametrize(
     ("convert", "text", "sentence"),
     [
@@ -117,6 +129,39 @@ def test_a_window_is_from_when_to_when() -> None:
             lambda text: values.window("--window", text),
             "2h,1h",
             '--window: "2h,1h" must end after it begins; write it as begin,end since the trace began, e.g. 24h,48h',
+        ),
+        (
+            lambda text: values.nodes(text, None),
+            "90s",
+            '--provisioning: "90s" needs --warm; say how many replicas find room at once, e.g. --warm 2',
+        ),
+        (
+            lambda text: values.nodes(None, text),
+            "2",
+            '--warm: "2" needs --provisioning; say how long a machine takes, e.g. --provisioning 90s',
+        ),
+        (
+            lambda text: values.nodes(text, "2"),
+            "long",
+            '--provisioning: "long" must be a duration with a unit (us, ms, s, m, h); write it like 120s, '
+            "120s,lognormal:0.3 or 120s,empirical:FILE",
+        ),
+        (
+            lambda text: values.nodes("90s", text),
+            "-1",
+            '--warm: "-1" must be a whole number from 0 to 2000; write it like 0',
+        ),
+        (
+            lambda text: values.outage("--outage", text),
+            "30m",
+            '--outage: "30m" must have two parts; write it as begin since the judged part began and length, '
+            "e.g. 30m,5m",
+        ),
+        (
+            lambda text: values.outage("--outage", text),
+            "30m,0s",
+            '--outage: "30m,0s" must last longer than 0 s; write it as begin since the judged part began and length, '
+            "e.g. 30m,5m",
         ),
         (
             lambda text: values.whole("--seeds", text, low=1, high=1000),

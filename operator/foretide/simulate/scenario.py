@@ -24,6 +24,11 @@ class Routing(IntEnum):
     ROUND_ROBIN = 1
     LEAST_OUTSTANDING = 2
 
+    @property
+    def word(self) -> str:
+        """As a user writes it."""
+        return self.name.lower().replace("_", "-")
+
 
 class Noise(IntEnum):
     """How batch times of one size differ."""

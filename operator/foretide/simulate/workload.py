@@ -18,7 +18,7 @@ from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.policy import Past
 from foretide.scaling.readings import Readings
 from foretide.simulate.run import EPOCH_SECONDS
-from foretide.simulate.scenario import MOST_REPLICAS, Duration, Lane, Law, Queue
+from foretide.simulate.scenario import MOST_REPLICAS, Duration, Lane, Law, Nodes, Queue, Routing
 from foretide.simulate.state import BIN_SECONDS
 from foretide.simulate.traces.trace import Trace
 
@@ -51,7 +51,7 @@ class QueueName(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What is served: the model, its promise, its cold start and its size."""
+    """What is served: the model, its promise, its cold start and size, and how requests and pods find their place."""
 
     law: Law
     slo_latency_seconds: float
@@ -60,6 +60,8 @@ class Service:
     size: int = 10  # replicas that the load needs in all steps but one of a thousand
     queue: QueueName = QueueName.DEFAULT
     arrival_cv: float = 1.0
+    routing: Routing = Routing.RANDOM
+    nodes: Nodes = field(default_factory=Nodes)
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= LARGEST_SIZE:
@@ -126,6 +128,10 @@ class Workload:
         return self.judged_from_seconds - self.start_seconds
 
     @property
+    def judged_seconds(self) -> float:
+        return len(self.rates_rps) * self.step_seconds - self.judged_from_seconds
+
+    @property
     def epoch_seconds(self) -> float:
         """Unix time at which the lane begins, for policies that know hours and days."""
         return EPOCH_SECONDS + (self.begins_at_seconds + self.start_seconds) % WEEK_SECONDS
@@ -143,6 +149,8 @@ class Workload:
             objective=self.service.objective,
             queue=self.service.limits,
             cold_start=self.service.cold_start,
+            nodes=self.service.nodes,
+            routing=self.service.routing,
             arrival_cv=self.service.arrival_cv,
             max_replicas=self.service.max_replicas,
             initial_replicas=min(int(self._replicas_for(rates[:1])[0]), self.service.max_replicas),

@@ -9,8 +9,10 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Final
 
+from foretide.api.durations import format_seconds
 from foretide.simulate.capacity import Infeasible, rate_at_slo
 from foretide.simulate.command import values
+from foretide.simulate.command.disturbances import Disturbances
 from foretide.simulate.command.options import parser
 from foretide.simulate.command.processes import WorkerLost, perform_all
 from foretide.simulate.command.progress import Progress
@@ -22,7 +24,7 @@ from foretide.simulate.compile import compile_all
 from foretide.simulate.compiled import CACHE_FOLDER
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.policies import Listed, listed
-from foretide.simulate.scenario import Queue
+from foretide.simulate.scenario import Queue, Routing
 from foretide.simulate.traces import Trace, TraceError, read_traces
 from foretide.simulate.workload import LARGEST_SIZE, QueueName, Service, Window, Workload, workloads
 
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
-    service = _service(given)
+    service, disturbances = _service(given), _disturbances(given)
     seeds = values.whole("--seeds", given.seeds, low=1, high=1000)
     workers = values.whole("--workers", given.workers, low=1, high=1024)
     window = values.window("--window", given.window) if given.window is not None else None
@@ -64,7 +66,8 @@ def _run(given: argparse.Namespace) -> int:
             for trace in traces
             for workload in _workloads(trace, service, rate_at_slo_rps=rate, seeds=seeds, window=window)
         ]
-        parts = tasks(loads, entry, knobs, Fidelity(given.fidelity))
+        _check_outages(disturbances, loads, given)
+        parts = tasks(loads, entry, knobs, Fidelity(given.fidelity), disturbances)
         _check_knobs(parts[0], given)
         progress = Progress(f"{entry.name} on {len(loads)} lanes")
         try:
@@ -117,7 +120,34 @@ def _service(given: argparse.Namespace) -> Service:
         size=values.whole("--size", given.size, low=1, high=LARGEST_SIZE),
         queue=QueueName(given.queue),
         arrival_cv=values.number("--arrival-cv", given.arrival_cv, low=1.0, high=10.0),
+        routing=_routing(given),
+        nodes=values.nodes(given.provisioning, given.warm),
     )
+
+
+def _routing(given: argparse.Namespace) -> Routing:
+    (routing,) = (one for one in Routing if one.word == given.routing)
+    if routing is not Routing.RANDOM and given.fidelity == Fidelity.FLUID:
+        fix = "leave out --fidelity fluid, or --routing"
+        raise Refused("--routing", given.routing, "needs every request: the fluid routes at random", fix)
+    return routing
+
+
+def _disturbances(given: argparse.Namespace) -> Disturbances:
+    return Disturbances(
+        outages=tuple(values.outage("--outage", text) for text in given.outage),
+        crashes_per_hour=values.number("--crashes-per-hour", given.crashes_per_hour, low=0.0, high=3600.0),
+        lost_scrapes=values.number("--lost-scrapes", given.lost_scrapes, low=0.0, high=100.0) / 100.0,
+    )
+
+
+def _check_outages(disturbances: Disturbances, loads: Sequence[Workload], given: argparse.Namespace) -> None:
+    """Before the first run: how long each trace is judged is known only now."""
+    for text, outage in zip(given.outage, disturbances.outages, strict=True):
+        for load in loads:
+            if outage.start_seconds >= load.judged_seconds:
+                rule = f"begins when all is over: {load.trace} is judged for {format_seconds(load.judged_seconds)}"
+                raise Refused("--outage", text, rule, "let it begin earlier")
 
 
 def _policy(given: argparse.Namespace) -> tuple[Listed, dict[str, float]]:

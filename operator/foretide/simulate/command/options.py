@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from foretide.simulate.command.refused import Refused
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.policies import POLICIES
+from foretide.simulate.scenario import Routing
 from foretide.simulate.workload import LARGEST_SIZE, QueueName
 
 PROGRAM = "python -m foretide.simulate"
@@ -76,7 +77,9 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     )
     service = run.add_argument_group("service")
     service.add_argument("--slo", required=True, metavar="TIME", help="latency that is promised, e.g. 250ms")
-    service.add_argument("--objective", default="99", metavar="PERCENT", help="of the requests within it (default 99)")
+    service.add_argument(
+        "--objective", default="99", metavar="PERCENT", help="of the requests within it, at most 99.999 (default 99)"
+    )
     service.add_argument(
         "--batch-time",
         required=True,
@@ -97,6 +100,8 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         choices=[str(name) for name in QueueName],
         help="default: Triton's, without a limit; slo: requests that would be late are refused",
     )
+    _add_cluster(run.add_argument_group("cluster"))
+    _add_disturbances(run.add_argument_group("disturbances"))
     policy = run.add_argument_group("policy")
     policy.add_argument("--policy", required=True, metavar="NAME", help="one of the list below")
     policy.add_argument(
@@ -114,6 +119,47 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "--workers",
         default=str(os.cpu_count() or 1),
         help="processes; the result does not depend on it (default: one for each processor)",
+    )
+
+
+def _add_cluster(cluster: argparse._ArgumentGroup) -> None:
+    cluster.add_argument(
+        "--routing",
+        default=Routing.RANDOM.word,
+        choices=[routing.word for routing in Routing],
+        help="which replica gets a request: any, as kube-proxy does (default), each in its turn, or the one that has the "
+        "fewest; the load and the optimum stay those of random routing",
+    )
+    cluster.add_argument(
+        "--provisioning",
+        metavar="TIME[,SHAPE]",
+        help="until a machine is there for a replica that has no room, before its cold start: 90s, or with a shape as "
+        "--cold-start has; needs --warm (default: there is always room)",
+    )
+    cluster.add_argument(
+        "--warm",
+        metavar="NUMBER",
+        help="replicas that have room on machines that run anyway; a machine that came for one more stays for 10 "
+        "minutes after it is empty; needs --provisioning",
+    )
+
+
+def _add_disturbances(disturbances: argparse._ArgumentGroup) -> None:
+    disturbances.add_argument(
+        "--outage",
+        action="append",
+        default=[],
+        metavar="FROM,LENGTH",
+        help="Prometheus is away for LENGTH, so long after the judged part began: 30m,5m; may be repeated",
+    )
+    disturbances.add_argument(
+        "--lost-scrapes", default="0", metavar="PERCENT", help="of all scrapes, at random (default 0)"
+    )
+    disturbances.add_argument(
+        "--crashes-per-hour",
+        default="0",
+        metavar="NUMBER",
+        help="of each ready replica, at random: what it has is lost, and its container is back after 10 s (default 0)",
     )
 
 

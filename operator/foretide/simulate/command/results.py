@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from foretide.simulate.command.disturbances import Disturbances
 from foretide.simulate.command.refused import Refused
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.optimum import zero_violation
@@ -31,6 +32,7 @@ COMPARED: Final = {
     "series": str,
     "seed": int,
     "queue": str,
+    "cold_start_quantiles_seconds": list,
     "cold_start_seconds": int | float,
     "slo_seconds": int | float,
     "objective": int | float,
@@ -39,6 +41,9 @@ COMPARED: Final = {
     "law": dict,
     "timeline": dict,
     "fidelity": str,
+    "routing": str,
+    "nodes": dict,
+    "disturbances": dict,
     "requests": int,
     "violations": int,
     "replica_hours": int | float,
@@ -47,7 +52,15 @@ COMPARED: Final = {
 }
 
 
-def run_of(workload: Workload, outcome: Outcome, *, policy: str, knobs: dict[str, float], fidelity: Fidelity) -> Run:
+def run_of(
+    workload: Workload,
+    outcome: Outcome,
+    *,
+    policy: str,
+    knobs: dict[str, float],
+    fidelity: Fidelity,
+    disturbances: Disturbances,
+) -> Run:
     """The entry of one lane."""
     service, timeline = workload.service, outcome.timeline
     best = zero_violation(
@@ -66,6 +79,13 @@ def run_of(workload: Workload, outcome: Outcome, *, policy: str, knobs: dict[str
         "size": service.size,
         "arrival_cv": service.arrival_cv,
         "law": asdict(service.law),
+        "routing": service.routing.word,
+        "nodes": {
+            "warm_pods": _known(service.nodes.warm_pods),  # null: there is always room
+            "provisioning_quantiles_seconds": list(service.nodes.provisioning.quantiles_seconds),
+            "linger_seconds": service.nodes.linger_seconds,
+        },
+        "disturbances": disturbances.recorded,
         "rate_at_slo_rps": workload.rate_at_slo_rps,
         "warm_up_seconds": workload.warm_up_seconds,
         "fidelity": str(fidelity),

@@ -13,11 +13,29 @@ from foretide.simulate.command.results import HOUR_SECONDS, Run
 
 # What a run was made with; the first ones are always shown, the others where they differ.
 HOURS: Final = "judged hours"
-MADE_WITH: Final = ("queue", "promise", "size", "cold start", "cv", "batch time", HOURS, "fidelity")
+MADE_WITH: Final = (
+    "queue",
+    "promise",
+    "size",
+    "cold start",
+    "cold start 5-50-95 %",
+    "cv",
+    "batch time",
+    HOURS,
+    "fidelity",
+    "routing",
+    "warm",
+    "provisioning 5-50-95 %",
+    "outages",
+    "lost scrapes",
+    "crashes/h",
+)
 ALWAYS: Final = 4
 COUNTED: Final = ("seeds", "requests", "outside SLO", "replica-hours", "x optimum", "scale events")
 MEAN: Final = "(mean)"
-Key: TypeAlias = tuple[str, str, tuple[str, ...]]
+# Of cold starts and of provisioning: two shapes may differ where no column shows it.
+Shapes: TypeAlias = tuple[tuple[float, ...], ...]
+Key: TypeAlias = tuple[str, str, tuple[str, ...], Shapes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +45,7 @@ class Row:
     series: str
     policy: str
     made_with: tuple[str, ...]  # in the order of `MADE_WITH`
+    shapes: Shapes
     seeds: int
     requests: float
     violation_share: float
@@ -50,7 +69,7 @@ def rows(runs: Iterable[Run]) -> list[Row]:
     """By series, then policy; and for each policy with several series their mean, in which all count alike."""
     groups: dict[Key, dict[int, Run]] = {}
     for run in runs:
-        seeds = groups.setdefault((run["series"], policy_text(run), _made_with(run)), {})
+        seeds = groups.setdefault((run["series"], policy_text(run), _made_with(run), _shapes(run)), {})
         if run["seed"] in seeds:
             what = f"{run['policy']} on {run['series']} with seed {run['seed']}"
             raise Refused("results", what, "is there twice", "name each result once")
@@ -86,28 +105,50 @@ def policy_text(run: Run) -> str:
 
 
 def _made_with(run: Run) -> tuple[str, ...]:
-    law, timeline = run["law"], run["timeline"]
+    law, timeline, nodes, disturbances = run["law"], run["timeline"], run["nodes"], run["disturbances"]
+    cold_starts, provisioning = _shapes(run)
     begin = timeline["start_seconds"]
     end = begin + timeline["step_seconds"] * len(timeline["arrivals"])
     return (
         run["queue"],
         f"{100.0 * run['objective']:g} % in {format_seconds(run['slo_seconds'])}",
         str(run["size"]),
-        f"{run['cold_start_seconds']:.3g} s",
+        format_seconds(run["cold_start_seconds"]),
+        _shape_text(cold_starts),
         f"{run['arrival_cv']:g}",
         f"{law['per_item_seconds'] * 1e3:g}ms,{law['fixed_seconds'] * 1e3:g}ms,{law['max_batch']} x{law['instances']}",
         f"{begin / HOUR_SECONDS:.4g}-{end / HOUR_SECONDS:.4g}",
         run["fidelity"],
+        run["routing"],
+        "always" if nodes["warm_pods"] is None else f"{nodes['warm_pods']:g}",
+        _shape_text(provisioning),
+        " ".join(_outage_text(outage) for outage in disturbances["outages"]) or "none",
+        f"{100.0 * disturbances['lost_scrapes']:g} %",
+        f"{disturbances['crashes_per_hour']:g}",
     )
 
 
+def _shapes(run: Run) -> Shapes:
+    return tuple(run["cold_start_quantiles_seconds"]), tuple(run["nodes"]["provisioning_quantiles_seconds"])
+
+
+def _shape_text(quantiles_seconds: Sequence[float]) -> str:
+    return "-".join(f"{quantiles_seconds[percent]:.4g}" for percent in (5, 50, 95)) + " s"
+
+
+def _outage_text(outage: dict[str, float]) -> str:
+    begin, end = outage["start_seconds"], outage["end_seconds"]
+    return f"{format_seconds(begin)},{format_seconds(end - begin)}"
+
+
 def _row(key: Key, seeds: Sequence[Run]) -> Row:
-    series, policy, made_with = key
+    series, policy, made_with, shapes = key
     requests, optimum = sum(run["requests"] for run in seeds), sum(run["optimum_replica_hours"] for run in seeds)
     return Row(
         series=series,
         policy=policy,
         made_with=made_with,
+        shapes=shapes,
         seeds=len(seeds),
         requests=requests / len(seeds),
         violation_share=sum(run["violations"] for run in seeds) / requests if requests else 0.0,
@@ -118,11 +159,11 @@ def _row(key: Key, seeds: Sequence[Run]) -> Row:
 
 
 def _means(found: Sequence[Row]) -> list[Row]:
-    groups: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
+    groups: dict[tuple[str, tuple[str, ...], Shapes], list[Row]] = {}
     for row in found:
         # Traces of different lengths have different hours.
         alike = tuple("" if name == HOURS else value for name, value in zip(MADE_WITH, row.made_with, strict=True))
-        groups.setdefault((row.policy, alike), []).append(row)
+        groups.setdefault((row.policy, alike, row.shapes), []).append(row)
     return [
         replace(
             group[0],
@@ -135,6 +176,6 @@ def _means(found: Sequence[Row]) -> list[Row]:
             times_optimum=fmean(row.times_optimum for row in group),
             scale_events=fmean(row.scale_events for row in group),
         )
-        for (_, made_with), group in groups.items()
+        for (_, made_with, _), group in groups.items()
         if len({row.series for row in group}) > 1
     ]

@@ -9,7 +9,7 @@ from foretide.api.durations import parse_seconds
 from foretide.api.percentages import parse_fraction
 from foretide.simulate.capacity import LARGEST_OBJECTIVE
 from foretide.simulate.command.refused import Refused
-from foretide.simulate.scenario import Duration, Law
+from foretide.simulate.scenario import MOST_REPLICAS, Duration, Law, Nodes, Outage
 from foretide.simulate.workload import Window
 
 BATCH_TIME = "write it as time per item, fixed time, largest batch, e.g. 10ms,40ms,8"
@@ -88,6 +88,33 @@ def random_time(field: str, text: str) -> Duration:
     if comma:
         raise Refused(field, text, "names a distribution that is not known", RANDOM_TIME)
     return Duration.constant(mean)
+
+
+def nodes(provisioning: str | None, warm: str | None) -> Nodes:
+    """The machines of the cluster; without both options there is always room."""
+    if provisioning is None and warm is None:
+        return Nodes()
+    if warm is None:
+        fix = "say how many replicas find room at once, e.g. --warm 2"
+        raise Refused("--provisioning", provisioning, "needs --warm", fix)
+    if provisioning is None:
+        raise Refused("--warm", warm, "needs --provisioning", "say how long a machine takes, e.g. --provisioning 90s")
+    return Nodes(
+        warm_pods=whole("--warm", warm, low=0, high=MOST_REPLICAS),
+        provisioning=random_time("--provisioning", provisioning),
+    )
+
+
+def outage(field: str, text: str) -> Outage:
+    """A time without metrics, since the judged part began."""
+    parts = text.split(",")
+    fix = "write it as begin since the judged part began and length, e.g. 30m,5m"
+    if len(parts) != 2:
+        raise Refused(field, text, "must have two parts", fix)
+    begin, length = (duration(field, part, low=0.0, high=1e10, fix=fix) for part in parts)
+    if not length > 0.0:
+        raise Refused(field, text, "must last longer than 0 s", fix)
+    return Outage(start_seconds=begin, end_seconds=begin + length)
 
 
 def knob(field: str, text: str) -> tuple[str, float]:

@@ -9,12 +9,12 @@ from math import ceil
 from typing import Final
 
 from foretide.scaling.policy import AnyPolicy
+from foretide.simulate.command.disturbances import UNDISTURBED, Disturbances
 from foretide.simulate.command.results import Run, run_of
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.observe import profile, promise
 from foretide.simulate.policies import Listed, listed
 from foretide.simulate.run import simulate
-from foretide.simulate.scenario import Conditions
 from foretide.simulate.workload import Workload, joined_past
 
 # Lanes that run together share the cost of each decision; few of them share the work among processes. The number must
@@ -34,6 +34,7 @@ class Task:
     policy: str
     knobs: dict[str, float]
     fidelity: Fidelity = Fidelity.ARRIVALS
+    disturbances: Disturbances = UNDISTURBED
 
     @property
     def weight(self) -> float:
@@ -49,19 +50,29 @@ class Task:
     def perform(self, progress: Callable[[float], None] = lambda share: None) -> list[Run]:
         """What came of each lane, in their order."""
         entry = listed(self.policy)
+        warm_up_seconds = self.workloads[0].warm_up_seconds
         outcomes = simulate(
             policy_of(self),
             [workload.lane() for workload in self.workloads],
-            conditions=Conditions(scrape_seconds=entry.scrape_seconds),
+            conditions=self.disturbances.conditions(
+                scrape_seconds=entry.scrape_seconds, warm_up_seconds=warm_up_seconds
+            ),
             past=joined_past(self.workloads),
-            warm_up_seconds=self.workloads[0].warm_up_seconds,
+            warm_up_seconds=warm_up_seconds,
             fidelity=self.fidelity,
             epoch_seconds=self.workloads[0].epoch_seconds,
             progress=progress,
         )
         knobs = entry.settings(self.knobs)
         return [
-            run_of(workload, outcome, policy=self.policy, knobs=knobs, fidelity=self.fidelity)
+            run_of(
+                workload,
+                outcome,
+                policy=self.policy,
+                knobs=knobs,
+                fidelity=self.fidelity,
+                disturbances=self.disturbances,
+            )
             for workload, outcome in zip(self.workloads, outcomes, strict=True)
         ]
 
@@ -71,11 +82,12 @@ def tasks(
     policy: Listed,
     knobs: dict[str, float],
     fidelity: Fidelity = Fidelity.ARRIVALS,
+    disturbances: Disturbances = UNDISTURBED,
 ) -> tuple[Task, ...]:
     """Each workload in one task. Workloads of a trace must be next to each other."""
     divided = _divided if policy.divides else _even
     return tuple(
-        Task(workloads=tuple(together), policy=policy.name, knobs=knobs, fidelity=fidelity)
+        Task(workloads=tuple(together), policy=policy.name, knobs=knobs, fidelity=fidelity, disturbances=disturbances)
         for _, group in groupby(workloads, key=lambda workload: workload.trace)
         for together in divided(list(group))
     )
