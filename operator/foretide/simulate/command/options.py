@@ -78,7 +78,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     service = run.add_argument_group("service")
     service.add_argument("--slo", required=True, metavar="TIME", help="latency that is promised, e.g. 250ms")
     service.add_argument(
-        "--objective", default="99", metavar="PERCENT", help="of the requests within it, at most 99.999 (default 99)"
+        "--objective", default="99", metavar="PERCENT", help="of requests within it, to 99.999 (default 99)"
     )
     service.add_argument(
         "--batch-time",
@@ -127,8 +127,8 @@ def _add_cluster(cluster: argparse._ArgumentGroup) -> None:
         "--routing",
         default=Routing.RANDOM.word,
         choices=[routing.word for routing in Routing],
-        help="which replica gets a request: any, as kube-proxy does (default), each in its turn, or the one that has the "
-        "fewest; the load and the optimum stay those of random routing",
+        help="which replica gets a request: any, as kube-proxy does (default), each in its turn, or the one that has "
+        "the fewest; the load and the optimum stay those of random routing",
     )
     cluster.add_argument(
         "--provisioning",
