@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from foretide.simulate.compile import compile_all
 from foretide.simulate.policies import POLICIES
 from foretide.simulate.traces import TraceError
 
+MOST_SEEDS: Final = 20
 FAILED: Final = 1
 INTERRUPTED: Final = 130
 
@@ -38,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "series; an hour on two processors.",
     )
     parser.add_argument("--quick", action="store_true", help="few series, some hours, one cold start: 3 min, no pages")
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each series that judges, 1 to 20 (default 1)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one each CPU)")
     parser.add_argument("--traces", type=Path, default=TRACES, help="folder of the traces that series.toml names")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of scaling.json and of the finished cells")
@@ -45,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.workers < 1:
         parser.error(f"--workers must be 1 or more, not {given.workers}")
+    if not 1 <= given.seeds <= MOST_SEEDS:
+        parser.error(f"--seeds must be from 1 to {MOST_SEEDS}, not {given.seeds}")
     try:
         return _run(given)
     except (Refused, TraceError, WorkerLost, OSError) as error:
@@ -58,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: argparse.Namespace) -> int:
     began = time.monotonic()
     given.out.mkdir(parents=True, exist_ok=True)
-    plan = Plan(QUICK if given.quick else FULL, read_split(traces=given.traces), tuple(POLICIES.values()))
+    scope = replace(QUICK if given.quick else FULL, seeds=tuple(range(1, given.seeds + 1)))
+    plan = Plan(scope, read_split(traces=given.traces), tuple(POLICIES.values()))
     compile_all()
     store = Store(given.out / ("scaling-quick" if given.quick else "scaling"), workers=given.workers)
     results = performed(plan, store)

@@ -43,7 +43,7 @@ within {SLO_SECONDS:g} s, cold starts lognormal around their mean (cv {COLD_STAR
 it needs {SMALL} replicas or fewer in all but one of a thousand steps. Judged are
 {scope.judged_seconds / HOUR_SECONDS:g} hours around the largest minute behind 60 % of the series; before them lies the
 past that a policy may learn from. `bench/scaling/series.toml` says which series choose knobs and which judge, and why.
-{1 + len(scope.more_seeds)} seeds in the column of {USUAL.title}, else one; the intervals are those of the mean over the
+Seeds of each: {len(scope.seeds)} (`BENCH_ARGS="--seeds 5"` for more). The intervals are those of the mean over the
 series (bootstrap, 90 %).
 
 **Every peer is tuned for each setting of its own**: it gets the cheapest knobs that keep the objective in the mean over

@@ -66,10 +66,10 @@ class Scope:
     """How much of it, so that it takes the time that there is."""
 
     settings: tuple[Setting, ...]
-    more_seeds: tuple[int, ...] = ()  # in the usual setting
     variations: tuple[Variation, ...] = ()
+    seeds: tuple[int, ...] = FIRST_SEED  # with which is judged; knobs are chosen with the first
     judged_seconds: float
-    varied_seconds: float = 2.5 * HOUR_SECONDS
+    varied_seconds: float = 1.5 * HOUR_SECONDS
     series_of_each_split: int | None = None
     knob_values_every: int = 1
     held_out: bool = True
@@ -84,8 +84,7 @@ FULL: Final = Scope(
         Setting(QueueName.SLO, USUAL.cold_start_seconds),
     ),
     variations=(Variation(SMALL, 2.0), Variation(MIDDLE, 1.0), Variation(LARGE, 1.0)),
-    more_seeds=(2,),
-    judged_seconds=5 * HOUR_SECONDS,
+    judged_seconds=4 * HOUR_SECONDS,
 )
 QUICK: Final = Scope(
     settings=(USUAL,), judged_seconds=1.5 * HOUR_SECONDS, series_of_each_split=2, knob_values_every=4, held_out=False
@@ -123,12 +122,7 @@ class Plan:
         `chosen` is by policy and setting."""
         cells: list[Cell] = []
         by_setting = {
-            setting: self.loads(
-                self.of(Split.JUDGE),
-                setting,
-                self.scope.judged_seconds,
-                seeds=FIRST_SEED + (self.scope.more_seeds if setting == USUAL else ()),
-            )
+            setting: self.loads(self.of(Split.JUDGE), setting, self.scope.judged_seconds, seeds=self.scope.seeds)
             for setting in self.scope.settings
         }
         for entry in self.policies:
@@ -147,7 +141,9 @@ class Plan:
         """The same with bursty arrivals, and with larger fleets; not for policies with a quota, which was chosen for
         fleets of one size."""
         by_variation = {
-            one: self.loads(self.of(Split.JUDGE), USUAL, self.scope.varied_seconds, variation=one)
+            one: self.loads(
+                self.of(Split.JUDGE), USUAL, self.scope.varied_seconds, seeds=self.scope.seeds, variation=one
+            )
             for one in self.scope.variations
         }
         return [
@@ -168,7 +164,9 @@ class Plan:
         quota, which need all their services at once."""
         cells: list[Cell] = []
         series = self.series if self.scope.held_out else ()
-        by_series = {one.name: self.loads([one], USUAL, self.scope.judged_seconds) for one in series}
+        by_series = {
+            one.name: self.loads([one], USUAL, self.scope.judged_seconds, seeds=self.scope.seeds) for one in series
+        }
         for entry in self.without_quota:
             loads: dict[KnobsKey, list[Workload]] = {}
             for name, some in by_series.items():

@@ -100,6 +100,20 @@ def test_every_load_is_in_one_cell_of_each_setting(tiny: Plan) -> None:
     assert {cell.fidelity for cell in cells} == {Fidelity.FLUID}
 
 
+def test_knobs_are_chosen_with_one_seed_and_judged_with_all(tiny: Plan) -> None:
+    several = Plan(replace(tiny.scope, seeds=(1, 2, 3)), tiny.series, FEW_POLICIES)
+    chosen = {(entry.name, setting): entry.settings({}) for entry in FEW_POLICIES for setting in several.scope.settings}
+    held = {(entry.name, one.name): entry.settings({}) for entry in FEW_POLICIES for one in several.series}
+
+    def seeds(cells: list[Cell]) -> set[int]:
+        return {load.seed for cell in cells for load in cell.workloads}
+
+    assert seeds(several.sweep()) == {1}
+    assert seeds(several.judge(chosen)) == seeds(several.held_out(held)) == {1, 2, 3}
+    quotas = [cell for cell in several.judge(chosen) if cell.policy == "fair-share"]
+    assert all(len({load.seed for load in cell.workloads}) == 1 for cell in quotas)
+
+
 def test_services_that_share_a_quota_are_of_one_side(tiny: Plan) -> None:
     cells = [cell for cell in tiny.sweep() if cell.policy == "fair-share"]
     assert cells
