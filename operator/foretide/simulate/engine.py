@@ -115,8 +115,7 @@ def _arrive(state: State, lane: int, until: float) -> bool:
 
 
 @compiled
-def find_next_event(state: State, lane: int) -> float:
-    """When something happens to a pod of the lane."""
+def _find_next_event(state: State, lane: int) -> float:
     soonest = np.inf
     for place in range(state.pods.shape[1]):
         pod = state.pods[lane, place]
@@ -126,7 +125,16 @@ def find_next_event(state: State, lane: int) -> float:
 
 
 @compiled
-def events(state: State, lane: int, now: float, away: bool) -> None:
+def next_event(state: State, lane: int) -> float:
+    """When something happens to a pod of the lane."""
+    row = state.lanes[lane]
+    if row.next_event == -np.inf:
+        row.next_event = _find_next_event(state, lane)
+    return row.next_event  # type: ignore[no-any-return]
+
+
+@compiled
+def _happen(state: State, lane: int, now: float, away: bool) -> None:
     """All that happens to the pods of the lane at that moment."""
     state.lanes[lane].next_change = -np.inf
     for place in range(state.pods.shape[1]):
@@ -136,6 +144,18 @@ def events(state: State, lane: int, now: float, away: bool) -> None:
         if pod.phase != ABSENT and pod.next_scrape <= now:
             scrape(state, lane, place, now, away)
             pod.next_scrape = now + state.setting[lane].scrape
+
+
+@compiled
+def settled(state: State, lane: int, until: float, away: bool) -> bool:
+    """Where all arrivals before it are served: the next event of the lane, or its bill if none is left until then."""
+    row = state.lanes[lane]
+    if row.next_event <= until:
+        _happen(state, lane, row.next_event, away)
+        row.next_event = -np.inf
+        return False
+    pay(row, until)
+    return True
 
 
 @compiled
@@ -154,21 +174,12 @@ def run_until(state: State, until: float, away: bool) -> bool:
     """
     complete = True
     for lane in range(len(state.lanes)):
-        row = state.lanes[lane]
         done = False
         while not done:
-            if row.next_event == -np.inf:
-                row.next_event = find_next_event(state, lane)
-            if not _arrive(state, lane, min(row.next_event, until)):
+            if not _arrive(state, lane, min(next_event(state, lane), until)):
                 complete = False
                 break
-            if row.next_event > until:
-                done = True
-            else:
-                events(state, lane, row.next_event, away)
-                row.next_event = -np.inf
-        if done:
-            pay(row, until)
+            done = settled(state, lane, until, away)
     return complete
 
 

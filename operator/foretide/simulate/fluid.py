@@ -14,8 +14,7 @@ import numpy as np
 
 from foretide.scaling.arrays import Floats
 from foretide.simulate.compiled import compiled, inlined
-from foretide.simulate.engine import events, find_next_event
-from foretide.simulate.fleet import pay
+from foretide.simulate.engine import next_event, settled
 from foretide.simulate.fluid_table import (
     COMPLETED,
     EXECUTIONS,
@@ -96,18 +95,13 @@ def run_until(state: State, fluid: Fluid, until: float, away: bool) -> None:
     """Runs every lane; `away`: no scrape succeeds (Prometheus is gone)."""
     for lane in range(len(state.lanes)):
         row = state.lanes[lane]
-        while True:
-            if row.next_event == -np.inf:
-                row.next_event = find_next_event(state, lane)
-            if row.next_event <= min(until, row.next_arrival):
-                events(state, lane, row.next_event, away)
-                row.next_event = -np.inf
-            elif row.next_arrival < until:
+        done = False
+        while not done:
+            before = min(next_event(state, lane), until)
+            while row.next_arrival < before:
                 _step(state, fluid, lane, row.next_arrival)
                 row.next_arrival += fluid.step_seconds[lane]
-            else:
-                break
-        pay(row, until)
+            done = settled(state, lane, until, away)
 
 
 @compiled
