@@ -63,21 +63,19 @@ def normal(lane: Record, stream: int) -> float:
 
 
 @compiled
-def count(lane: Record, stream: int, mean: float, cv: float) -> int:
-    """Events of a renewal process whose intervals have that cv: Poisson, or negative binomial of the same variance."""
+def count(lane: Record, stream: int, mean: float) -> int:
+    """Poisson."""
     if mean <= 0.0:
         return 0
-    squared = cv * cv
     if mean >= MANY:
-        return int(max(math.floor(mean + math.sqrt(mean * squared) * normal(lane, stream) + 0.5), 0.0))
-    # By inversion; each probability follows from the one before (Panjer 1981).
-    slope = 1.0 - 1.0 / squared
-    probability = math.exp(-mean) if squared <= 1.0 else squared ** (-mean / (squared - 1.0))
+        return int(max(math.floor(mean + math.sqrt(mean) * normal(lane, stream) + 0.5), 0.0))
+    # By inversion; each probability follows from the one before.
+    probability = math.exp(-mean)
     left = uniform(lane, stream) - probability
     found = 0
     while left > 0.0 and found < MOST:
         found += 1
-        probability *= slope + (mean / squared - slope) / found
+        probability *= mean / found
         left -= probability
     return found
 
