@@ -159,6 +159,10 @@ def test_compare_has_one_row_a_series_and_policy_and_their_means(load: Path, tmp
             "argument --routing: invalid choice: 'nearest' (choose from 'random', ",
         ),
         (
+            ["--arrival-cv", "2", "--fidelity", "fluid"],
+            '--arrival-cv: "2" needs every request: the fluid\'s arrivals are Poisson; leave out --fidelity fluid',
+        ),
+        (
             ["--routing", "round-robin", "--fidelity", "fluid"],
             '--routing: "round-robin" needs every request: the fluid routes at random; leave out --fidelity fluid',
         ),

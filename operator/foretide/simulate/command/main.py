@@ -119,10 +119,18 @@ def _service(given: argparse.Namespace) -> Service:
         cold_start=values.random_time("--cold-start", given.cold_start),
         size=values.whole("--size", given.size, low=1, high=LARGEST_SIZE),
         queue=QueueName(given.queue),
-        arrival_cv=values.number("--arrival-cv", given.arrival_cv, low=1.0, high=10.0),
+        arrival_cv=_arrival_cv(given),
         routing=_routing(given),
         nodes=values.nodes(given.provisioning, given.warm),
     )
+
+
+def _arrival_cv(given: argparse.Namespace) -> float:
+    arrival_cv = values.number("--arrival-cv", given.arrival_cv, low=1.0, high=10.0)
+    if arrival_cv != 1.0 and given.fidelity == Fidelity.FLUID:
+        fix = "leave out --fidelity fluid, or --arrival-cv"
+        raise Refused("--arrival-cv", given.arrival_cv, "needs every request: the fluid's arrivals are Poisson", fix)
+    return arrival_cv
 
 
 def _routing(given: argparse.Namespace) -> Routing:
