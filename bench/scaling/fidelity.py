@@ -55,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.scaling.fidelity",
         description="Runs every policy, as it comes, over the series that choose at both fidelities, in every setting "
-        "of the benchmark, and some with larger fleets; writes docs/benchmarks/fluid.md. 20 min on two processors, "
-        "resumable.",
+        "of the benchmark, and some with larger fleets; writes docs/benchmarks/fluid.md. Half an hour on two "
+        "processors, resumable.",
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one each CPU)")
     parser.add_argument("--page", type=Path, default=PAGES / "fluid.md", help="the page to write")
