@@ -72,10 +72,12 @@ def _leftovers(before: Footprint) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def test_a_second_up_finds_nothing_to_do() -> None:
+def test_a_second_up_finds_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     up()
     before = [processes.running(name) for name in NAMES]
-    up()  # 0.8 s on a quiet machine, and 3.1 s beside two busy processes
+    capsys.readouterr()
+    up()
+    assert "The cluster was up already" in capsys.readouterr().err
     assert [processes.running(name) for name in NAMES] == before
 
 

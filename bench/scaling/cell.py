@@ -103,7 +103,7 @@ def _entry(run: Run, workload: Workload, split: str, keep: bool) -> Run:
     entry = {name: value for name, value in run.items() if name not in LEFT_OUT}
     entry["split"] = split
     entry["start_seconds"] = workload.judged_from_seconds  # since the trace began
-    entry["judged_seconds"] = len(arrivals) * BIN_SECONDS
+    entry["judged_seconds"] = workload.judged_seconds
     entry["bound_replica_hours"] = max(bound.lower_bound(float(run["violations"])), 0.0) / HOUR_SECONDS
     if keep:
         entry["timeline"] = {name: run["timeline"][name] for name in ("start_seconds", "arrivals", "ready")}

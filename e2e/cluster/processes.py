@@ -19,6 +19,7 @@ from .paths import LOG, RUN
 
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 POLL_SECONDS: Final = 0.05
+STARTING_SECONDS: Final = 5.0
 ENVIRONMENT: Final = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -129,7 +130,8 @@ def ensure(daemon: Daemon, run: Path = RUN, log: Path = LOG) -> bool:
         setsid=True,  # Ctrl-C in the terminal of `up` is not for it
     )
     # posix_spawn lets us go on a moment before the program has its environment, by which `down` would find it.
-    while (identity := identify(pid)) is not None and not is_marked(pid):
+    deadline = time.monotonic() + STARTING_SECONDS
+    while (identity := identify(pid)) is not None and not is_marked(pid) and time.monotonic() < deadline:
         time.sleep(0.001)
     if identity is not None:
         saved = {"pid": pid, "start": identity.start, "boot": identity.boot, "key": daemon.key()}

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from foretide.simulate.command import main as command
+
 COMPILING_SECONDS = 180
+
+
+@pytest.fixture
+def known_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a replica, for tests of the command: it takes a second to find."""
+    monkeypatch.setattr(command, "rate_at_slo", lambda law, **more: 46.0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,11 +26,7 @@ from tests.simulate.loads import loads, waves
 
 SERVICE = ["--slo", "250ms", "--batch-time", "10ms,40ms,8", "--cold-start", "45s", "--size", "2", "--workers", "1"]
 
-
-@pytest.fixture(autouse=True)
-def _known_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes a second to find."""
-    monkeypatch.setattr(command, "rate_at_slo", lambda law, **more: 46.0)
+pytestmark = pytest.mark.usefixtures("known_rate")
 
 
 @pytest.fixture

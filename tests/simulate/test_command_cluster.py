@@ -9,16 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretide.simulate.command import main as command
 from foretide.simulate.command.main import main
 
 SERVICE = ["--slo", "250ms", "--batch-time", "10ms,40ms,8", "--cold-start", "45s", "--size", "4"]
 
-
-@pytest.fixture(autouse=True)
-def _known_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes a second to find."""
-    monkeypatch.setattr(command, "rate_at_slo", lambda law, **more: 46.0)
+pytestmark = pytest.mark.usefixtures("known_rate")
 
 
 @pytest.fixture

@@ -45,9 +45,8 @@ def simulate(
     """The same lanes, seeds and policy give the same outcome, bit for bit.
 
     The warm-up is the beginning of the rates: it is run and not counted. The Unix time at which the lanes begin is for
-    policies that know hours and days. Raises ValueError for a policy that asks for
-    a longer window than the samples that are kept, for answers out of a lane's bounds, and for lanes that the fluid
-    cannot run.
+    policies that know hours and days. Raises ValueError for a policy that asks for a longer window than the samples
+    that are kept, for answers out of a lane's bounds, and for lanes that the fluid cannot run.
     """
     _check(policy, lanes, conditions, warm_up_seconds)
     horizon = lanes[0].seconds

@@ -107,11 +107,8 @@ def nodes(provisioning: str | None, warm: str | None) -> Nodes:
 
 def outage(field: str, text: str) -> Outage:
     """A time without metrics, since the judged part began."""
-    parts = text.split(",")
     fix = "write it as begin since the judged part began and length, e.g. 30m,5m"
-    if len(parts) != 2:
-        raise Refused(field, text, "must have two parts", fix)
-    begin, length = (duration(field, part, low=0.0, high=1e10, fix=fix) for part in parts)
+    begin, length = _two_durations(field, text, fix)
     if not length > 0.0:
         raise Refused(field, text, "must last longer than 0 s", fix)
     return Outage(start_seconds=begin, end_seconds=begin + length)
@@ -127,14 +124,19 @@ def knob(field: str, text: str) -> tuple[str, float]:
 
 def window(field: str, text: str) -> Window:
     """The part of each trace that is judged."""
-    parts = text.split(",")
     fix = "write it as begin,end since the trace began, e.g. 24h,48h"
-    if len(parts) != 2:
-        raise Refused(field, text, "must have two parts", fix)
-    begin, end = (duration(field, part, low=0.0, high=1e10, fix=fix) for part in parts)
+    begin, end = _two_durations(field, text, fix)
     if not begin < end:
         raise Refused(field, text, "must end after it begins", fix)
     return Window(begin, end)
+
+
+def _two_durations(field: str, text: str, fix: str) -> tuple[float, float]:
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise Refused(field, text, "must have two parts", fix)
+    first, second = (duration(field, part, low=0.0, high=1e10, fix=fix) for part in parts)
+    return first, second
 
 
 def _measured(field: str, file: str) -> Duration:

@@ -19,7 +19,7 @@ from foretide.scaling.policy import Observation, Past, Query
 from foretide.scaling.readings import Readings
 from foretide.simulate.peers.answer import PeerAnswer
 from foretide.simulate.peers.bounds import answer, between, check_range, labels, whole_replicas
-from foretide.simulate.peers.forecasters.demand import ASKED, Counted, demand, demand_queries
+from foretide.simulate.peers.forecasters.demand import ASKED, demand, demand_queries
 from foretide.simulate.peers.forecasters.forecaster import AnyForecaster, Foresight
 from foretide.simulate.peers.forecasters.history import Fold
 from foretide.simulate.peers.forecasters.seasonal import SeasonalMean
@@ -71,7 +71,6 @@ class Aws:
     scale_in_cooldown_seconds: float = 300.0
     high_periods: int = 3
     low_periods: int = 15
-    counted: Counted = ASKED
 
     def __post_init__(self) -> None:
         check_range("target_utilisation", self.target_utilisation, 0.01, 10.0)
@@ -87,7 +86,7 @@ class Aws:
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        return demand_queries(PERIOD_SECONDS, self.counted)
+        return demand_queries(PERIOD_SECONDS, ASKED)
 
     @property
     def target_rps(self) -> Floats:
@@ -104,7 +103,7 @@ class Aws:
         )
 
     def decide(self, seen: Observation, memory: AwsMemory) -> PeerAnswer[AwsMemory]:
-        load = demand(seen, PERIOD_SECONDS, self.counted)
+        load = demand(seen, PERIOD_SECONDS, ASKED)
         foresight = memory.foresight.told(load, now_seconds=seen.now_seconds, fold=Fold.MEAN)
         memory = self._forecast(replace(memory, foresight=foresight))
         tracked, rule, memory = self._tracked(seen, load, memory)

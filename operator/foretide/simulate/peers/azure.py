@@ -19,7 +19,7 @@ from foretide.scaling.arrays import Floats
 from foretide.scaling.policy import Observation, Past, Query
 from foretide.simulate.peers.answer import PeerAnswer
 from foretide.simulate.peers.bounds import answer, between, check_range, labels
-from foretide.simulate.peers.forecasters.demand import ANSWERED, Counted, demand, demand_queries
+from foretide.simulate.peers.forecasters.demand import ANSWERED, demand, demand_queries
 from foretide.simulate.peers.forecasters.forecaster import AnyForecaster, Foresight
 from foretide.simulate.peers.forecasters.seasonal import SeasonalMean
 from foretide.simulate.peers.profile import Profile
@@ -66,7 +66,6 @@ class Azure:
     look_ahead_seconds: float = 900.0
     forecaster: AnyForecaster = field(default_factory=lambda: SeasonalMean(day_steps=DAY_STEPS))
     predictive: bool = True
-    counted: Counted = ANSWERED
     tick_seconds: float = 60.0
 
     def __post_init__(self) -> None:
@@ -82,7 +81,7 @@ class Azure:
     @property
     def queries(self) -> tuple[Query, ...]:
         windows = (self.duration_seconds, STEP_SECONDS)
-        queries = [demand_queries(window, self.counted) for window in windows]
+        queries = [demand_queries(window, ANSWERED) for window in windows]
         return tuple(dict.fromkeys(query for pair in queries for query in pair))
 
     def start(self, past: Past) -> AzureMemory:
@@ -95,7 +94,7 @@ class Azure:
     def decide(self, seen: Observation, memory: AzureMemory) -> PeerAnswer[AzureMemory]:
         memory = self._foresee(seen, memory)
         current = seen.fleet.replicas
-        load = demand(seen, self.duration_seconds, self.counted)
+        load = demand(seen, self.duration_seconds, ANSWERED)
         ready = np.maximum(seen.pods.count(seen.pods.ready, services=len(seen)), 1)
         saturation = self.profile.saturation_rps
         average = load.value / (ready * saturation)
@@ -131,7 +130,7 @@ class Azure:
 
     def _foresee(self, seen: Observation, memory: AzureMemory) -> AzureMemory:
         """A new forecast where five minutes ended; none with less than seven days of history."""
-        reading = demand(seen, STEP_SECONDS, self.counted)
+        reading = demand(seen, STEP_SECONDS, ANSWERED)
         is_over = memory.foresight.history.ended(seen.now_seconds) > 0
         foresight = memory.foresight.told(reading, now_seconds=seen.now_seconds)
         if not self.predictive or (not is_over and memory.foresight.fit is not None):

@@ -20,7 +20,7 @@ from foretide.simulate.peers.answer import PeerAnswer
 from foretide.simulate.peers.batching import largest_batch
 from foretide.simulate.peers.bounds import answer, between, check_range, labels, whole_replicas
 from foretide.simulate.peers.forecasters.arima import Arima
-from foretide.simulate.peers.forecasters.demand import ANSWERED, Counted, demand, demand_queries
+from foretide.simulate.peers.forecasters.demand import ANSWERED, demand, demand_queries
 from foretide.simulate.peers.forecasters.forecaster import AnyForecaster, Foresight
 from foretide.simulate.peers.profile import Profile
 
@@ -61,7 +61,6 @@ class Dynamo:
     scaling_down_sensitivity: float = 0.8
     min_endpoint: int = 1
     demand_factor: float = 1.0  # not in the source: what the prediction is multiplied by
-    counted: Counted = ANSWERED
 
     def __post_init__(self) -> None:
         check_range("throughput_interval_seconds", self.throughput_interval_seconds, LOAD_TICK_SECONDS, 86_400.0)
@@ -75,7 +74,7 @@ class Dynamo:
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        traffic = demand_queries(self.throughput_interval_seconds, self.counted)
+        traffic = demand_queries(self.throughput_interval_seconds, ANSWERED)
         return (*traffic, PENDING) if self.load_scaling else traffic
 
     @property
@@ -91,7 +90,7 @@ class Dynamo:
         )
 
     def decide(self, seen: Observation, memory: DynamoMemory) -> PeerAnswer[DynamoMemory]:
-        traffic = demand(seen, self.throughput_interval_seconds, self.counted)
+        traffic = demand(seen, self.throughput_interval_seconds, ANSWERED)
         is_due = memory.foresight.history.ended(seen.now_seconds) > 0
         memory = replace(memory, foresight=memory.foresight.told(traffic, now_seconds=seen.now_seconds))
         current = seen.fleet.replicas

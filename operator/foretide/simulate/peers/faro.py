@@ -22,7 +22,7 @@ from foretide.simulate.peers.bounds import answer, between, check_range, labels
 from foretide.simulate.peers.faro_solver import Objective, Plan, alone, shared
 from foretide.simulate.peers.faro_utility import Jobs
 from foretide.simulate.peers.forecasters.ar_ridge import ArRidge
-from foretide.simulate.peers.forecasters.demand import ASKED, Counted, demand, demand_queries
+from foretide.simulate.peers.forecasters.demand import ASKED, demand, demand_queries
 from foretide.simulate.peers.forecasters.forecaster import AnyForecaster, Foresight
 from foretide.simulate.peers.profile import Profile
 
@@ -97,7 +97,6 @@ class Faro:
     overload_counts: bool = False
     groups: int | None = None
     batching: bool = True  # a replica is as many servers as its usable batch has items; false: one, as in the source
-    counted: Counted = ASKED
     tick_seconds: float = reactive.INTERVAL_SECONDS
 
     def __post_init__(self) -> None:
@@ -114,14 +113,14 @@ class Faro:
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        wanted = demand_queries(STEP_SECONDS, self.counted)
+        wanted = demand_queries(STEP_SECONDS, ASKED)
         return tuple(dict.fromkeys(wanted + reactive.latency_queries(reactive.LOOK_BACK_SECONDS)))
 
     def start(self, past: Past) -> FaroMemory:
         return FaroMemory.of(past)
 
     def decide(self, seen: Observation, memory: FaroMemory) -> PeerAnswer[FaroMemory]:
-        asked = demand(seen, STEP_SECONDS, self.counted)
+        asked = demand(seen, STEP_SECONDS, ASKED)
         memory = replace(memory, foresight=memory.foresight.told(asked, now_seconds=seen.now_seconds))
         if reactive.plan_due(memory.started_seconds, memory.planned_seconds, seen.now_seconds, self.plan_seconds):
             return self._planned(seen, memory)

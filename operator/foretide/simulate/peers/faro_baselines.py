@@ -20,7 +20,7 @@ from foretide.simulate.peers.batching import largest_batch
 from foretide.simulate.peers.bounds import answer, between, check_range, labels, whole_replicas
 from foretide.simulate.peers.faro import FARO_RULES, HISTORY_STEPS, LEAST_PER_STEP, STEP_SECONDS, FaroMemory, FaroRule
 from foretide.simulate.peers.forecasters.ar_ridge import ArRidge
-from foretide.simulate.peers.forecasters.demand import ASKED, Counted, demand, demand_queries
+from foretide.simulate.peers.forecasters.demand import ASKED, demand, demand_queries
 from foretide.simulate.peers.forecasters.forecaster import AnyForecaster
 from foretide.simulate.peers.profile import Profile
 
@@ -136,7 +136,6 @@ class FaroMark:
     horizon_steps: int = 7
     context_steps: int = 15
     batching: bool = True
-    counted: Counted = ASKED
     tick_seconds: float = reactive.INTERVAL_SECONDS
 
     def __post_init__(self) -> None:
@@ -149,14 +148,14 @@ class FaroMark:
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        wanted = demand_queries(STEP_SECONDS, self.counted)
+        wanted = demand_queries(STEP_SECONDS, ASKED)
         return tuple(dict.fromkeys(wanted + reactive.latency_queries(reactive.LOOK_BACK_SECONDS)))
 
     def start(self, past: Past) -> FaroMemory:
         return FaroMemory.of(past)
 
     def decide(self, seen: Observation, memory: FaroMemory) -> PeerAnswer[FaroMemory]:
-        asked = demand(seen, STEP_SECONDS, self.counted)
+        asked = demand(seen, STEP_SECONDS, ASKED)
         memory = replace(memory, foresight=memory.foresight.told(asked, now_seconds=seen.now_seconds))
         current = seen.fleet.replicas
         if not reactive.plan_due(memory.started_seconds, memory.planned_seconds, seen.now_seconds, self.plan_seconds):

@@ -21,7 +21,7 @@ from foretide.simulate.peers.answer import PeerAnswer
 from foretide.simulate.peers.batching import largest_batch
 from foretide.simulate.peers.bounds import answer, between, check_range, labels, whole_replicas
 from foretide.simulate.peers.forecasters.ar_ridge import ArRidge
-from foretide.simulate.peers.forecasters.demand import ASKED, Counted, demand, demand_queries
+from foretide.simulate.peers.forecasters.demand import ASKED, demand, demand_queries
 from foretide.simulate.peers.forecasters.forecaster import AnyForecaster, Foresight
 from foretide.simulate.peers.forecasters.history import Fold
 from foretide.simulate.peers.profile import Profile
@@ -62,7 +62,6 @@ class Mark:
     warm_up_steps: int = 5
     # The peak within a minute. MArk counts in windows of 5 s; this is the shortest rate that a scrape of 5 s allows.
     sample_window_seconds: float = 15.0
-    counted: Counted = ASKED
     tick_seconds: float = 15.0
 
     def __post_init__(self) -> None:
@@ -76,7 +75,7 @@ class Mark:
 
     @property
     def queries(self) -> tuple[Query, ...]:
-        return demand_queries(self.sample_window_seconds, self.counted)
+        return demand_queries(self.sample_window_seconds, ASKED)
 
     @property
     def capacity_rps(self) -> Floats:
@@ -93,7 +92,7 @@ class Mark:
 
     def decide(self, seen: Observation, memory: MarkMemory) -> PeerAnswer[MarkMemory]:
         """A plan where a minute ended; in between, what is there stays."""
-        rate = demand(seen, self.sample_window_seconds, self.counted)
+        rate = demand(seen, self.sample_window_seconds, ASKED)
         is_over = memory.foresight.history.ended(seen.now_seconds) > 0
         foresight = memory.foresight.told(rate, now_seconds=seen.now_seconds, fold=Fold.MAXIMUM)
         current = seen.fleet.replicas
