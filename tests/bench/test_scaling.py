@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bench.scaling import plan as planning
 from bench.scaling.cell import Cell
 from bench.scaling.choose import choose
-from bench.scaling.fidelity import differences
+from bench.scaling.fidelity import Difference, differences
 from bench.scaling.page import write
 from bench.scaling.plan import FULL, QUICK, SMALL, USUAL, Plan, Variation, service, sweeps
 from bench.scaling.results import performed
@@ -234,11 +234,24 @@ def test_fidelities_are_compared_within_one_setting_over_all_its_series() -> Non
     runs[0]["violations"] = 10
     found = {variation.size: one for (_, _, variation), one in differences(runs).items()}
     assert found[10].share == pytest.approx(0.001)
-    assert found[10].worst_series == "t/b"
-    assert found[10].worst_share == pytest.approx(0.002)
     assert found[200].share == pytest.approx(0.002)
     assert found[10].holds
     assert not found[200].holds  # a fifth more replica-hours
+
+
+def test_a_difference_is_noise_only_where_other_seeds_differ_as_much() -> None:
+    def difference(spread: float) -> Difference:
+        shares = 0.1 + spread * np.array([[-1.0], [0.0], [1.0]])
+        hours = np.full(3, 10.0)
+        return Difference(fluid_shares=shares + 0.01, arrivals_shares=shares, fluid_hours=hours, arrivals_hours=hours)
+
+    calm, wild = difference(0.001), difference(0.01)
+    assert calm.share == wild.share == pytest.approx(0.01)
+    assert wild.share_noise == pytest.approx(0.01)
+    assert not calm.holds
+    assert not wild.holds
+    assert not calm.is_noise
+    assert wild.is_noise
 
 
 def test_all_stages_end_in_pages_and_a_second_run_does_nothing_again(

@@ -77,14 +77,52 @@ def test_what_prometheus_shows_is_the_same_in_the_mean() -> None:
     assert means[1] == pytest.approx(means[0], rel=0.05)
 
 
-def test_pending_grows_in_overload_as_it_does_request_by_request() -> None:
-    ask = (Query(Quantity.PENDING, Over.DERIV, 60.0),)
-    slopes = []
-    for fidelity in Fidelity:
-        policy = constant(1, queries=ask)
-        run(policy, lane(150.0), fidelity=fidelity)
-        slopes.append(policy.seen[20].total(ask[0]).value[0])
-    assert slopes[1] == pytest.approx(slopes[0], rel=0.1)
+def seen(queries: tuple[Query, ...], load: float, *, seconds: float = 600.0) -> list[np.ndarray[Any, Any]]:
+    """What two replicas show at each tick as a fluid, and request by request; [ticks, queries, replicas]."""
+    rate = 2 * load * SATURATION
+    found = []
+    for fidelity in (Fidelity.FLUID, Fidelity.ARRIVALS):
+        policy = constant(2, queries=queries)
+        run(policy, lane(rate, seconds=seconds, initial_replicas=2, max_replicas=2), fidelity=fidelity)
+        found.append(np.array([[look.answers[query].value for query in queries] for look in policy.seen[8:]]))
+    return found
+
+
+def test_an_overload_is_served_and_waits_as_it_does_request_by_request() -> None:
+    """Without decisions, for an hour: an error of 0.4 % in what a replica serves is a tenth of this queue."""
+    fluid_shows, true = seen((Query(Quantity.SUCCESS), Query(Quantity.PENDING)), 1.05, seconds=3_600.0)
+    assert fluid_shows[-1, 0] == pytest.approx(true[-1, 0], rel=0.001)
+    assert fluid_shows[-1, 1] == pytest.approx(true[-1, 1], rel=0.02)
+
+
+def test_latencies_in_overload_grow_as_they_do_request_by_request() -> None:
+    ask = (Query(Quantity.REQUEST_SECONDS, Over.RATE, 60.0), Query(Quantity.SUCCESS, Over.RATE, 60.0))
+    latency = [looks[:, 0].sum(axis=1) / looks[:, 1].sum(axis=1) for looks in seen(ask, 1.3)]
+    assert latency[1][-1] > 100.0
+    assert latency[0] == pytest.approx(latency[1], rel=0.03)
+
+
+@pytest.mark.parametrize("load", [0.3, 0.6, 0.8, 0.9])
+def test_what_waits_is_drawn_not_its_mean(load: float) -> None:
+    """Who looks at every replica sees one that is free and one that is full, not two of the mean."""
+    fluid_shows, true = (looks.ravel() for looks in seen((Query(Quantity.PENDING),), load, seconds=28_800.0))
+    assert fluid_shows.mean() == pytest.approx(true.mean(), rel=0.12)
+    assert fluid_shows.std() == pytest.approx(true.std(), rel=0.15)
+    assert np.array_equal(fluid_shows, np.floor(fluid_shows)), "whole requests"
+
+
+def test_batches_are_of_all_sizes_that_they_have_request_by_request() -> None:
+    """A law of batch times is learned from small and large ones; two sizes around the mean would tell of no others."""
+    executions = []
+    for fidelity in (Fidelity.FLUID, Fidelity.ARRIVALS):
+        policy = constant(2)
+        run(policy, lane(2 * 0.6 * SATURATION, seconds=7_200.0, initial_replicas=2), fidelity=fidelity)
+        batches = [look.batches for look in policy.seen]
+        counts = [np.bincount(each.batch_size, each.executions, minlength=LAW.max_batch + 1) for each in batches]
+        executions.append(np.sum(counts, axis=0))
+    shares = [found / found.sum() for found in executions]
+    assert shares[0] == pytest.approx(shares[1], abs=0.02)
+    assert (shares[0][1:] > 0.0).all()
 
 
 rates = st.lists(st.sampled_from([0.0, 5.0, 60.0, 250.0]), min_size=1, max_size=5)
@@ -108,18 +146,20 @@ def test_the_same_seed_gives_the_same_bits_alone_or_beside_others() -> None:
     assert same(alone, beside)
 
 
+@settings(max_examples=15)
+@given(rates, st.lists(st.integers(0, 8), min_size=1, max_size=20), st.integers(0, 9))
+def test_both_fidelities_run_the_same_requests(steps: list[float], script: list[int], seed: int) -> None:
+    some = lane(steps, seconds=300.0, min_replicas=0, seed=seed)
+    found = [
+        run(Scripted(lambda tick: script[tick % len(script)]), some, fidelity=fidelity)[0] for fidelity in Fidelity
+    ]
+    assert np.array_equal(found[0].timeline.arrivals, found[1].timeline.arrivals)
+
+
 def test_two_policies_see_the_same_arrivals() -> None:
     few, many = fluid(constant(1), lane(100.0)), fluid(constant(6), lane(100.0))
     assert np.array_equal(few[0].timeline.arrivals, many[0].timeline.arrivals)
     assert few[0].violations > many[0].violations
-
-
-@pytest.mark.parametrize("rate", [3.0, 80.0])
-def test_arrivals_are_poisson(rate: float) -> None:
-    (outcome,) = fluid(constant(1), lane(rate, seconds=36_000.0))
-    counts = outcome.timeline.arrivals
-    assert counts.mean() / 15.0 == pytest.approx(rate, rel=0.03)
-    assert counts.var() / counts.mean() == pytest.approx(1.0, rel=0.15)
 
 
 def test_without_replicas_every_request_fails() -> None:
@@ -129,7 +169,7 @@ def test_without_replicas_every_request_fails() -> None:
 
 def test_a_second_neither_makes_nor_loses_requests() -> None:
     table = table_of(LAW, 0.25, Queue())
-    there = table.before[:, None] + table.arrived[None, :]
+    there = np.maximum(table.grid.there[:, None], table.grid.total[None, :])
     gone = table.values[..., COMPLETED] + table.values[..., FAILED]
     assert (gone <= there + 2.0).all()
     assert gone[-1, -1] == pytest.approx(SATURATION, rel=0.05)

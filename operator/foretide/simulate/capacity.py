@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from foretide.simulate import engine, fleet
+from foretide.simulate.arriving import begin_arrivals
 from foretide.simulate.scenario import Conditions, Lane, Law, Queue, Routing
 from foretide.simulate.state import BIN_SECONDS, build, with_larger_pool
 
@@ -131,7 +132,7 @@ def share_in_time(lane: Lane) -> float:
     """The share of the requests of a lane, but for its first moments, that its initial replicas answer in time."""
     state = build([lane], Conditions(scrape_seconds=math.inf), counted_from_seconds=0.0)
     fleet.scale_all(state, np.array([lane.initial_replicas]), 0.0, True)
-    engine.begin_arrivals(state)
+    begin_arrivals(state)
     while not engine.run_until(state, lane.seconds, False):
         state = with_larger_pool(state)
     engine.answer_until(state, np.inf)

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from foretide.simulate import engine, fluid
+from foretide.simulate.arriving import begin_arrivals
 from foretide.simulate.fluid_table import table_of
 from foretide.simulate.scenario import Lane
 from foretide.simulate.state import State, with_larger_pool
@@ -38,7 +39,7 @@ class Arrivals:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        engine.begin_arrivals(state)
+        begin_arrivals(state)
 
     def run_until(self, now: float, *, away: bool) -> None:
         while not engine.run_until(self.state, now, away):

@@ -1,7 +1,8 @@
-"""The coarse fidelity: requests as a fluid, in steps of a second or of the SLO, over the same pods, scrapes, policies.
+"""The coarse fidelity: what replicas do in steps of a second or of the SLO, over the same pods, scrapes and policies.
 
-In each step a lane draws how many requests come, and each replica gets its part at random. What a step does to a
-replica is looked up by what is in it and what comes (`fluid_table`, made of watched steps of the fine fidelity).
+Requests come and are routed one by one, with the same random numbers as in the fine fidelity, so that both run the same
+load. What a step does to a replica is looked up by how many are in it and how many come (`fluid_table`, made of watched
+steps of the fine fidelity).
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from foretide.scaling.arrays import Floats
+from foretide.simulate.arriving import at_random, begin_arrivals, next_arrival
 from foretide.simulate.compiled import compiled, inlined
 from foretide.simulate.engine import next_event, settled
 from foretide.simulate.fluid_table import (
     COMPLETED,
+    CONCURRENCY,
     EXECUTIONS,
     FAILED,
     LATE,
     LATENCY,
-    STANDING,
     VARIANCE,
     WITHIN,
     Table,
@@ -30,7 +31,6 @@ from foretide.simulate.fluid_table import (
 from foretide.simulate.scenario import Lane, Routing
 from foretide.simulate.state import (
     ABSENT,
-    ARRIVALS,
     ARRIVED,
     BIN_SECONDS,
     BUSY_SECONDS,
@@ -40,71 +40,81 @@ from foretide.simulate.state import (
     GONE,
     INFERENCE,
     REQUEST_SECONDS,
-    ROUTES,
     SERVICE,
     SUCCESS,
     Array,
     Record,
     State,
 )
-from foretide.simulate.streams import count, normal, uniform
+from foretide.simulate.streams import normal, uniform
 
-# With fewer requests a replica each is routed on its own; with more the normal distribution is as good.
-FEW: Final = 16.0
+# A queue of more batches is a long one.
+LONG_BATCHES: Final = 2
 
 
 class Fluid(NamedTuple):
-    """Of each lane: its table, and what its replicas get in the step that begins."""
+    """Of each lane: its table, and how far it is."""
 
     step_seconds: Array  # [lanes]
-    expected: Array  # [lanes, steps]: requests
-    before: Array  # [lanes, nodes]: requests in the replica when a step begins, ascending
-    arrived: Array  # [lanes, nodes]: requests that come in it, ascending
-    values: Array  # [lanes, nodes, nodes, columns of `fluid_table`]
-    given: Array  # [lanes, pods]
+    begins: Array  # [lanes]: the next step
+    # Requests that a replica got until each step began, [lanes, steps + 1]: what is in a replica came one after the
+    # other, at the pace of this curve.
+    so_far: Array
+    given: Array  # [lanes, pods]: requests of the step that begins
+    table: Array  # [lanes]: which one
+    there: Array  # [tables, rows]: requests in the replica when a step begins, ascending
+    total: Array  # [tables, columns]: these and those that come in it, ascending
+    values: Array  # [tables, rows, columns, kinds of `fluid_table`]
+    waiting: Array  # [tables, rows - 1, columns - 1, kept]
+    after: Array
+    sizes: Array  # [tables, rows - 1, columns - 1, kept, max batch + 1]
+    found: Array  # [kinds]: room for one look into a table
 
 
 def build(lanes: Sequence[Lane], state: State, tables: Sequence[Table]) -> Fluid:
-    """With one table a lane; raises ValueError for a lane that needs the order of its requests."""
+    """With one table a lane, before any arrival; raises ValueError for a lane that needs the order of its requests."""
     for lane in lanes:
-        if lane.arrival_times is not None:
-            raise ValueError(f"{lane.name} has recorded arrivals: the fluid draws its own")
         # The more replicas share the arrivals, the less bursty are those of each, and the table is of one; even for one
         # a table that is fitted to bursty arrivals is 2.5 points of the violations off at a cv of 2.
         if lane.arrival_cv != 1.0:
             raise ValueError(f"{lane.name} has an arrival_cv of {lane.arrival_cv:g}: the fluid's arrivals are Poisson")
+        if lane.arrival_times is not None:
+            raise ValueError(f"{lane.name} has recorded arrivals: the fluid's are Poisson")
         if lane.routing is not Routing.RANDOM:
             raise ValueError(f"{lane.name} routes by {lane.routing.name}: the fluid routes at random")
+    begin_arrivals(state)
     step_seconds = [step_of(lane.slo_latency_seconds) for lane in lanes]
     steps = max(math.ceil(lane.seconds / step) for lane, step in zip(lanes, step_seconds, strict=True))
+    different = list(dict.fromkeys(tables))
+    sizes = np.zeros((len(different), *different[0].sizes.shape[:-1], state.executed.shape[2]))
+    for row, table in enumerate(different):
+        sizes[row, ..., : table.sizes.shape[-1]] = table.sizes
     return Fluid(
         step_seconds=np.array(step_seconds),
-        expected=np.array([_expected(lane, step, steps) for lane, step in zip(lanes, step_seconds, strict=True)]),
-        before=np.array([table.before for table in tables]),
-        arrived=np.array([table.arrived for table in tables]),
-        values=np.array([table.values for table in tables]),
+        begins=np.zeros(len(lanes)),
+        so_far=np.zeros((len(lanes), steps + 1)),
         given=np.zeros(state.pods.shape, dtype=np.float64),
+        table=np.array([different.index(table) for table in tables]),
+        there=np.array([table.grid.there for table in different]),
+        total=np.array([table.grid.total for table in different]),
+        values=np.array([table.values for table in different]),
+        waiting=np.array([table.waiting for table in different]),
+        after=np.array([table.after for table in different]),
+        sizes=sizes,
+        found=np.zeros(WITHIN),
     )
-
-
-def _expected(lane: Lane, step_seconds: float, steps: int) -> Floats:
-    """Requests of each step, 0 beyond the end of the lane."""
-    so_far = np.concatenate([[0.0], np.cumsum(lane.rates_rps * lane.step_seconds)])
-    edges = np.arange(steps + 1) * step_seconds
-    return np.diff(np.interp(edges, np.arange(len(so_far)) * lane.step_seconds, so_far))
 
 
 @compiled
 def run_until(state: State, fluid: Fluid, until: float, away: bool) -> None:
     """Runs every lane; `away`: no scrape succeeds (Prometheus is gone)."""
     for lane in range(len(state.lanes)):
-        row = state.lanes[lane]
         done = False
         while not done:
             before = min(next_event(state, lane), until)
-            while row.next_arrival < before:
-                _step(state, fluid, lane, row.next_arrival)
-                row.next_arrival += fluid.step_seconds[lane]
+            # What happens to pods in the first half of a step is as if it had happened before, the rest as if after it.
+            while fluid.begins[lane] + 0.5 * fluid.step_seconds[lane] < before:
+                _step(state, fluid, lane)
             done = settled(state, lane, until, away)
 
 
@@ -114,41 +124,39 @@ def finish(state: State, fluid: Fluid, now: float) -> None:
     for lane in range(len(state.lanes)):
         for place in range(state.pods.shape[1]):
             pod = state.pods[lane, place]
-            if pod.phase not in (ABSENT, GONE) and now - pod.oldest > state.setting[lane].slo:
-                _count(state, lane, 0.5 * (pod.oldest + now), pod.present, 0.0)
+            if pod.phase not in (ABSENT, GONE) and pod.present > 0.0:
+                oldest = _came(fluid, lane, pod.oldest_step, pod.oldest)
+                if now - oldest > state.setting[lane].slo:
+                    middle = _came(fluid, lane, pod.oldest_step, 0.5 * (pod.oldest + pod.newest))
+                    _count(state, lane, middle, pod.present, 0.0)
 
 
 @compiled
-def _step(state: State, fluid: Fluid, lane: int, start: float) -> None:
-    row, given = state.lanes[lane], fluid.given[lane]
-    number = round(start / fluid.step_seconds[lane])
-    came = count(row, ARRIVALS, fluid.expected[lane, number])
-    state.bins[lane, int(start / BIN_SECONDS)].arrivals += came
+def _step(state: State, fluid: Fluid, lane: int) -> None:
+    row, setting, given = state.lanes[lane], state.setting[lane], fluid.given[lane]
+    rates, bins = state.rates[lane], state.bins[lane]
+    routable, pods = state.routable[lane], state.pods[lane]
+    start, length = fluid.begins[lane], fluid.step_seconds[lane]
+    number = round(start / length)
+    fluid.begins[lane] = (number + 1) * length
     given[:] = 0.0
-    if row.routable == 0:
+    came = 0
+    now = row.next_arrival
+    while now < fluid.begins[lane]:
+        bins[int(now / BIN_SECONDS)].arrivals += 1
+        if row.routable > 0:
+            given[routable[at_random(row)]] += 1.0
+        came += 1
+        now = next_arrival(setting, row, rates, now)
+    row.next_arrival = now
+    fluid.so_far[lane, number + 1] = fluid.so_far[lane, number]
+    if row.routable > 0:
+        fluid.so_far[lane, number + 1] += came / row.routable
+    else:
         _count(state, lane, start, float(came), float(came))
-    elif came > 0:
-        _route(row, state.routable[lane], given, came)
     for place in range(len(given)):
-        if state.pods[lane, place].phase not in (ABSENT, GONE):
-            _serve(state, fluid, lane, place, start)
-
-
-@compiled
-def _route(row: Record, routable: Array, given: Array, came: int) -> None:
-    """A multinomial draw over the pods that get requests."""
-    pods = row.routable
-    if came < FEW * pods:
-        for _ in range(came):
-            given[routable[int(uniform(row, ROUTES) * pods)]] += 1.0
-        return
-    left = float(came)
-    for place in range(pods):
-        share = 1.0 / (pods - place)
-        drawn = left * share + math.sqrt(left * share * (1.0 - share)) * normal(row, ROUTES)
-        part = min(max(math.floor(drawn + 0.5), 0.0), left)
-        given[routable[place]] = part
-        left -= part
+        if pods[place].phase not in (ABSENT, GONE):
+            _serve(state, fluid, lane, place, number)
 
 
 @inlined
@@ -164,65 +172,103 @@ def _below(nodes: Array, value: float) -> int:
     return low
 
 
-@compiled
-def _serve(state: State, fluid: Fluid, lane: int, place: int, start: float) -> None:
-    pod = state.pods[lane, place]
-    came = fluid.given[lane, place]
-    flow = pod.flow
-    flow[:] = 0.0
-    pod.flow_until = start + fluid.step_seconds[lane]
-    pod.flow_seconds = fluid.step_seconds[lane]
-    if came == 0.0 and pod.present == 0.0:
-        pod.standing = 0.0
-        return
-    before, arrived, values = fluid.before[lane], fluid.arrived[lane], fluid.values[lane]
-    row, column = _below(before, pod.present), _below(arrived, came)
+@inlined
+def _look_up(fluid: Fluid, table: int, present: float, came: float) -> tuple[int, int]:
+    """Fills `found`; tells the field."""
+    rows, columns, values, found = fluid.there[table], fluid.total[table], fluid.values[table], fluid.found
     # Beyond the last nodes a step can do no more: the rest stays.
-    down = min((pod.present - before[row]) / (before[row + 1] - before[row]), 1.0)
-    right = min((came - arrived[column]) / (arrived[column + 1] - arrived[column]), 1.0)
-    found = np.empty(WITHIN)
+    there = min(present, rows[-1])
+    total = min(there + came, columns[-1])
+    row, column = _below(rows, there), _below(columns, total)
+    down = (there - rows[row]) / (rows[row + 1] - rows[row])
+    right = (total - columns[column]) / (columns[column + 1] - columns[column])
     for kind in range(WITHIN):
         upper = values[row, column, kind] * (1.0 - right) + values[row, column + 1, kind] * right
         lower = values[row + 1, column, kind] * (1.0 - right) + values[row + 1, column + 1, kind] * right
         found[kind] = upper * (1.0 - down) + lower * down
+    return row, column
 
+
+@inlined
+def _came(fluid: Fluid, lane: int, step: int, wanted: float) -> float:
+    """When a replica had got so many requests; not before that step."""
+    so_far = fluid.so_far[lane]
+    last = round(fluid.begins[lane] / fluid.step_seconds[lane])
+    while step < last - 1 and so_far[step + 1] <= wanted:
+        step += 1
+    pace = so_far[step + 1] - so_far[step]
+    within = min(max((wanted - so_far[step]) / pace, 0.0), 1.0) if pace > 0.0 else 1.0
+    return float((step + within) * fluid.step_seconds[lane])
+
+
+@compiled
+def _serve(state: State, fluid: Fluid, lane: int, place: int, number: int) -> None:
+    pod, setting, table = state.pods[lane, place], state.setting[lane], fluid.table[lane]
+    length, came, so_far = fluid.step_seconds[lane], fluid.given[lane, place], fluid.so_far[lane]
+    flow, found = pod.flow, fluid.found
+    flow[:] = 0.0
+    pod.flow_until = (number + 1) * length
+    pod.flow_seconds = length
+    pod.standing = 0
+    if came == 0.0 and pod.present == 0.0:
+        return
+    if pod.present == 0.0:
+        pod.oldest, pod.oldest_step = so_far[number], number
+    if came > 0.0:
+        pod.newest = so_far[number + 1]
+    row, column = _look_up(fluid, table, pod.present, came)
     there = pod.present + came
-    failed = min(found[FAILED], there)
+    beyond = max(pod.present - fluid.there[table, -1], 0.0)
+    more = max(there - beyond - fluid.total[table, -1], 0.0)
+    refused = found[FAILED]
+    if setting.timeout < math.inf:  # what a step cannot serve does not wait for the next one
+        refused += beyond + more
+    failed = min(refused, there)
     drawn = found[COMPLETED] + math.sqrt(found[VARIANCE]) * normal(state.lanes[lane], SERVICE)
     completed = min(max(drawn, 0.0), there - failed)
+    failed = max(failed, there - completed - setting.max_queue - setting.max_batch * setting.instances)
     after = max(there - completed - failed, 0.0)  # a rounding error below 0 would become NaN
-    setting = state.setting[lane]
+
+    # First in, first out.
+    gone = (completed + failed) / there * (pod.newest - pod.oldest)
+    middle = _came(fluid, lane, pod.oldest_step, pod.oldest + 0.5 * gone)
+    late = completed * min(found[LATE] / max(found[COMPLETED], 1e-9), 1.0)
+    _count(state, lane, middle, late + failed, failed)
     executions = min(max(found[EXECUTIONS], completed / setting.max_batch), completed)
     flow[SUCCESS] = flow[INFERENCE] = completed
     flow[FAILURE] = failed
     flow[ARRIVED] = came
     flow[EXECUTION] = executions
     flow[BUSY_SECONDS] = setting.per_item * completed + setting.fixed * executions
-    flow[REQUEST_SECONDS] = found[LATENCY]
-    flow[CONCURRENCY_SECONDS] = 0.5 * (pod.present + after) * fluid.step_seconds[lane]
+    # A queue beyond the table is as old as its requests.
+    is_long = beyond > 0.0 and setting.timeout == math.inf
+    flow[REQUEST_SECONDS] = completed * ((number + 0.5) * length - middle) if is_long else found[LATENCY]
+    extra_seconds = (beyond + 0.5 * more) * length
+    if setting.timeout < math.inf:
+        extra_seconds = min(extra_seconds, (beyond + more) * setting.timeout)
+    flow[CONCURRENCY_SECONDS] = found[CONCURRENCY] + extra_seconds
     for quantity in range(len(flow)):
         pod.counters[quantity] += flow[quantity]
-    if executions > 0.0:
-        _execute(state.executed[lane, place], setting, completed / executions, executions)
-    late = completed * min(found[LATE] / max(found[COMPLETED], 1e-9), 1.0)
-    # First in, first out, as if those in the replica had come evenly since the oldest.
-    end = start + fluid.step_seconds[lane]
-    oldest = pod.oldest if pod.present > 0.0 else start
-    gone = (completed + failed) / there * (end - oldest)
-    _count(state, lane, oldest + 0.5 * gone, late + failed, failed)
-    pod.oldest = oldest + gone
+    pod.oldest += gone
+    while pod.oldest_step < number and so_far[pod.oldest_step + 1] <= pod.oldest:
+        pod.oldest_step += 1
     pod.present = after
-    pod.standing = min(found[STANDING] + max(pod.present - before[-1], 0.0), after)
+    kept = int(uniform(state.lanes[lane], SERVICE) * fluid.waiting.shape[3])
+    # A short queue is one that was watched; a long one differs from it as what is expected in the replica does. (The
+    # noise of that step is in what was watched.)
+    waiting, expected = fluid.waiting[table, row, column, kept], there - found[COMPLETED] - failed
+    if expected > LONG_BATCHES * setting.max_batch * setting.instances:
+        waiting += expected - fluid.after[table, row, column, kept]
+    pod.standing = max(math.floor(min(waiting, there) + 0.5), 0)
+    _execute(state.executed[lane, place], setting, fluid.sizes[table, row, column, kept])
 
 
 @inlined
-def _execute(executed: Array, setting: Record, mean_size: float, executions: float) -> None:
-    """Batches of the two sizes around the mean."""
-    below = int(mean_size)
-    above = mean_size - below
-    for size, share in ((below, 1.0 - above), (min(below + 1, setting.max_batch), above)):
-        executed[size, 0] += executions * share
-        executed[size, 1] += executions * share * (setting.per_item * size + setting.fixed)
+def _execute(executed: Array, setting: Record, batches: Array) -> None:
+    """Batches of each size."""
+    for size in range(1, setting.max_batch + 1):
+        executed[size, 0] += batches[size]
+        executed[size, 1] += batches[size] * (setting.per_item * size + setting.fixed)
 
 
 @inlined

@@ -243,6 +243,19 @@ def advance(server: Server, now: float) -> None:
 
 
 @inlined
+def present_seconds(server: Server, now: float) -> float:
+    """How long what waits and runs has been there, added up."""
+    pod = server.pod
+    seconds = pod.waiting * now - pod.waiting_arrivals
+    for index in range(server.setting.instances):
+        node = server.instances[index].head
+        for _ in range(server.instances[index].size):
+            seconds += now - server.nodes[node].arrived
+            node = server.nodes[node].following
+    return float(seconds)
+
+
+@inlined
 def outstanding(pod: Record) -> int:
     """Requests that wait or run."""
     return int(pod.waiting + pod.running + round(pod.present))
@@ -281,7 +294,7 @@ def begin(server: Server) -> None:
     pod.next_end = np.inf
     pod.counters[:] = 0.0
     pod.present = 0.0
-    pod.standing = 0.0
+    pod.standing = 0
     pod.flow[:] = 0.0
     pod.flow_until = 0.0
     server.executed[:] = 0.0

@@ -8,7 +8,7 @@ import numpy as np
 
 from foretide.simulate.compiled import compiled
 from foretide.simulate.fleet import server_of
-from foretide.simulate.replica import advance
+from foretide.simulate.replica import advance, present_seconds
 from foretide.simulate.state import (
     ABSENT,
     CONCURRENCY_SECONDS,
@@ -41,7 +41,7 @@ def scrape(state: State, lane: int, place: int, now: float, away: bool) -> None:
         return
     server = server_of(state, lane, place)
     advance(server, now)
-    pod, nodes = server.pod, server.nodes
+    pod = server.pod
     row = pod.sampled % KEPT_SAMPLES
     state.sample_times[lane, place, row] = now
     sample = state.samples[lane, place, row]
@@ -51,13 +51,7 @@ def scrape(state: State, lane: int, place: int, now: float, away: bool) -> None:
         sample[quantity] = pod.counters[quantity] - pod.flow[quantity] * ahead
     sample[PENDING] = pod.waiting + pod.standing
     # What is in the pod has been there since its arrival.
-    present = pod.waiting * now - pod.waiting_arrivals
-    for index in range(server.setting.instances):
-        node = server.instances[index].head
-        for _ in range(server.instances[index].size):
-            present += now - nodes[node].arrived
-            node = nodes[node].following
-    sample[CONCURRENCY_SECONDS] += present
+    sample[CONCURRENCY_SECONDS] += present_seconds(server, now)
     pod.sampled += 1
 
 

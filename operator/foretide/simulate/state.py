@@ -125,8 +125,10 @@ POD: Final = np.dtype(
         ("sampled", WHOLE),  # samples ever
         ("counters", REAL, (QUANTITIES,)),
         ("present", REAL),  # requests of the fluid
-        ("standing", REAL),  # and those of them that wait
-        ("oldest", REAL),  # when the first of them came
+        ("standing", WHOLE),  # and those of them that wait
+        ("oldest", REAL),  # when the first and the last of them came, in requests that a replica got until then
+        ("newest", REAL),
+        ("oldest_step", WHOLE),  # the step of the first
         ("flow", REAL, (QUANTITIES,)),  # what the counters gain in the step that ends at flow_until
         ("flow_seconds", REAL),
         ("flow_until", REAL),

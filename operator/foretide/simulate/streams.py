@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from foretide.simulate.compiled import compiled, inlined
+from foretide.simulate.compiled import inlined
 from foretide.simulate.state import Array, Record
 
 GAMMA: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -21,9 +21,6 @@ SHIFT_30: Final = np.uint64(30)
 SHIFT_31: Final = np.uint64(31)
 SHIFT_11: Final = np.uint64(11)
 UNIT: Final = 2.0**-53
-# Counts of this mean are as good as normal, and none of a smaller one is larger than MOST.
-MANY: Final = 30.0
-MOST: Final = 10_000
 
 
 @inlined
@@ -60,24 +57,6 @@ def normal(lane: Record, stream: int) -> float:
     """Standard (Box-Muller; the second one is thrown away to keep one state)."""
     radius = math.sqrt(2.0 * exponential(lane, stream))
     return radius * math.cos(2.0 * math.pi * uniform(lane, stream))
-
-
-@compiled
-def count(lane: Record, stream: int, mean: float) -> int:
-    """Poisson."""
-    if mean <= 0.0:
-        return 0
-    if mean >= MANY:
-        return int(max(math.floor(mean + math.sqrt(mean) * normal(lane, stream) + 0.5), 0.0))
-    # By inversion; each probability follows from the one before.
-    probability = math.exp(-mean)
-    left = uniform(lane, stream) - probability
-    found = 0
-    while left > 0.0 and found < MOST:
-        found += 1
-        probability *= mean / found
-        left -= probability
-    return found
 
 
 @inlined
