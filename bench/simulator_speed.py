@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 
 from foretide.simulate.compile import compile_all
+from foretide.simulate.fidelity import Fidelity
+from foretide.simulate.fluid_table import table_of
 from foretide.simulate.observe import profile
 from foretide.simulate.peers.static import Static
 from foretide.simulate.run import simulate
@@ -25,7 +27,7 @@ RUNS: Final = 5
 
 
 def lanes(seconds: float) -> Iterator[Lane]:
-    """Fleets and routings whose cost differs."""
+    """Fleets and routings whose cost differs; the last one is run as a fluid, too."""
     for replicas, routing in ((1, Routing.RANDOM), (4, Routing.RANDOM), (40, Routing.RANDOM), (4, Routing.ROUND_ROBIN)):
         yield lane(replicas, routing, seconds)
     yield lane(4, Routing.LEAST_OUTSTANDING, seconds)
@@ -67,17 +69,21 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--seconds must be from 15 to 86400, not {given.seconds:g}")
     compile_all()
     slow = 0
-    print(f"{'fleet':<34}{'requests':>12}{'M/s best':>12}{'worst':>12}")
-    for each in lanes(given.seconds):
+    print(f"{'fleet':<38}{'requests':>12}{'M/s best':>12}{'worst':>12}")
+    runs = [(each, Fidelity.ARRIVALS) for each in lanes(given.seconds)]
+    runs.append((replace(runs[-1][0], name=f"{runs[-1][0].name}, as a fluid"), Fidelity.FLUID))
+    for each, fidelity in runs:
         policy = Static(profile=profile([each]), replicas=each.initial_replicas)
+        if fidelity is Fidelity.FLUID:
+            table_of(each.law, each.slo_latency_seconds, each.queue)
         speeds = []
         for _ in range(RUNS):
             began = time.process_time()
-            (outcome,) = simulate(policy, [each], conditions=Conditions())
+            (outcome,) = simulate(policy, [each], conditions=Conditions(), fidelity=fidelity)
             speeds.append(outcome.requests / (time.process_time() - began))
         # Other work on the machine only ever slows one down.
         slow += max(speeds) < BAR
-        print(f"{each.name:<34}{outcome.requests:>12,}{max(speeds) / 1e6:>12.2f}{min(speeds) / 1e6:>12.2f}")
+        print(f"{each.name:<38}{outcome.requests:>12,}{max(speeds) / 1e6:>12.2f}{min(speeds) / 1e6:>12.2f}")
     return 1 if slow else 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
+from scipy.stats import t as student
 
 from bench.places import FOLDER, PAGES
 from bench.scaling.cell import Cell, Stage
@@ -27,6 +28,7 @@ from foretide.simulate.policies import POLICIES
 
 BAR_SHARE: Final = 0.003
 BAR_COST: Final = 0.02
+MOST_SEEDS: Final = 20
 # At 200 replicas a run has twenty times the requests.
 WITH_LARGE: Final = ("static", "hpa", "mark")
 
@@ -41,39 +43,42 @@ class Difference:
     arrivals_hours: Floats
 
     @property
-    def share(self) -> float:
-        """Mean difference."""
-        return float((self.fluid_shares - self.arrivals_shares).mean())
+    def share(self) -> Estimate:
+        """Difference of the share outside the SLO."""
+        return Estimate.of((self.fluid_shares - self.arrivals_shares).mean(axis=1))
 
     @property
-    def cost(self) -> float:
+    def cost(self) -> Estimate:
         """Relative difference of all replica-hours."""
-        return float(self.fluid_hours.sum() / self.arrivals_hours.sum()) - 1.0
-
-    @property
-    def share_noise(self) -> float:
-        """Standard deviation of the share from seed to seed, request by request; 0 with one seed."""
-        return _deviation(self.arrivals_shares.mean(axis=1))
-
-    @property
-    def cost_noise(self) -> float:
-        """The same of the replica-hours, relative to them."""
-        return _deviation(self.arrivals_hours) / float(self.arrivals_hours.mean())
+        return Estimate.of(self.fluid_hours / self.arrivals_hours - 1.0)
 
     @property
     def holds(self) -> bool:
-        return abs(self.share) <= BAR_SHARE and abs(self.cost) <= BAR_COST
+        return abs(self.share.mean) <= BAR_SHARE and abs(self.cost.mean) <= BAR_COST
 
     @property
-    def is_noise(self) -> bool:
-        """Whether what misses the bar is no more than twice the standard error of the difference of two such means."""
-        errors = 2.0 * math.sqrt(2.0 / len(self.fluid_hours))
-        share = abs(self.share) <= max(BAR_SHARE, errors * self.share_noise)
-        return share and abs(self.cost) <= max(BAR_COST, errors * self.cost_noise)
+    def is_open(self) -> bool:
+        """Whether so few seeds do not tell on which side of the bar it is."""
+        return self.share.may_be(BAR_SHARE) and self.cost.may_be(BAR_COST)
 
 
-def _deviation(values: Floats) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else 0.0
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over seeds."""
+
+    mean: float
+    half_width: float  # of its 95 % confidence interval, by Student's t; 0 with one seed
+
+    @classmethod
+    def of(cls, values: Floats) -> Estimate:
+        """Of one value a seed."""
+        count = len(values)
+        error = float(values.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
+        return cls(float(values.mean()), error * float(student.ppf(0.975, count - 1)) if count > 1 else 0.0)
+
+    def may_be(self, bar: float) -> bool:
+        """Whether some of the interval is within the bar."""
+        return abs(self.mean) - self.half_width <= bar
 
 
 Key: TypeAlias = tuple[str, Setting, Variation]
@@ -91,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=3, help="how many (default: %(default)s)")
     parser.add_argument("--page", type=Path, default=PAGES / "fluid.md", help="the page to write")
     given = parser.parse_args(arguments)
+    if not 1 <= given.seeds <= MOST_SEEDS:
+        parser.error(f"--seeds must be from 1 to {MOST_SEEDS}, not {given.seeds}")
     compile_all()
     plan = Plan(FULL, read_split(), tuple(POLICIES.values()))
     runs = Store(FOLDER / "scaling", workers=given.workers).performed(
@@ -106,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _cells(plan: Plan, seeds: Sequence[int]) -> Iterator[Cell]:
     chosen, scope = plan.of(Split.CHOOSE), plan.scope
-    for seed in seeds:
+    for seed in seeds:  # one after the other: cells of a seed stay good when there are more
         usual = [
             load for one in scope.settings for load in plan.loads(chosen, one, scope.judged_seconds, seeds=(seed,))
         ]
@@ -153,15 +160,15 @@ def _page(found: Mapping[Key, Difference], plan: Plan) -> Iterator[str]:
 Made by `python -m bench.scaling.fidelity`: every policy as it comes, over the series that choose, with {seeds}
 seeds. The bar: over these series violations within {BAR_SHARE * 100:g} points, replica-hours within {BAR_COST:.0%}.
 
-{len(found) - len(missed)} of {len(found)} cells hold. Both run the same requests, which come at the same moments; what
-is drawn differently is the noise of the batch times. Many policies are chaotic under overload: a replica that is added
-one tick later ends in another queue, and so in another decision. How far that goes is told by other seeds, request by
-request. Of the {len(missed)} cells that miss the bar {sum(one.is_noise for one in missed)} differ by no more than
-twice the standard error that the spread of the seeds gives such a difference (*slanted*),
-{sum(not one.is_noise for one in missed)} by more (**bold**).
+{len(found) - len(missed)} of {len(found)} cells hold. Both run the same requests, which come at the same moments and
+take the same routes as long as the fleets are the same; what is drawn differently is the noise of the batch times. Many
+policies are chaotic under overload: a replica that is added one tick later ends in another queue, and so in another
+decision. Differences are means over the seeds, with their 95 % confidence interval. Of the {len(missed)} cells that
+miss the bar {sum(one.is_open for one in missed)} have an interval that reaches into it (*in italics*), and
+{sum(not one.is_open for one in missed)} have not (**bold**).
 
-A cell is: share outside the SLO as a fluid less that by arrivals, in points (the latter, ± its standard deviation from
-seed to seed); relative difference of the replica-hours (± the same of theirs).
+A cell is: share outside the SLO as a fluid less that by arrivals, in points (the latter); relative difference of the
+replica-hours.
 
 ## {small.title}, by cold start
 
@@ -176,11 +183,14 @@ seed to seed); relative difference of the replica-hours (± the same of theirs).
 
 
 def _cell(one: Difference) -> str:
-    share = f"{one.share * 100:+.2f} ({one.arrivals_shares.mean():.2%} ± {one.share_noise * 100:.2f})"
-    text = f"{share}; {one.cost:+.1%} (± {one.cost_noise:.1%})"
+    share, cost = one.share, one.cost
+    text = (
+        f"{share.mean * 100:+.2f} ± {share.half_width * 100:.2f} ({one.arrivals_shares.mean():.2%}); "
+        f"{cost.mean:+.1%} ± {cost.half_width:.1%}"
+    )
     if one.holds:
         return text
-    return f"*{text}*" if one.is_noise else f"**{text}**"
+    return f"*{text}*" if one.is_open else f"**{text}**"
 
 
 if __name__ == "__main__":

@@ -233,25 +233,32 @@ def test_fidelities_are_compared_within_one_setting_over_all_its_series() -> Non
     ]
     runs[0]["violations"] = 10
     found = {variation.size: one for (_, _, variation), one in differences(runs).items()}
-    assert found[10].share == pytest.approx(0.001)
-    assert found[200].share == pytest.approx(0.002)
+    assert found[10].share.mean == pytest.approx(0.001)
+    assert found[200].share.mean == pytest.approx(0.002)
     assert found[10].holds
     assert not found[200].holds  # a fifth more replica-hours
 
 
-def test_a_difference_is_noise_only_where_other_seeds_differ_as_much() -> None:
-    def difference(spread: float) -> Difference:
-        shares = 0.1 + spread * np.array([[-1.0], [0.0], [1.0]])
-        hours = np.full(3, 10.0)
-        return Difference(fluid_shares=shares + 0.01, arrivals_shares=shares, fluid_hours=hours, arrivals_hours=hours)
-
-    calm, wild = difference(0.001), difference(0.01)
-    assert calm.share == wild.share == pytest.approx(0.01)
-    assert wild.share_noise == pytest.approx(0.01)
-    assert not calm.holds
-    assert not wild.holds
-    assert not calm.is_noise
-    assert wild.is_noise
+@pytest.mark.parametrize(
+    ("differences", "holds", "is_open"),
+    [
+        ([0.001, 0.002, 0.003], True, True),
+        ([0.010, 0.010, 0.010], False, False),  # an error of the same size with every seed is no noise
+        ([0.010, 0.012, 0.008], False, False),
+        ([0.025, -0.015, 0.005], False, True),
+        ([0.010], False, False),
+    ],
+)
+def test_only_what_differs_from_seed_to_seed_is_open(differences: list[float], holds: bool, is_open: bool) -> None:
+    count = len(differences)
+    # What comes differs by far more than what is made of it.
+    arrivals = np.linspace(0.1, 0.3, count)[:, None]
+    hours = np.linspace(10.0, 20.0, count)
+    shares = arrivals + np.array(differences)[:, None]
+    found = Difference(fluid_shares=shares, arrivals_shares=arrivals, fluid_hours=hours, arrivals_hours=hours)
+    assert found.share.mean == pytest.approx(np.mean(differences))
+    assert found.holds is holds
+    assert found.is_open is is_open
 
 
 def test_all_stages_end_in_pages_and_a_second_run_does_nothing_again(

@@ -44,6 +44,34 @@ def test_steady_loads_violate_as_often(queue: Queue, load: float, replicas: int)
     assert found == pytest.approx(true, abs=POINTS)
 
 
+@pytest.mark.parametrize(
+    ("change", "load"),
+    [
+        ({"slo_latency_seconds": 2.0}, 0.97),  # steps of 2.5 s
+        ({"law": replace(LAW, instances=2), "slo_latency_seconds": 0.25}, 0.85),
+        ({"law": replace(LAW, max_batch=3), "slo_latency_seconds": 0.4}, 0.85),
+    ],
+    ids=["long steps", "two instances", "small batches"],
+)
+def test_other_services_violate_as_often(change: dict[str, Any], load: float) -> None:
+    law = change.get("law", LAW)
+    some = lane(2 * load * law.saturation_rps, seconds=14_400.0, initial_replicas=2, max_replicas=2, **change)
+    found, true = shares(constant(2), some)
+    assert true > 0.001
+    assert found == pytest.approx(true, abs=0.005)
+
+
+@pytest.mark.parametrize("load", [1.3, 4.0, 12.0])
+@pytest.mark.parametrize("queue", [Queue(), TIMELY], ids=["default", "timely"])
+def test_overloads_violate_as_often_bin_by_bin(queue: Queue, load: float) -> None:
+    """Also what is still there when the run ends is counted when it came."""
+    some = lane([0.3 * SATURATION, load * SATURATION, 0.3 * SATURATION, load * SATURATION], seconds=240.0, queue=queue)
+    coarse, fine = (run(constant(1), some, fidelity=fidelity)[0] for fidelity in (Fidelity.FLUID, Fidelity.ARRIVALS))
+    assert coarse.violations == pytest.approx(fine.violations, rel=0.02)
+    assert (coarse.timeline.violations <= coarse.timeline.arrivals * 1.1 + 20).all()
+    assert coarse.timeline.violations == pytest.approx(fine.timeline.violations, abs=0.1 * fine.timeline.arrivals.max())
+
+
 @pytest.mark.parametrize("queue", [Queue(), TIMELY], ids=["default", "timely"])
 def test_a_flash_crowd_violates_as_often(queue: Queue) -> None:
     """Overload, growth by cold starts, and the queue that has to be worked off."""
@@ -142,7 +170,9 @@ def test_no_request_is_counted_twice(steps: list[float], script: list[int], cras
 def test_the_same_seed_gives_the_same_bits_alone_or_beside_others() -> None:
     script = Scripted(lambda tick: 1 + tick % 3)
     (alone,) = fluid(script, lane())
-    beside, _ = fluid(script, lane(), lane(120.0, name="other", queue=TIMELY))
+    other = lane(120.0, name="other", queue=TIMELY)
+    slow = lane(20.0, name="slow", slo_latency_seconds=2.0, law=replace(LAW, max_batch=16))
+    beside, _, _ = fluid(script, lane(), other, slow)
     assert same(alone, beside)
 
 
@@ -156,6 +186,23 @@ def test_both_fidelities_run_the_same_requests(steps: list[float], script: list[
     assert np.array_equal(found[0].timeline.arrivals, found[1].timeline.arrivals)
 
 
+def test_requests_take_the_same_routes_after_fleets_differed_for_a_moment() -> None:
+    """A pod becomes routable within a step in one and between two in the other."""
+    ask = (Query(Quantity.ARRIVED),)
+    got = []
+    for fidelity in Fidelity:
+        policy = Scripted(lambda tick: 2 if 20 <= tick < 40 else 1, queries=ask)
+        run(
+            policy, lane(60.0, seconds=900.0, cold_start=Duration.constant(46.3), initial_replicas=1), fidelity=fidelity
+        )
+        got.append([policy.seen[tick].answers[ask[0]].value for tick in (30, 38)])
+    between = [late - early for early, late in got]
+    assert len(between[0]) == 2
+    # Other routes would differ by the square root of what each gets, 60 of 3,600; scrapes in a step by some of a step.
+    assert between[0] == pytest.approx(between[1], abs=25)
+    assert min(between[0]) > 3_000
+
+
 def test_two_policies_see_the_same_arrivals() -> None:
     few, many = fluid(constant(1), lane(100.0)), fluid(constant(6), lane(100.0))
     assert np.array_equal(few[0].timeline.arrivals, many[0].timeline.arrivals)
@@ -167,7 +214,7 @@ def test_without_replicas_every_request_fails() -> None:
     assert outcome.failures == outcome.violations == outcome.requests > 0
 
 
-def test_a_second_neither_makes_nor_loses_requests() -> None:
+def test_a_step_neither_makes_nor_loses_requests() -> None:
     table = table_of(LAW, 0.25, Queue())
     there = np.maximum(table.grid.there[:, None], table.grid.total[None, :])
     gone = table.values[..., COMPLETED] + table.values[..., FAILED]
@@ -182,6 +229,9 @@ def test_a_second_neither_makes_nor_loses_requests() -> None:
         ({"routing": Routing.ROUND_ROBIN}, "routes at random"),
         ({"arrival_cv": 2.0}, "ranker has an arrival_cv of 2: the fluid's arrivals are Poisson"),
         ({"arrival_times": np.array([1.0])}, "recorded arrivals"),
+        ({"slo_latency_seconds": 16.0}, "SLO of 16 s"),
+        ({"queue": Queue(max_size=10)}, "a queue that refuses, but not what is late"),
+        ({"queue": Queue(timeout_seconds=1.0)}, "a queue that refuses, but not what is late"),
     ],
 )
 def test_what_it_cannot_do_is_refused(change: dict[str, Any], words: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,11 @@ def test_time_in_a_replica_is_the_integral_of_what_is_there(steps: Steps) -> Non
     after = steps.there + steps.came - steps.completed - steps.failed
     assert steps.concurrency_seconds.min() >= -1e-6
     assert steps.concurrency_seconds.mean() == pytest.approx((0.5 * (steps.there + after)).mean(), rel=0.02)
+
+
+def test_a_fast_model_is_watched_for_fewer_steps() -> None:
+    """20 million requests tell enough; with 8 of 5 ms they would be 300 million."""
+    fast = replace(LAW, per_item_seconds=0.0005, fixed_seconds=0.001)
+    found = watched(fast, 0.05, Queue(), 1.0)
+    assert len(found.there) < STEPS / 3
+    assert found.came.sum() < 3e7

@@ -11,7 +11,7 @@ import numpy as np
 from foretide.scaling.policy import Observation, Over, Past, Quantity, Query
 from foretide.simulate import fleet, fluid
 from foretide.simulate.fluid_grid import Grid
-from foretide.simulate.fluid_table import WITHIN, Table
+from foretide.simulate.fluid_table import KINDS, Table
 from foretide.simulate.peers.answer import PeerAnswer
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions, Lane, Law
@@ -42,9 +42,9 @@ def compile_all() -> None:
     # The fluid with a table of nothing, for a true one takes seconds to make.
     state = build([lane], Conditions(), counted_from_seconds=0.0)
     grid = Grid(there=np.arange(3.0), total=np.arange(3.0))
-    sizes = np.zeros((2, 2, 1, law.max_batch + 1), dtype=np.int64)
+    sizes = np.zeros((2, 2, 1, law.max_batch + 1), dtype=np.uint16)
     none = np.zeros((2, 2, 1))
-    nothing = Table(grid=grid, values=np.zeros((3, 3, WITHIN)), waiting=none, after=none, sizes=sizes)
+    nothing = Table(grid=grid, values=np.zeros((3, 3, KINDS)), waiting=none, after=none, sizes=sizes)
     empty = fluid.build([lane], state, [nothing])
     fleet.scale_all(state, np.ones(1, dtype=np.int64), 0.0, True)
     fluid.run_until(state, empty, 15.0, False)

@@ -31,6 +31,8 @@ def _arrive(state: State, lane: int, until: float) -> bool:
             return False
         bins[int(now / BIN_SECONDS)].arrivals += 1
         if row.routable == 0:
+            if setting.routing == RANDOM:
+                at_random(row)
             fail(bins, now)
         else:
             # A state that is handed on for each request costs 200 ns of reference counting.

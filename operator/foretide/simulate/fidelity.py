@@ -1,4 +1,4 @@
-"""The two ways to run requests: each of them, or as a fluid in steps of a second."""
+"""The two ways to run requests: each batch of them, or what each replica does with them in steps of a second."""
 
 from __future__ import annotations
 

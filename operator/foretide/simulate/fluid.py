@@ -21,10 +21,11 @@ from foretide.simulate.fluid_table import (
     CONCURRENCY,
     EXECUTIONS,
     FAILED,
+    KINDS,
     LATE,
     LATENCY,
+    STEPS_SECONDS,
     VARIANCE,
-    WITHIN,
     Table,
     step_of,
 )
@@ -66,7 +67,7 @@ class Fluid(NamedTuple):
     total: Array  # [tables, columns]: these and those that come in it, ascending
     values: Array  # [tables, rows, columns, kinds of `fluid_table`]
     waiting: Array  # [tables, rows - 1, columns - 1, kept]
-    after: Array
+    after: Array  # [tables, rows - 1, columns - 1, kept]: requests that were expected to be there with those
     sizes: Array  # [tables, rows - 1, columns - 1, kept, max batch + 1]
     found: Array  # [kinds]: room for one look into a table
 
@@ -80,6 +81,14 @@ def build(lanes: Sequence[Lane], state: State, tables: Sequence[Table]) -> Fluid
             raise ValueError(f"{lane.name} has an arrival_cv of {lane.arrival_cv:g}: the fluid's arrivals are Poisson")
         if lane.arrival_times is not None:
             raise ValueError(f"{lane.name} has recorded arrivals: the fluid's are Poisson")
+        if lane.queue.limited and lane.queue.timeout_seconds > lane.slo_latency_seconds:
+            raise ValueError(
+                f"{lane.name} has a queue that refuses, but not what is late: the fluid knows none of these"
+            )
+        if lane.slo_latency_seconds > STEPS_SECONDS[-1]:
+            raise ValueError(
+                f"{lane.name} has an SLO of {lane.slo_latency_seconds:g} s: steps of the fluid are shorter"
+            )
         if lane.routing is not Routing.RANDOM:
             raise ValueError(f"{lane.name} routes by {lane.routing.name}: the fluid routes at random")
     begin_arrivals(state)
@@ -101,7 +110,7 @@ def build(lanes: Sequence[Lane], state: State, tables: Sequence[Table]) -> Fluid
         waiting=np.array([table.waiting for table in different]),
         after=np.array([table.after for table in different]),
         sizes=sizes,
-        found=np.zeros(WITHIN),
+        found=np.zeros(KINDS),
     )
 
 
@@ -125,10 +134,10 @@ def finish(state: State, fluid: Fluid, now: float) -> None:
         for place in range(state.pods.shape[1]):
             pod = state.pods[lane, place]
             if pod.phase not in (ABSENT, GONE) and pod.present > 0.0:
-                oldest = _came(fluid, lane, pod.oldest_step, pod.oldest)
+                oldest = _arrival_time(fluid, lane, pod.oldest_step, pod.oldest)
                 if now - oldest > state.setting[lane].slo:
-                    middle = _came(fluid, lane, pod.oldest_step, 0.5 * (pod.oldest + pod.newest))
-                    _count(state, lane, middle, pod.present, 0.0)
+                    _count_all(state, fluid, lane, pod)
+        _count(state, lane, now - 0.5 * BIN_SECONDS, 0.0, 0.0)  # what a crash left
 
 
 @compiled
@@ -144,8 +153,9 @@ def _step(state: State, fluid: Fluid, lane: int) -> None:
     now = row.next_arrival
     while now < fluid.begins[lane]:
         bins[int(now / BIN_SECONDS)].arrivals += 1
+        place = at_random(row)
         if row.routable > 0:
-            given[routable[at_random(row)]] += 1.0
+            given[routable[place]] += 1.0
         came += 1
         now = next_arrival(setting, row, rates, now)
     row.next_arrival = now
@@ -173,7 +183,7 @@ def _below(nodes: Array, value: float) -> int:
 
 
 @inlined
-def _look_up(fluid: Fluid, table: int, present: float, came: float) -> tuple[int, int]:
+def look_up(fluid: Fluid, table: int, present: float, came: float) -> tuple[int, int]:
     """Fills `found`; tells the field."""
     rows, columns, values, found = fluid.there[table], fluid.total[table], fluid.values[table], fluid.found
     # Beyond the last nodes a step can do no more: the rest stays.
@@ -182,7 +192,7 @@ def _look_up(fluid: Fluid, table: int, present: float, came: float) -> tuple[int
     row, column = _below(rows, there), _below(columns, total)
     down = (there - rows[row]) / (rows[row + 1] - rows[row])
     right = (total - columns[column]) / (columns[column + 1] - columns[column])
-    for kind in range(WITHIN):
+    for kind in range(KINDS):
         upper = values[row, column, kind] * (1.0 - right) + values[row, column + 1, kind] * right
         lower = values[row + 1, column, kind] * (1.0 - right) + values[row + 1, column + 1, kind] * right
         found[kind] = upper * (1.0 - down) + lower * down
@@ -190,7 +200,7 @@ def _look_up(fluid: Fluid, table: int, present: float, came: float) -> tuple[int
 
 
 @inlined
-def _came(fluid: Fluid, lane: int, step: int, wanted: float) -> float:
+def _arrival_time(fluid: Fluid, lane: int, step: int, wanted: float) -> float:
     """When a replica had got so many requests; not before that step."""
     so_far = fluid.so_far[lane]
     last = round(fluid.begins[lane] / fluid.step_seconds[lane])
@@ -216,7 +226,7 @@ def _serve(state: State, fluid: Fluid, lane: int, place: int, number: int) -> No
         pod.oldest, pod.oldest_step = so_far[number], number
     if came > 0.0:
         pod.newest = so_far[number + 1]
-    row, column = _look_up(fluid, table, pod.present, came)
+    row, column = look_up(fluid, table, pod.present, came)
     there = pod.present + came
     beyond = max(pod.present - fluid.there[table, -1], 0.0)
     more = max(there - beyond - fluid.total[table, -1], 0.0)
@@ -226,12 +236,11 @@ def _serve(state: State, fluid: Fluid, lane: int, place: int, number: int) -> No
     failed = min(refused, there)
     drawn = found[COMPLETED] + math.sqrt(found[VARIANCE]) * normal(state.lanes[lane], SERVICE)
     completed = min(max(drawn, 0.0), there - failed)
-    failed = max(failed, there - completed - setting.max_queue - setting.max_batch * setting.instances)
     after = max(there - completed - failed, 0.0)  # a rounding error below 0 would become NaN
 
     # First in, first out.
     gone = (completed + failed) / there * (pod.newest - pod.oldest)
-    middle = _came(fluid, lane, pod.oldest_step, pod.oldest + 0.5 * gone)
+    middle = _arrival_time(fluid, lane, pod.oldest_step, pod.oldest + 0.5 * gone)
     late = completed * min(found[LATE] / max(found[COMPLETED], 1e-9), 1.0)
     _count(state, lane, middle, late + failed, failed)
     executions = min(max(found[EXECUTIONS], completed / setting.max_batch), completed)
@@ -240,7 +249,7 @@ def _serve(state: State, fluid: Fluid, lane: int, place: int, number: int) -> No
     flow[ARRIVED] = came
     flow[EXECUTION] = executions
     flow[BUSY_SECONDS] = setting.per_item * completed + setting.fixed * executions
-    # A queue beyond the table is as old as its requests.
+    # The table of latencies ends where its queue does: beyond, they follow from when those that are answered came.
     is_long = beyond > 0.0 and setting.timeout == math.inf
     flow[REQUEST_SECONDS] = completed * ((number + 0.5) * length - middle) if is_long else found[LATENCY]
     extra_seconds = (beyond + 0.5 * more) * length
@@ -259,8 +268,26 @@ def _serve(state: State, fluid: Fluid, lane: int, place: int, number: int) -> No
     waiting, expected = fluid.waiting[table, row, column, kept], there - found[COMPLETED] - failed
     if expected > LONG_BATCHES * setting.max_batch * setting.instances:
         waiting += expected - fluid.after[table, row, column, kept]
-    pod.standing = max(math.floor(min(waiting, there) + 0.5), 0)
-    _execute(state.executed[lane, place], setting, fluid.sizes[table, row, column, kept])
+    pod.standing = max(math.floor(min(waiting, there) + 0.5), 0)  # also drawn: not a part of `present`
+    if completed >= 0.5:
+        _execute(state.executed[lane, place], setting, fluid.sizes[table, row, column, kept])
+
+
+@compiled
+def _count_all(state: State, fluid: Fluid, lane: int, pod: Record) -> None:
+    """What a replica has is late, each request in the bin in which it came."""
+    so_far, length = fluid.so_far[lane], fluid.step_seconds[lane]
+    whole = pod.newest - pod.oldest
+    if whole <= 0.0:
+        _count(state, lane, (pod.oldest_step + 0.5) * length, pod.present, 0.0)
+        return
+    step, begin = pod.oldest_step, pod.oldest
+    while begin < pod.newest and step < len(so_far) - 1:
+        end = min(so_far[step + 1], pod.newest)
+        if end > begin:
+            _count(state, lane, (step + 0.5) * length, pod.present * (end - begin) / whole, 0.0)
+            begin = end
+        step += 1
 
 
 @inlined

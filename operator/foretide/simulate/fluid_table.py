@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from foretide.scaling.arrays import Floats, Ints
 from foretide.simulate.fluid_grid import Grid
@@ -26,7 +27,7 @@ from foretide.simulate.scenario import Law, Noise, Queue
 # Columns of the table: requests answered in the step and those of them that were late, requests refused, batches,
 # seconds that the answered ones took, seconds that all spent in the replica, and the variance of the first that lasts.
 COMPLETED, LATE, FAILED, EXECUTIONS, LATENCY, CONCURRENCY, VARIANCE = range(7)
-WITHIN: Final = 7
+KINDS: Final = 7
 
 # Steps divide the bins of the timeline.
 STEPS_SECONDS: Final = (1.0, 1.5, 2.5, 3.0, 5.0, 7.5, 15.0)
@@ -49,11 +50,11 @@ class Table:
     """Of one law, SLO and queue."""
 
     grid: Grid
-    values: Floats  # [rows, columns, WITHIN]
+    values: Floats  # [rows, columns, KINDS]
     # Watched: requests that waited when the step ended, and all that were expected to be there; batches by their size.
     waiting: Floats  # [rows - 1, columns - 1, KEPT]
     after: Floats  # [rows - 1, columns - 1, KEPT]
-    sizes: Ints  # [rows - 1, columns - 1, KEPT, max batch + 1]
+    sizes: npt.NDArray[np.uint16]  # [rows - 1, columns - 1, KEPT, max batch + 1]
 
 
 def step_of(slo_latency_seconds: float) -> float:
@@ -81,16 +82,19 @@ def table_of(law: Law, slo_latency_seconds: float, queue: Queue) -> Table:
     expected = grid.values_at(means, there, came)
     missed = columns[:, COMPLETED] - expected[:, COMPLETED]
     values = np.maximum(np.concatenate([means, fit.nodes(missed[:, None] ** 2)], axis=-1), 0.0)
+    values = _saturated(values, grid, steps, rate * step)
     values[..., VARIANCE] *= _lasting(grid, values, steps)
-    values = _saturated(values, grid, steps, law, rate * step)
-    kept = _kept(grid.field(there, came), grid)
-    after = there + came - expected[:, COMPLETED] - expected[:, FAILED]
+    # Of a renewal process (Cox 1962, section 4.4); what the phase of a batch adds to one step the next ones take back.
+    noise_cv = 1.0 if law.noise is Noise.EXPONENTIAL else law.noise_cv
+    values[grid.there >= rate * step, :, VARIANCE] = law.max_batch * rate * step * noise_cv**2
+    some = np.flatnonzero(there + came > 0.0)  # the fluid looks up no others
+    kept = some[_kept(grid.field(there[some], came[some]), grid)]
     return Table(
         grid=grid,
         values=values,
         waiting=steps.waiting[inside][kept],
-        after=after[kept],
-        sizes=steps.sizes[inside][kept],
+        after=(there + came - expected[:, COMPLETED] - expected[:, FAILED])[kept],
+        sizes=steps.sizes.reshape(-1, steps.sizes.shape[-1])[np.flatnonzero(inside)[kept]],
     )
 
 
@@ -100,7 +104,7 @@ def _columns(steps: Steps) -> list[Floats]:
     return [*requests, steps.executions, steps.request_seconds, steps.concurrency_seconds]
 
 
-def _saturated(values: Floats, grid: Grid, steps: Steps, law: Law, most: float) -> Floats:
+def _saturated(values: Floats, grid: Grid, steps: Steps, most: float) -> Floats:
     """Where the queue lasts through the step a replica serves what it can, whatever comes: an error of 0.4 % there is
     one of a tenth in a queue that grows by 5 %."""
     full = steps.there >= DEEP_STEPS * most
@@ -111,9 +115,6 @@ def _saturated(values: Floats, grid: Grid, steps: Steps, law: Law, most: float) 
     found[..., COMPLETED] = np.minimum(found[..., COMPLETED], served)
     found[rows, :, COMPLETED] = served
     found[rows, :, EXECUTIONS] = steps.executions[full].mean()
-    # Of a renewal process (Cox 1962, section 4.4); what the phase of a batch adds to one step the next ones take back.
-    noise_cv = 1.0 if law.noise is Noise.EXPONENTIAL else law.noise_cv
-    found[rows, :, VARIANCE] = law.max_batch * served * noise_cv**2
     return found
 
 
@@ -155,12 +156,13 @@ def _violations_once_more(grid: Grid, values: Floats, came: Floats, lasting: flo
     """Of the fluid under the arrivals of the watched steps."""
     random = np.random.default_rng(SEED)
     present, violations = np.zeros(came.shape[1]), 0.0
-    for more in came:
-        found = grid.values_at(values, present, more)
-        there = present + more
+    for coming in came:
+        found = grid.values_at(values, present, coming)
+        there = present + coming
         failed = np.minimum(found[:, FAILED], there)
         drawn = found[:, COMPLETED] + np.sqrt(lasting * found[:, VARIANCE]) * random.standard_normal(len(there))
         completed = np.clip(drawn, 0.0, there - failed)
-        violations += float((np.minimum(found[:, LATE], completed) + failed).sum())
+        late = completed * np.minimum(found[:, LATE] / np.maximum(found[:, COMPLETED], 1e-9), 1.0)
+        violations += float((late + failed).sum())
         present = np.maximum(there - completed - failed, 0.0)
     return violations

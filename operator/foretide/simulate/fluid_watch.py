@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.arrays import Floats
 from foretide.simulate import engine, fleet
 from foretide.simulate.arriving import begin_arrivals
 from foretide.simulate.compiled import compiled
@@ -29,6 +30,9 @@ from foretide.simulate.state import (
 # levels, where the noise decides who is late.
 REPLICAS: Final = 80
 STEPS: Final = 1_200
+# With many requests a step fewer steps tell as much.
+FEWEST_STEPS: Final = 60
+MOST_REQUESTS: Final = 2e7
 LEVEL_STEPS: Final = 12
 MOST_LEVEL: Final = 1.15
 BURST_SHARE: Final = 0.08
@@ -53,11 +57,13 @@ class Steps:
     request_seconds: Floats  # that the answered ones took
     concurrency_seconds: Floats  # integral of the requests in the replica
     waiting: Floats  # when it ended
-    sizes: Ints  # [steps, replicas, max batch + 1]: batches by size
+    sizes: npt.NDArray[np.uint16]  # [steps, replicas, max batch + 1]: batches by size
 
 
 def watched(law: Law, slo_latency_seconds: float, queue: Queue, step_seconds: float) -> Steps:
     """Under loads that change, and then as many replicas under steady ones."""
+    full = 2 * REPLICAS * law.saturation_rps * step_seconds
+    count = LEVEL_STEPS * math.floor(min(max(MOST_REQUESTS / full, FEWEST_STEPS), STEPS) / LEVEL_STEPS)
     lanes = [
         Lane(
             name="watched",
@@ -69,18 +75,20 @@ def watched(law: Law, slo_latency_seconds: float, queue: Queue, step_seconds: fl
             queue=queue,
             max_replicas=1,
         )
-        for number, rates in enumerate(np.concatenate([_changing(queue), _steady()]))
+        for number, rates in enumerate(np.concatenate([_changing(count, queue), _steady(count)]))
     ]
     state = build(lanes, Conditions(scrape_seconds=math.inf), counted_from_seconds=0.0)
     fleet.scale_all(state, np.ones(len(lanes), dtype=np.int64), 0.0, True)
     begin_arrivals(state)
     looks, sizes = [], []
-    for now in step_seconds * np.arange(1, STEPS + 1):
+    executed = np.zeros((len(lanes), law.max_batch + 1))
+    for now in step_seconds * np.arange(1, count + 1):
         while not engine.run_until(state, now, False):
             state = with_larger_pool(state)
         engine.answer_until(state, now)
         looks.append(_look(state, now))
-        sizes.append(state.executed[..., 0].sum(axis=1).astype(np.int64))
+        before, executed = executed, state.executed[..., 0].sum(axis=1)
+        sizes.append((executed - before).astype(np.uint16))
     so_far = np.array(looks)
     change, there = np.diff(so_far[..., :6], axis=0), so_far[..., 6]
     came, violations, failed, executions, request_seconds, concurrency_seconds = np.moveaxis(change, -1, 0)
@@ -94,14 +102,14 @@ def watched(law: Law, slo_latency_seconds: float, queue: Queue, step_seconds: fl
         request_seconds=request_seconds,
         concurrency_seconds=concurrency_seconds,
         waiting=so_far[1:, :, 7],
-        sizes=np.diff(np.array(sizes), axis=0),
+        sizes=np.array(sizes[1:]),
     )
 
 
-def _changing(queue: Queue) -> Floats:
+def _changing(count: int, queue: Queue) -> Floats:
     """Loads over saturation, [replicas, steps]."""
     random = np.random.default_rng(SEED)
-    shape = (REPLICAS, STEPS // LEVEL_STEPS)
+    shape = (REPLICAS, count // LEVEL_STEPS)
     most, burst = (MOST_LEVEL_REFUSING, BURST_LEVEL_REFUSING) if queue.limited else (MOST_LEVEL, BURST_LEVEL)
     level = random.uniform(0.0, most, shape)
     level = np.where(random.random(shape) < BURST_SHARE, burst, level)
@@ -110,8 +118,8 @@ def _changing(queue: Queue) -> Floats:
     return np.where(random.random(loads.shape) < BURST_SHARE, 0.0, loads)
 
 
-def _steady() -> Floats:
-    return np.repeat(np.linspace(*STEADY_LEVELS, REPLICAS)[:, None], STEPS, axis=1)
+def _steady(count: int) -> Floats:
+    return np.repeat(np.linspace(*STEADY_LEVELS, REPLICAS)[:, None], count, axis=1)
 
 
 def _look(state: State, now: float) -> Floats:

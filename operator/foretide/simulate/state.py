@@ -98,7 +98,7 @@ LANE: Final = np.dtype(
         ("warm_since", REAL),  # all of that room was taken then
         ("pod_seconds", REAL),  # paid so far
         ("paid_until", REAL),
-        ("violations", REAL),  # of the fluid, less than a whole one
+        ("violations", REAL),  # of the fluid, not counted yet: less than a whole one, or of a crash
         ("failures", REAL),
         ("free", WHOLE),  # head of the list of free nodes
     ]
@@ -125,7 +125,7 @@ POD: Final = np.dtype(
         ("sampled", WHOLE),  # samples ever
         ("counters", REAL, (QUANTITIES,)),
         ("present", REAL),  # requests of the fluid
-        ("standing", WHOLE),  # and those of them that wait
+        ("standing", WHOLE),  # requests of the fluid that wait, as a scrape sees them
         ("oldest", REAL),  # when the first and the last of them came, in requests that a replica got until then
         ("newest", REAL),
         ("oldest_step", WHOLE),  # the step of the first

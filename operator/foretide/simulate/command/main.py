@@ -23,6 +23,7 @@ from foretide.simulate.command.work import Task, policy_of, tasks
 from foretide.simulate.compile import compile_all
 from foretide.simulate.compiled import CACHE_FOLDER
 from foretide.simulate.fidelity import Fidelity
+from foretide.simulate.fluid_table import STEPS_SECONDS
 from foretide.simulate.policies import Listed, listed
 from foretide.simulate.scenario import Queue, Routing
 from foretide.simulate.traces import Trace, TraceError, read_traces
@@ -114,7 +115,7 @@ def _service(given: argparse.Namespace) -> Service:
     instances = values.whole("--instances", given.instances, low=1, high=16)
     return Service(
         law=values.batch_time("--batch-time", given.batch_time, instances=instances),
-        slo_latency_seconds=values.duration("--slo", given.slo, low=0.001, high=3600.0),
+        slo_latency_seconds=_slo(given),
         objective=values.objective("--objective", given.objective),
         cold_start=values.random_time("--cold-start", given.cold_start),
         size=values.whole("--size", given.size, low=1, high=LARGEST_SIZE),
@@ -123,6 +124,14 @@ def _service(given: argparse.Namespace) -> Service:
         routing=_routing(given),
         nodes=values.nodes(given.provisioning, given.warm),
     )
+
+
+def _slo(given: argparse.Namespace) -> float:
+    seconds = values.duration("--slo", given.slo, low=0.001, high=3600.0)
+    if seconds > STEPS_SECONDS[-1] and given.fidelity == Fidelity.FLUID:
+        rule = f"needs every request: steps of the fluid are {STEPS_SECONDS[-1]:g} s at most, and none may be shorter"
+        raise Refused("--slo", given.slo, rule, "leave out --fidelity fluid")
+    return seconds
 
 
 def _arrival_cv(given: argparse.Namespace) -> float:

@@ -22,8 +22,8 @@ from foretide.simulate.workload import Workload, joined_past
 LANES_TOGETHER: Final = 4
 # What a tick of a lane costs beside its requests, in requests.
 REQUESTS_OF_A_TICK: Final = 500.0
-# What a request of the fluid costs, which handles them by the second.
-REQUEST_OF_THE_FLUID: Final = 0.05
+# What a request of the fluid costs: it is drawn and routed as any other, and served with those of its step.
+REQUEST_OF_THE_FLUID: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
