@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from foretide.simulate import fluid
 from foretide.simulate.fluid_grid import Grid
-from foretide.simulate.fluid_table import table_of
-from foretide.simulate.scenario import Conditions, Queue
-from foretide.simulate.state import build
-from tests.simulate.worlds import LAW, lane
+from foretide.simulate.fluid_table import KINDS, table_of
+from foretide.simulate.scenario import Queue
+from tests.simulate.worlds import LAW
 
 GRID = Grid(there=np.array([0.0, 1.0, 3.0, 4.0]), total=np.array([0.0, 2.0, 4.0, 8.0]))
 SHAPE = (len(GRID.there), len(GRID.total))
@@ -73,9 +72,8 @@ def test_fields_are_counted_by_rows() -> None:
 @given(st.floats(0.0, 400.0), st.integers(0, 1_000))
 def test_compiled_code_looks_up_the_same(there: float, came: int) -> None:
     table = table_of(LAW, 0.25, Queue())
-    some = lane()
-    tables = fluid.build([some], build([some], Conditions(), counted_from_seconds=0.0), [table])
-    row, column = fluid.look_up(tables, 0, there, float(came))
+    found = np.zeros(KINDS)
+    row, column = fluid.look_up(table.grid.there, table.grid.total, table.values, found, there, float(came))
     point = np.array([there]), np.array([float(came)])
-    assert tables.found == pytest.approx(table.grid.values_at(table.values, *point)[0], rel=1e-9, abs=1e-9)
+    assert found == pytest.approx(table.grid.values_at(table.values, *point)[0], rel=1e-9, abs=1e-9)
     assert row * (len(table.grid.total) - 1) + column == table.grid.field(*point)[0]

@@ -95,7 +95,7 @@ def build(lanes: Sequence[Lane], state: State, tables: Sequence[Table]) -> Fluid
     step_seconds = [step_of(lane.slo_latency_seconds) for lane in lanes]
     steps = max(math.ceil(lane.seconds / step) for lane, step in zip(lanes, step_seconds, strict=True))
     different = list(dict.fromkeys(tables))
-    sizes = np.zeros((len(different), *different[0].sizes.shape[:-1], state.executed.shape[2]))
+    sizes = np.zeros((len(different), *different[0].sizes.shape[:-1], state.executed.shape[2]), dtype=np.uint16)
     for row, table in enumerate(different):
         sizes[row, ..., : table.sizes.shape[-1]] = table.sizes
     return Fluid(
@@ -131,20 +131,21 @@ def run_until(state: State, fluid: Fluid, until: float, away: bool) -> None:
 def finish(state: State, fluid: Fluid, now: float) -> None:
     """What is still in the replicas is answered."""
     for lane in range(len(state.lanes)):
+        row, bins, so_far, length = state.lanes[lane], state.bins[lane], fluid.so_far[lane], fluid.step_seconds[lane]
         for place in range(state.pods.shape[1]):
             pod = state.pods[lane, place]
             if pod.phase not in (ABSENT, GONE) and pod.present > 0.0:
-                oldest = _arrival_time(fluid, lane, pod.oldest_step, pod.oldest)
+                oldest = _arrival_time(so_far, length, len(so_far) - 1, pod.oldest_step, pod.oldest)
                 if now - oldest > state.setting[lane].slo:
-                    _count_all(state, fluid, lane, pod)
-        _count(state, lane, now - 0.5 * BIN_SECONDS, 0.0, 0.0)  # what a crash left
+                    _count_all(row, bins, pod, so_far, length)
+        _count(row, bins, now - 0.5 * BIN_SECONDS, 0.0, 0.0)  # what a crash left
 
 
 @compiled
 def _step(state: State, fluid: Fluid, lane: int) -> None:
     row, setting, given = state.lanes[lane], state.setting[lane], fluid.given[lane]
     rates, bins = state.rates[lane], state.bins[lane]
-    routable, pods = state.routable[lane], state.pods[lane]
+    routable = state.routable[lane]
     start, length = fluid.begins[lane], fluid.step_seconds[lane]
     number = round(start / length)
     fluid.begins[lane] = (number + 1) * length
@@ -152,21 +153,19 @@ def _step(state: State, fluid: Fluid, lane: int) -> None:
     came = 0
     now = row.next_arrival
     while now < fluid.begins[lane]:
-        bins[int(now / BIN_SECONDS)].arrivals += 1
         place = at_random(row)
         if row.routable > 0:
             given[routable[place]] += 1.0
         came += 1
         now = next_arrival(setting, row, rates, now)
     row.next_arrival = now
+    bins[int(start / BIN_SECONDS)].arrivals += came  # steps divide the bins
     fluid.so_far[lane, number + 1] = fluid.so_far[lane, number]
     if row.routable > 0:
         fluid.so_far[lane, number + 1] += came / row.routable
     else:
-        _count(state, lane, start, float(came), float(came))
-    for place in range(len(given)):
-        if pods[place].phase not in (ABSENT, GONE):
-            _serve(state, fluid, lane, place, number)
+        _count(row, bins, start, float(came), float(came))
+    _serve(state, fluid, lane, number)
 
 
 @inlined
@@ -183,9 +182,8 @@ def _below(nodes: Array, value: float) -> int:
 
 
 @inlined
-def look_up(fluid: Fluid, table: int, present: float, came: float) -> tuple[int, int]:
+def look_up(rows: Array, columns: Array, values: Array, found: Array, present: float, came: float) -> tuple[int, int]:
     """Fills `found`; tells the field."""
-    rows, columns, values, found = fluid.there[table], fluid.total[table], fluid.values[table], fluid.found
     # Beyond the last nodes a step can do no more: the rest stays.
     there = min(present, rows[-1])
     total = min(there + came, columns[-1])
@@ -200,92 +198,107 @@ def look_up(fluid: Fluid, table: int, present: float, came: float) -> tuple[int,
 
 
 @inlined
-def _arrival_time(fluid: Fluid, lane: int, step: int, wanted: float) -> float:
-    """When a replica had got so many requests; not before that step."""
-    so_far = fluid.so_far[lane]
-    last = round(fluid.begins[lane] / fluid.step_seconds[lane])
-    while step < last - 1 and so_far[step + 1] <= wanted:
+def _arrival_time(so_far: Array, length: float, end: int, step: int, wanted: float) -> float:
+    """When a replica had got so many requests; from that step on, and before the end of another."""
+    while step < end - 1 and so_far[step + 1] <= wanted:
         step += 1
     pace = so_far[step + 1] - so_far[step]
     within = min(max((wanted - so_far[step]) / pace, 0.0), 1.0) if pace > 0.0 else 1.0
-    return float((step + within) * fluid.step_seconds[lane])
+    return float((step + within) * length)
 
 
 @compiled
-def _serve(state: State, fluid: Fluid, lane: int, place: int, number: int) -> None:
-    pod, setting, table = state.pods[lane, place], state.setting[lane], fluid.table[lane]
-    length, came, so_far = fluid.step_seconds[lane], fluid.given[lane, place], fluid.so_far[lane]
-    flow, found = pod.flow, fluid.found
-    flow[:] = 0.0
-    pod.flow_until = (number + 1) * length
-    pod.flow_seconds = length
-    pod.standing = 0
-    if came == 0.0 and pod.present == 0.0:
-        return
-    if pod.present == 0.0:
-        pod.oldest, pod.oldest_step = so_far[number], number
-    if came > 0.0:
-        pod.newest = so_far[number + 1]
-    row, column = look_up(fluid, table, pod.present, came)
-    there = pod.present + came
-    beyond = max(pod.present - fluid.there[table, -1], 0.0)
-    more = max(there - beyond - fluid.total[table, -1], 0.0)
-    refused = found[FAILED]
-    if setting.timeout < math.inf:  # what a step cannot serve does not wait for the next one
-        refused += beyond + more
-    failed = min(refused, there)
-    drawn = found[COMPLETED] + math.sqrt(found[VARIANCE]) * normal(state.lanes[lane], SERVICE)
-    completed = min(max(drawn, 0.0), there - failed)
-    after = max(there - completed - failed, 0.0)  # a rounding error below 0 would become NaN
+def _serve(state: State, fluid: Fluid, lane: int, number: int) -> None:
+    """A step of every pod of the lane. What it calls for each gets no more than it needs: each array is counted."""
+    row, setting, table = state.lanes[lane], state.setting[lane], fluid.table[lane]
+    rows, columns, values, found = fluid.there[table], fluid.total[table], fluid.values[table], fluid.found
+    length, so_far, bins = fluid.step_seconds[lane], fluid.so_far[lane], state.bins[lane]
+    for place in range(state.pods.shape[1]):
+        pod, came = state.pods[lane, place], fluid.given[lane, place]
+        if pod.phase in (ABSENT, GONE):
+            continue
+        flow = pod.flow
+        flow[:] = 0.0
+        pod.flow_until = (number + 1) * length
+        pod.flow_seconds = length
+        pod.standing = 0
+        if came == 0.0 and pod.present == 0.0:
+            continue
+        if pod.present == 0.0:
+            pod.oldest, pod.oldest_step = so_far[number], number
+        if came > 0.0:
+            pod.newest = so_far[number + 1]
+        field = look_up(rows, columns, values, found, pod.present, came)
+        there = pod.present + came
+        beyond = max(pod.present - rows[-1], 0.0)
+        more = max(there - beyond - columns[-1], 0.0)
+        refused = found[FAILED]
+        if setting.timeout < math.inf:  # what a step cannot serve does not wait for the next one
+            refused += beyond + more
+        failed = min(refused, there)
+        drawn = found[COMPLETED] + math.sqrt(found[VARIANCE]) * normal(row, SERVICE)
+        completed = min(max(drawn, 0.0), there - failed)
+        after = max(there - completed - failed, 0.0)  # a rounding error below 0 would become NaN
 
-    # First in, first out.
-    gone = (completed + failed) / there * (pod.newest - pod.oldest)
-    middle = _arrival_time(fluid, lane, pod.oldest_step, pod.oldest + 0.5 * gone)
-    late = completed * min(found[LATE] / max(found[COMPLETED], 1e-9), 1.0)
-    _count(state, lane, middle, late + failed, failed)
-    executions = min(max(found[EXECUTIONS], completed / setting.max_batch), completed)
-    flow[SUCCESS] = flow[INFERENCE] = completed
-    flow[FAILURE] = failed
-    flow[ARRIVED] = came
-    flow[EXECUTION] = executions
-    flow[BUSY_SECONDS] = setting.per_item * completed + setting.fixed * executions
-    # The table of latencies ends where its queue does: beyond, they follow from when those that are answered came.
-    is_long = beyond > 0.0 and setting.timeout == math.inf
-    flow[REQUEST_SECONDS] = completed * ((number + 0.5) * length - middle) if is_long else found[LATENCY]
-    extra_seconds = (beyond + 0.5 * more) * length
-    if setting.timeout < math.inf:
-        extra_seconds = min(extra_seconds, (beyond + more) * setting.timeout)
-    flow[CONCURRENCY_SECONDS] = found[CONCURRENCY] + extra_seconds
-    for quantity in range(len(flow)):
-        pod.counters[quantity] += flow[quantity]
+        # First in, first out.
+        gone = (completed + failed) / there * (pod.newest - pod.oldest)
+        middle = _arrival_time(so_far, length, number + 1, pod.oldest_step, pod.oldest + 0.5 * gone)
+        late = completed * min(found[LATE] / max(found[COMPLETED], 1e-9), 1.0)
+        _count(row, bins, middle, late + failed, failed)
+        executions = min(max(found[EXECUTIONS], completed / setting.max_batch), completed)
+        flow[SUCCESS] = flow[INFERENCE] = completed
+        flow[FAILURE] = failed
+        flow[ARRIVED] = came
+        flow[EXECUTION] = executions
+        flow[BUSY_SECONDS] = setting.per_item * completed + setting.fixed * executions
+        # The table of latencies ends where its queue does: beyond, they follow from when those that are answered came.
+        is_long = beyond > 0.0 and setting.timeout == math.inf
+        flow[REQUEST_SECONDS] = completed * ((number + 0.5) * length - middle) if is_long else found[LATENCY]
+        extra_seconds = (beyond + 0.5 * more) * length
+        if setting.timeout < math.inf:
+            extra_seconds = min(extra_seconds, (beyond + more) * setting.timeout)
+        flow[CONCURRENCY_SECONDS] = found[CONCURRENCY] + extra_seconds
+        for quantity in range(len(flow)):
+            pod.counters[quantity] += flow[quantity]
+        _forget(pod, so_far, number, gone)
+        pod.present = after
+        kept = int(uniform(row, SERVICE) * fluid.waiting.shape[3])
+        watched = fluid.waiting[table, field[0], field[1], kept], fluid.after[table, field[0], field[1], kept]
+        pod.standing = _standing(setting, watched, there, there - found[COMPLETED] - failed)
+        if completed >= 0.5:
+            _execute(state.executed[lane, place], setting, fluid.sizes[table, field[0], field[1], kept])
+
+
+@inlined
+def _forget(pod: Record, so_far: Array, number: int, gone: float) -> None:
+    """So many requests of the pace of all replicas are gone, first in, first out."""
     pod.oldest += gone
     while pod.oldest_step < number and so_far[pod.oldest_step + 1] <= pod.oldest:
         pod.oldest_step += 1
-    pod.present = after
-    kept = int(uniform(state.lanes[lane], SERVICE) * fluid.waiting.shape[3])
-    # A short queue is one that was watched; a long one differs from it as what is expected in the replica does. (The
-    # noise of that step is in what was watched.)
-    waiting, expected = fluid.waiting[table, row, column, kept], there - found[COMPLETED] - failed
+
+
+@inlined
+def _standing(setting: Record, watched: tuple[float, float], there: float, expected: float) -> int:
+    """Requests that wait. A short queue is one that was watched; a long one differs from it as what is expected in the
+    replica does (not what is drawn: the noise of a step is in what was watched)."""
+    waiting, watched_expected = watched
     if expected > LONG_BATCHES * setting.max_batch * setting.instances:
-        waiting += expected - fluid.after[table, row, column, kept]
-    pod.standing = max(math.floor(min(waiting, there) + 0.5), 0)  # also drawn: not a part of `present`
-    if completed >= 0.5:
-        _execute(state.executed[lane, place], setting, fluid.sizes[table, row, column, kept])
+        waiting += expected - watched_expected
+    return max(math.floor(min(waiting, there) + 0.5), 0)
 
 
 @compiled
-def _count_all(state: State, fluid: Fluid, lane: int, pod: Record) -> None:
+def _count_all(row: Record, bins: Array, pod: Record, so_far: Array, length: float) -> None:
     """What a replica has is late, each request in the bin in which it came."""
-    so_far, length = fluid.so_far[lane], fluid.step_seconds[lane]
     whole = pod.newest - pod.oldest
     if whole <= 0.0:
-        _count(state, lane, (pod.oldest_step + 0.5) * length, pod.present, 0.0)
+        _count(row, bins, (pod.oldest_step + 0.5) * length, pod.present, 0.0)
         return
     step, begin = pod.oldest_step, pod.oldest
     while begin < pod.newest and step < len(so_far) - 1:
         end = min(so_far[step + 1], pod.newest)
         if end > begin:
-            _count(state, lane, (step + 0.5) * length, pod.present * (end - begin) / whole, 0.0)
+            _count(row, bins, (step + 0.5) * length, pod.present * (end - begin) / whole, 0.0)
             begin = end
         step += 1
 
@@ -299,15 +312,14 @@ def _execute(executed: Array, setting: Record, batches: Array) -> None:
 
 
 @inlined
-def _count(state: State, lane: int, arrived: float, violations: float, failures: float) -> None:
+def _count(row: Record, bins: Array, arrived: float, violations: float, failures: float) -> None:
     """Whole requests, in the bin in which they came."""
-    row = state.lanes[lane]
     row.violations += violations
     row.failures += failures
-    bins = state.bins[lane, int(arrived / BIN_SECONDS)]
+    place = int(arrived / BIN_SECONDS)
     whole = math.floor(row.violations)
-    bins.violations += int(whole)
+    bins[place].violations += int(whole)
     row.violations -= whole
     whole = math.floor(row.failures)
-    bins.failures += int(whole)
+    bins[place].failures += int(whole)
     row.failures -= whole

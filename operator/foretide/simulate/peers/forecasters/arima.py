@@ -83,7 +83,9 @@ class Arima:
                 rows = fit.chosen & (fit.differences == differences) & (fit.lags == lags)
                 if rows.any():
                     foreseen[rows] = _next(series[rows], weight[rows], differences, lags)
-        foreseen = np.maximum(np.where(fit.logarithm, np.expm1(foreseen), foreseen), 0.0)
+        with np.errstate(over="ignore"):  # a trend that explodes is infinite, and not sound
+            raised = np.expm1(np.where(fit.logarithm, foreseen, 0.0))
+        foreseen = np.maximum(np.where(fit.logarithm, raised, foreseen), 0.0)
         sound = fit.chosen & ~constant & np.isfinite(foreseen)
         center = np.where(sound, foreseen, np.where(history.lengths > 0, last, np.nan))
         repeated = np.repeat(center[:, None], horizon_steps, axis=1)
