@@ -158,7 +158,8 @@ def _page(found: Mapping[Key, Difference], plan: Plan) -> Iterator[str]:
     yield f"""# The fluid against request by request
 
 Made by `python -m bench.scaling.fidelity`: every policy as it comes, over the series that choose, with {seeds}
-seeds. The bar: over these series violations within {BAR_SHARE * 100:g} points, replica-hours within {BAR_COST:.0%}.
+{"seed" if seeds == 1 else "seeds"}. The bar: over these series violations within {BAR_SHARE * 100:g} points,
+replica-hours within {BAR_COST:.0%}.
 
 {len(found) - len(missed)} of {len(found)} cells hold. Both run the same requests, which come at the same moments and
 take the same routes as long as the fleets are the same; what is drawn differently is the noise of the batch times. Many
