@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from bench.places import FOLDER, PAGES
+from bench.scaling.console import FAILED, ended, parsed
 from bench.scaling.page import write
 from bench.scaling.plan import FULL, QUICK, Plan
 from bench.scaling.results import Results, performed
 from bench.scaling.split import TRACES, read_split
 from bench.scaling.store import Store
-from foretide.simulate.command.processes import WorkerLost
 from foretide.simulate.command.progress import spoken
-from foretide.simulate.command.refused import Refused
 from foretide.simulate.command.results import Run
 from foretide.simulate.compile import compile_all
 from foretide.simulate.policies import POLICIES
-from foretide.simulate.traces import TraceError
-
-MOST_SEEDS: Final = 20
-FAILED: Final = 1
-INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,24 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "series; an hour on two processors.",
     )
     parser.add_argument("--quick", action="store_true", help="few series, some hours, one cold start: 3 min, no pages")
-    parser.add_argument("--seeds", type=int, default=1, help="runs of each series that judges, 1 to 20 (default 1)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one each CPU)")
     parser.add_argument("--traces", type=Path, default=TRACES, help="folder of the traces that series.toml names")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of scaling.json and of the finished cells")
     parser.add_argument("--pages", type=Path, default=PAGES, help="folder of the pages")
-    given = parser.parse_args(arguments)
-    if given.workers < 1:
-        parser.error(f"--workers must be 1 or more, not {given.workers}")
-    if not 1 <= given.seeds <= MOST_SEEDS:
-        parser.error(f"--seeds must be from 1 to {MOST_SEEDS}, not {given.seeds}")
-    try:
-        return _run(given)
-    except (Refused, TraceError, WorkerLost, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return FAILED
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted: the finished cells are kept, the same command goes on from there\n")
-        return INTERRUPTED
+    given = parsed(parser, arguments, seeds=1, seeds_of="runs of each series that judges")
+    return ended(lambda: _run(given))
 
 
 def _run(given: argparse.Namespace) -> int:

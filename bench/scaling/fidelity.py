@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from scipy.stats import t as student
 
 from bench.places import FOLDER, PAGES
 from bench.scaling.cell import Cell, Stage
+from bench.scaling.console import ended, parsed
 from bench.scaling.plan import FULL, LARGE, SMALL, USUAL, Plan, Setting, Variation
 from bench.scaling.split import Split, read_split
 from bench.scaling.store import Store
@@ -28,7 +28,6 @@ from foretide.simulate.policies import POLICIES
 
 BAR_SHARE: Final = 0.003
 BAR_COST: Final = 0.02
-MOST_SEEDS: Final = 20
 # At 200 replicas a run has twenty times the requests.
 WITH_LARGE: Final = ("static", "hpa", "mark")
 
@@ -72,9 +71,10 @@ class Estimate:
     @classmethod
     def of(cls, values: Floats) -> Estimate:
         """Of one value a seed."""
-        count = len(values)
-        error = float(values.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
-        return cls(float(values.mean()), error * float(student.ppf(0.975, count - 1)) if count > 1 else 0.0)
+        mean, count = float(values.mean()), len(values)
+        if count == 1:
+            return cls(mean, 0.0)
+        return cls(mean, float(student.ppf(0.975, count - 1) * values.std(ddof=1) / math.sqrt(count)))
 
     def may_be(self, bar: float) -> bool:
         """Whether some of the interval is within the bar."""
@@ -92,12 +92,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "of the benchmark and with several seeds, and some with larger fleets; writes docs/benchmarks/fluid.md. An "
         "hour on two processors, resumable.",
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one each CPU)")
-    parser.add_argument("--seeds", type=int, default=3, help="how many (default: %(default)s)")
     parser.add_argument("--page", type=Path, default=PAGES / "fluid.md", help="the page to write")
-    given = parser.parse_args(arguments)
-    if not 1 <= given.seeds <= MOST_SEEDS:
-        parser.error(f"--seeds must be from 1 to {MOST_SEEDS}, not {given.seeds}")
+    given = parsed(parser, arguments, seeds=3, seeds_of="runs of each series")
+    return ended(lambda: _run(given))
+
+
+def _run(given: argparse.Namespace) -> int:
     compile_all()
     plan = Plan(FULL, read_split(), tuple(POLICIES.values()))
     runs = Store(FOLDER / "scaling", workers=given.workers).performed(

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretide.scaling.policy import Over, Quantity, Query
+from foretide.simulate import fidelity as fidelity_module
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.fluid_table import COMPLETED, FAILED, table_of
 from foretide.simulate.outcome import Outcome
@@ -234,6 +235,12 @@ def test_a_step_neither_makes_nor_loses_requests() -> None:
         ({"queue": Queue(timeout_seconds=1.0)}, "a queue that refuses, but not what is late"),
     ],
 )
-def test_what_it_cannot_do_is_refused(change: dict[str, Any], words: str) -> None:
+def test_what_it_cannot_do_is_refused_before_a_table_is_made(
+    change: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(*of: object) -> None:
+        raise AssertionError(f"a table of {of} was made")
+
+    monkeypatch.setattr(fidelity_module, "table_of", made)
     with pytest.raises(ValueError, match=words):
         fluid(constant(1), replace(lane(), **change))

@@ -16,6 +16,7 @@ from foretide.simulate.state import ABSENT, BIN_SECONDS, NOBODY, State
 
 RANDOM: Final = int(Routing.RANDOM)
 ROUND_ROBIN: Final = int(Routing.ROUND_ROBIN)
+LEAST_OUTSTANDING: Final = int(Routing.LEAST_OUTSTANDING)
 
 
 @compiled
@@ -46,7 +47,8 @@ def _arrive(state: State, lane: int, until: float) -> bool:
             if pod.due <= now:
                 serve(server_of(state, lane, place), now)
             push(setting, row, pod, nodes, bins, now)
-            row.next_change = min(row.next_change, pod.due, pod.next_end)
+            if setting.routing == LEAST_OUTSTANDING:
+                row.next_change = min(row.next_change, pod.due, pod.next_end)
         now = next_recorded(row, state.recorded[lane]) if setting.recorded else next_arrival(setting, row, rates, now)
     row.next_arrival = now
     return True

@@ -53,6 +53,7 @@ class Flow:
     """As a fluid; raises ValueError for lanes that it cannot run."""
 
     def __init__(self, state: State, lanes: Sequence[Lane]) -> None:
+        fluid.check(lanes)  # a table takes seconds
         self.state = state
         self._fluid = fluid.build(
             lanes, state, [table_of(lane.law, lane.slo_latency_seconds, lane.queue) for lane in lanes]

@@ -72,8 +72,8 @@ class Fluid(NamedTuple):
     found: Array  # [kinds]: room for one look into a table
 
 
-def build(lanes: Sequence[Lane], state: State, tables: Sequence[Table]) -> Fluid:
-    """With one table a lane, before any arrival; raises ValueError for a lane that needs the order of its requests."""
+def check(lanes: Sequence[Lane]) -> None:
+    """Raises ValueError for a lane that the fluid cannot run."""
     for lane in lanes:
         # The more replicas share the arrivals, the less bursty are those of each, and the table is of one; even for one
         # a table that is fitted to bursty arrivals is 2.5 points of the violations off at a cv of 2.
@@ -91,6 +91,10 @@ def build(lanes: Sequence[Lane], state: State, tables: Sequence[Table]) -> Fluid
             )
         if lane.routing is not Routing.RANDOM:
             raise ValueError(f"{lane.name} routes by {lane.routing.name}: the fluid routes at random")
+
+
+def build(lanes: Sequence[Lane], state: State, tables: Sequence[Table]) -> Fluid:
+    """With one table a lane, before any arrival; the lanes have been checked."""
     begin_arrivals(state)
     step_seconds = [step_of(lane.slo_latency_seconds) for lane in lanes]
     steps = max(math.ceil(lane.seconds / step) for lane, step in zip(lanes, step_seconds, strict=True))

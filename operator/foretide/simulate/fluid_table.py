@@ -27,7 +27,7 @@ from foretide.simulate.scenario import Law, Noise, Queue
 # Columns of the table: requests answered in the step and those of them that were late, requests refused, batches,
 # seconds that the answered ones took, seconds that all spent in the replica, and the variance of the first that lasts.
 COMPLETED, LATE, FAILED, EXECUTIONS, LATENCY, CONCURRENCY, VARIANCE = range(7)
-KINDS: Final = 7
+KINDS: Final = VARIANCE + 1
 
 # Steps divide the bins of the timeline.
 STEPS_SECONDS: Final = (1.0, 1.5, 2.5, 3.0, 5.0, 7.5, 15.0)
@@ -58,8 +58,8 @@ class Table:
 
 
 def step_of(slo_latency_seconds: float) -> float:
-    """The shortest that is as long as the SLO."""
-    return next((step for step in STEPS_SECONDS if step >= slo_latency_seconds), STEPS_SECONDS[-1])
+    """The shortest that is as long as the SLO, which is none above the longest step."""
+    return next(step for step in STEPS_SECONDS if step >= slo_latency_seconds)
 
 
 @lru_cache(maxsize=64)
