@@ -49,6 +49,7 @@ class Stage(StrEnum):
     VARIED = "varied"
     HELD_OUT = "held-out"
     FIDELITY = "fidelity"
+    REPEATED = "repeated"  # the same with other batch times, to tell chance from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,8 @@ def _curve(arrivals: bytes, service: Service) -> BoundCurve:
 def _of(workload: Workload) -> tuple[Any, ...]:
     rates = hashlib.sha256(workload.rates_rps.tobytes()).hexdigest()[:16]
     times = (workload.step_seconds, workload.start_seconds, workload.judged_from_seconds, workload.epoch_seconds)
-    return (workload.service, workload.name, workload.seed, workload.rate_at_slo_rps, rates, *times)
+    seeds = (workload.seed, workload.noise_seed)
+    return (workload.service, workload.name, *seeds, workload.rate_at_slo_rps, rates, *times)
 
 
 @cache

@@ -21,8 +21,9 @@ import numpy.typing as npt
 
 from foretide.scaling.arrays import Floats, Ints
 from foretide.simulate.fluid_grid import Grid
+from foretide.simulate.fluid_saturation import saturated
 from foretide.simulate.fluid_watch import REPLICAS, SEED, Steps, watched
-from foretide.simulate.scenario import Law, Noise, Queue
+from foretide.simulate.scenario import Law, Queue
 
 # Columns of the table: requests answered in the step and those of them that were late, requests refused, batches,
 # seconds that the answered ones took, seconds that all spent in the replica, and the variance of the first that lasts.
@@ -35,14 +36,34 @@ STEPS_SECONDS: Final = (1.0, 1.5, 2.5, 3.0, 5.0, 7.5, 15.0)
 THERE_SHARES: Final = (0.0, 0.07, 0.14, 0.21, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)
 THERE_BEYOND: Final = (0.3, 0.6, 0.9, 1.2, 1.5)
 # The same with what comes in a step, over what a replica can serve in it.
-TOTALS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0)
+TOTALS: Final = (
+    0.0,
+    0.015,
+    0.03,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.9,
+    1.0,
+    1.1,
+    1.2,
+    1.35,
+    1.5,
+    1.75,
+    2.0,
+    2.5,
+    3.0,
+)
 TOTALS_BEYOND: Final = (4.0, 6.0, 8.0)
-# What a replica can serve is told by so many steps that begin with work for two.
-ENOUGH_STEPS: Final = 1_000
-DEEP_STEPS: Final = 2.0
 HALVINGS: Final = 6
 # Watched steps kept of each field.
-KEPT: Final = 32
+KEPT: Final = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -82,11 +103,11 @@ def table_of(law: Law, slo_latency_seconds: float, queue: Queue) -> Table:
     expected = grid.values_at(means, there, came)
     missed = columns[:, COMPLETED] - expected[:, COMPLETED]
     values = np.maximum(np.concatenate([means, fit.nodes(missed[:, None] ** 2)], axis=-1), 0.0)
-    values = _saturated(values, grid, steps, rate * step)
-    values[..., VARIANCE] *= _lasting(grid, values, steps)
-    # Of a renewal process (Cox 1962, section 4.4); what the phase of a batch adds to one step the next ones take back.
-    noise_cv = 1.0 if law.noise is Noise.EXPONENTIAL else law.noise_cv
-    values[grid.there >= rate * step, :, VARIANCE] = law.max_batch * rate * step * noise_cv**2
+    most = saturated(grid, law, queue, step)
+    values[..., COMPLETED] = np.where(most.full, most.completed, np.minimum(values[..., COMPLETED], most.completed))
+    values[..., EXECUTIONS] = np.where(most.full, most.executions, values[..., EXECUTIONS])
+    lasting = _lasting(grid, values, steps) * values[..., VARIANCE]
+    values[..., VARIANCE] = np.where(most.even, most.variance, lasting)
     some = np.flatnonzero(there + came > 0.0)  # the fluid looks up no others
     kept = some[_kept(grid.field(there[some], came[some]), grid)]
     return Table(
@@ -102,20 +123,6 @@ def _columns(steps: Steps) -> list[Floats]:
     """In the order of the table."""
     requests = [steps.completed, steps.late, steps.failed]
     return [*requests, steps.executions, steps.request_seconds, steps.concurrency_seconds]
-
-
-def _saturated(values: Floats, grid: Grid, steps: Steps, most: float) -> Floats:
-    """Where the queue lasts through the step a replica serves what it can, whatever comes: an error of 0.4 % there is
-    one of a tenth in a queue that grows by 5 %."""
-    full = steps.there >= DEEP_STEPS * most
-    if full.sum() < ENOUGH_STEPS:  # a queue that refuses is never so long
-        return values
-    rows, found = grid.there >= most, values.copy()
-    served = steps.completed[full].mean()
-    found[..., COMPLETED] = np.minimum(found[..., COMPLETED], served)
-    found[rows, :, COMPLETED] = served
-    found[rows, :, EXECUTIONS] = steps.executions[full].mean()
-    return found
 
 
 def _kept(field: Ints, grid: Grid) -> Ints:

@@ -39,7 +39,7 @@ BURST_SHARE: Final = 0.08
 BURST_LEVEL: Final = 2.5
 # Of a queue that refuses, where nothing of a burst waits on.
 MOST_LEVEL_REFUSING: Final = 2.6
-BURST_LEVEL_REFUSING: Final = 7.0
+MOST_BURST_LEVEL_REFUSING: Final = 8.0
 STEADY_LEVELS: Final = (0.2, 0.9)
 SEED: Final = 5
 
@@ -110,7 +110,8 @@ def _changing(count: int, queue: Queue) -> Floats:
     """Loads over saturation, [replicas, steps]."""
     random = np.random.default_rng(SEED)
     shape = (REPLICAS, count // LEVEL_STEPS)
-    most, burst = (MOST_LEVEL_REFUSING, BURST_LEVEL_REFUSING) if queue.limited else (MOST_LEVEL, BURST_LEVEL)
+    most = MOST_LEVEL_REFUSING if queue.limited else MOST_LEVEL
+    burst = random.uniform(most, MOST_BURST_LEVEL_REFUSING, shape) if queue.limited else BURST_LEVEL
     level = random.uniform(0.0, most, shape)
     level = np.where(random.random(shape) < BURST_SHARE, burst, level)
     loads = np.repeat(level, LEVEL_STEPS, axis=1)

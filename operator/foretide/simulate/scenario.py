@@ -207,6 +207,7 @@ class Lane:
     rates_rps: Floats  # [steps]: the mean rate of each step
     step_seconds: float
     seed: int
+    noise_seed: int = 0  # another one draws other batch times for the same requests on the same routes
     law: Law
     slo_latency_seconds: float
     objective: float = 0.99

@@ -1,4 +1,4 @@
-"""What Prometheus has of the pods, and what it makes of a query."""
+"""What Prometheus has of the pods, and what it makes of a query; what Triton's statistics have gained."""
 
 from __future__ import annotations
 
@@ -128,12 +128,41 @@ def evaluate(
                     answers[query, row] = np.nan
                     continue
                 start = now - (STALENESS_SECONDS if instant else windows[query])
-                count = 0
-                for back in range(min(pod.sampled, KEPT_SAMPLES) - 1, -1, -1):
-                    sample = (pod.sampled - 1 - back) % KEPT_SAMPLES
-                    if start < state.sample_times[lane, place, sample] <= now:
-                        times[count] = state.sample_times[lane, place, sample]
-                        values[count] = state.samples[lane, place, sample, quantities[query]]
-                        count += 1
+                count, least = 0, max(pod.sampled - KEPT_SAMPLES, 0)
+                oldest = pod.sampled  # most windows are much shorter than what is kept
+                while oldest > least and state.sample_times[lane, place, (oldest - 1) % KEPT_SAMPLES] > start:
+                    oldest -= 1
+                for number in range(oldest, pod.sampled):
+                    times[count] = state.sample_times[lane, place, number % KEPT_SAMPLES]
+                    values[count] = state.samples[lane, place, number % KEPT_SAMPLES, quantities[query]]
+                    count += 1
                 answers[query, row] = _answer(times, values, count, function, start, now)
             row += 1
+
+
+@compiled
+def increases(state: State, before: Array, rows: Array) -> int:
+    """What the executions of each batch size and their seconds have grown by; a container that was restarted counts
+    from 0. Fills `rows` (lane, batch size, executions, seconds) in the order of lanes and pods, where there are any, and
+    tells how many; then `before`, [lanes, pods, sizes, 2], is what it is now.
+    """
+    count = 0
+    for lane in range(len(state.lanes)):
+        for place in range(state.pods.shape[1]):
+            old, new = before[lane, place], state.executed[lane, place]
+            restarted = False
+            for size in range(len(new)):
+                restarted = restarted or new[size, 0] < old[size, 0]
+            for size in range(len(new)):
+                executions, seconds = new[size, 0], new[size, 1]
+                if not restarted:
+                    executions -= old[size, 0]
+                    seconds -= old[size, 1]
+                if executions > 0.0:
+                    rows[0, count] = lane
+                    rows[1, count] = size
+                    rows[2, count] = executions
+                    rows[3, count] = seconds
+                    count += 1
+                old[size, 0], old[size, 1] = new[size, 0], new[size, 1]
+    return count

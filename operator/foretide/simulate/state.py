@@ -282,4 +282,6 @@ def _setting(
 def _seed(lane: Lane, stream: int) -> int:
     """Lanes of one name and seed see the same arrivals, whatever policy runs them."""
     entropy = [zlib.crc32(lane.name.encode()), lane.seed & 0xFFFFFFFF, lane.seed >> 32 & 0xFFFFFFFF, stream]
+    if stream == SERVICE and lane.noise_seed:
+        entropy.append(lane.noise_seed)
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])

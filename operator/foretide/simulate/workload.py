@@ -111,6 +111,7 @@ class Workload:
     trace: str
     series: str
     seed: int
+    noise_seed: int = 0  # of the batch times alone
     rate_at_slo_rps: float  # of one replica, with the default queue
     rates_rps: Floats = field(repr=False)  # from the beginning of the trace to the end of the judged part
     step_seconds: float
@@ -144,6 +145,7 @@ class Workload:
             rates_rps=rates,
             step_seconds=self.step_seconds,
             seed=self.seed,
+            noise_seed=self.noise_seed,
             law=self.service.law,
             slo_latency_seconds=self.service.slo_latency_seconds,
             objective=self.service.objective,

@@ -1,0 +1,100 @@
+"""Two ways to run the same requests, and how far apart what comes of them is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.stats import t as student
+
+from bench.scaling.summary import share_of
+from foretide.scaling.arrays import Floats
+from foretide.simulate.command.results import Run
+
+BAR_SHARE: Final = 0.003
+BAR_COST: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean, with the half width of its 95 % confidence interval."""
+
+    mean: float
+    half_width: float | None  # None with one seed, which tells nothing of chance
+
+    @classmethod
+    def of(cls, values: Floats) -> Estimate:
+        """Of [seeds, series]: the series are what they are, chance is what differs from seed to seed within one. By
+        Student's t with the pooled variance."""
+        seeds, series = values.shape
+        mean, free = float(values.mean()), series * (seeds - 1)
+        if not free:
+            return cls(mean, None)
+        error = math.sqrt(float(values.var(axis=0, ddof=1).sum()) / seeds) / series
+        return cls(mean, float(student.ppf(0.975, free)) * error)
+
+    def may_be(self, bar: float) -> bool:
+        """Whether some of the interval is within the bar."""
+        return abs(self.mean) - (self.half_width or 0.0) <= bar
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One way against request by request."""
+
+    shares: Floats  # [seeds, series]: of the requests, outside the SLO
+    expected_shares: Floats
+    hours: Floats  # [seeds, series]: replica-hours
+    expected_hours: Floats
+
+    @classmethod
+    def between(cls, found: Iterable[Run], expected: Iterable[Run]) -> Difference:
+        """Of the seeds and series that were found; any order."""
+        ours, theirs = _by_seed_and_series(found), _by_seed_and_series(expected)
+        seeds, series = sorted({seed for seed, _ in ours}), sorted({name for _, name in ours})
+
+        def table(runs: Mapping[tuple[int, str], Run], value: Callable[[Run], float]) -> Floats:
+            return np.array([[value(runs[seed, name]) for name in series] for seed in seeds])
+
+        return cls(table(ours, share_of), table(theirs, share_of), table(ours, _hours), table(theirs, _hours))
+
+    @classmethod
+    def over_all(cls, some: Iterable[Difference]) -> Difference:
+        """As if the series of each were those of one."""
+        parts = list(some)
+        return cls(
+            np.concatenate([one.shares for one in parts], axis=1),
+            np.concatenate([one.expected_shares for one in parts], axis=1),
+            np.concatenate([one.hours for one in parts], axis=1),
+            np.concatenate([one.expected_hours for one in parts], axis=1),
+        )
+
+    @property
+    def share(self) -> Estimate:
+        """Of the shares outside the SLO, all series alike."""
+        return Estimate.of(self.shares - self.expected_shares)
+
+    @property
+    def cost(self) -> Estimate:
+        """Of all replica-hours, relative."""
+        return Estimate.of((self.hours - self.expected_hours) / self.expected_hours.mean())
+
+    @property
+    def holds(self) -> bool:
+        return abs(self.share.mean) <= BAR_SHARE and abs(self.cost.mean) <= BAR_COST
+
+    @property
+    def is_open(self) -> bool:
+        """Whether so few seeds do not tell on which side of the bar it is."""
+        return self.share.may_be(BAR_SHARE) and self.cost.may_be(BAR_COST)
+
+
+def _by_seed_and_series(runs: Iterable[Run]) -> dict[tuple[int, str], Run]:
+    return {(run["seed"], run["series"]): run for run in runs}
+
+
+def _hours(run: Run) -> float:
+    return float(run["replica_hours"])

@@ -1,0 +1,64 @@
+"""What a replica does in a step through which its queue lasts: full batches, one after the other.
+
+That follows from the law, whatever comes, and has to be exact: an error of 0.4 % there is one of a tenth in a queue that
+grows by 5 %, and policies that divide what is answered by what a replica can serve ask for the next whole number.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from foretide.scaling.arrays import Bools, Floats
+from foretide.simulate.fluid_grid import Grid
+from foretide.simulate.scenario import Law, Noise, Queue
+
+# A queue that refuses is never longer than its timeout. So much over what a replica can serve must be there or come for
+# it to last through the step, and for all batches to be full.
+EVEN_TOTAL: Final = 1.75
+FULL_TOTAL: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Saturated:
+    """At the nodes of a grid, [rows, columns]."""
+
+    even: Bools  # the queue lasts
+    full: Bools  # and all batches are full
+    completed: (
+        Floats  # requests answered in a step, where batches are full; elsewhere no more than that (inf: not told)
+    )
+    executions: Floats
+    variance: (
+        Floats  # of these requests, that lasts: what the phase of a batch adds to one step the next one takes back
+    )
+
+
+def saturated(grid: Grid, law: Law, queue: Queue, step_seconds: float) -> Saturated:
+    """Of a renewal process (Cox 1962, section 4.4): its intervals are a batch and, after a missed wake-up, the time to
+    the next arrival."""
+    most = law.saturation_rps * step_seconds
+    batch = law.max_batch * law.instances / law.saturation_rps
+    noise_cv = 1.0 if law.noise is Noise.EXPONENTIAL else law.noise_cv
+    missed = queue.missed_wake_ups if queue.limited else 0.0
+    gap = step_seconds / np.maximum(grid.total - grid.there[:, None], 1.0)
+    interval = batch + missed * gap
+    variance = (noise_cv * batch) ** 2 + missed * (2.0 - missed) * gap**2
+    executions = law.instances * step_seconds / interval
+    completed = law.max_batch * executions
+    if math.isfinite(queue.timeout_seconds):
+        even = np.broadcast_to(grid.total >= EVEN_TOTAL * most, interval.shape)
+        full = np.broadcast_to(grid.total >= FULL_TOTAL * most, interval.shape)
+        completed = np.where(full, completed, np.inf)  # a fit that is cut at its nodes is 0.5 % too low between them
+    else:
+        even = full = np.broadcast_to(grid.there[:, None] >= most, interval.shape)
+    return Saturated(
+        even=even,
+        full=full,
+        completed=completed,
+        executions=executions,
+        variance=law.max_batch**2 * executions * variance / interval**2,
+    )
