@@ -121,10 +121,10 @@ Made by `python -m bench.scaling.fidelity`: every policy as it comes, over the s
 {"seed" if seeds == 1 else "seeds"}. The bar: over these series violations within {BAR_SHARE * 100:g} points,
 replica-hours within {BAR_COST:.0%}.
 
-Both run the same requests, which come at the same moments and take the same routes as long as the fleets are the same.
-Many policies are chaotic under overload: a replica that is added one tick later ends in another queue, and so in another
-decision. How chaotic is told by the same requests on the same routes request by request once more, with other batch
-times (they differ by 1 %): "again".
+Both run the same requests, which come at the same moments and take the same routes as long as the fleets are the
+same. Many policies are chaotic under overload: a replica that is added one tick later ends in another queue, and so in
+another decision. How chaotic is told by the same requests on the same routes request by request once more, with other
+batch times (they differ by 1 %): "again".
 
 | | fluid | again |
 |---|---|---|

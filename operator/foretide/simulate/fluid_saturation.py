@@ -1,7 +1,7 @@
 """What a replica does in a step through which its queue lasts: full batches, one after the other.
 
-That follows from the law, whatever comes, and has to be exact: an error of 0.4 % there is one of a tenth in a queue that
-grows by 5 %, and policies that divide what is answered by what a replica can serve ask for the next whole number.
+That follows from the law, whatever comes, and has to be exact: an error of 0.4 % is one of a tenth in a queue that
+grows by 5 %, and a policy that divides what is answered by what a replica can serve asks for the next whole number.
 """
 
 from __future__ import annotations
@@ -28,13 +28,9 @@ class Saturated:
 
     even: Bools  # the queue lasts
     full: Bools  # and all batches are full
-    completed: (
-        Floats  # requests answered in a step, where batches are full; elsewhere no more than that (inf: not told)
-    )
+    completed: Floats  # requests answered in a step where batches are full, elsewhere at most (inf: that is not told)
     executions: Floats
-    variance: (
-        Floats  # of these requests, that lasts: what the phase of a batch adds to one step the next one takes back
-    )
+    variance: Floats  # of these requests, that lasts: what the phase of a batch adds to one step the next takes back
 
 
 def saturated(grid: Grid, law: Law, queue: Queue, step_seconds: float) -> Saturated:

@@ -35,31 +35,9 @@ STEPS_SECONDS: Final = (1.0, 1.5, 2.5, 3.0, 5.0, 7.5, 15.0)
 # Work in a replica: as shares of the SLO, and beyond that in steps, after which all is late.
 THERE_SHARES: Final = (0.0, 0.07, 0.14, 0.21, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)
 THERE_BEYOND: Final = (0.3, 0.6, 0.9, 1.2, 1.5)
-# The same with what comes in a step, over what a replica can serve in it.
-TOTALS: Final = (
-    0.0,
-    0.015,
-    0.03,
-    0.05,
-    0.1,
-    0.2,
-    0.3,
-    0.4,
-    0.5,
-    0.6,
-    0.7,
-    0.8,
-    0.9,
-    1.0,
-    1.1,
-    1.2,
-    1.35,
-    1.5,
-    1.75,
-    2.0,
-    2.5,
-    3.0,
-)
+# The same with what comes in a step, over what a replica can serve in it; first single requests, which are the fastest.
+TOTALS_SINGLE: Final = (0.0, 0.015, 0.03)
+TOTALS: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0)
 TOTALS_BEYOND: Final = (4.0, 6.0, 8.0)
 HALVINGS: Final = 6
 # Watched steps kept of each field.
@@ -91,7 +69,7 @@ def table_of(law: Law, slo_latency_seconds: float, queue: Queue) -> Table:
     shares = [share * slo_latency_seconds for share in THERE_SHARES]
     grid = Grid(
         there=rate * np.array(shares + [shares[-1] + more * step for more in THERE_BEYOND]),
-        total=rate * step * np.array(TOTALS + TOTALS_BEYOND),
+        total=rate * step * np.array(TOTALS_SINGLE + TOTALS + TOTALS_BEYOND),
     )
     steps = watched(law, slo_latency_seconds, queue, step)
 

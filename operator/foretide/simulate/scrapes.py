@@ -142,9 +142,10 @@ def evaluate(
 
 @compiled
 def increases(state: State, before: Array, rows: Array) -> int:
-    """What the executions of each batch size and their seconds have grown by; a container that was restarted counts
-    from 0. Fills `rows` (lane, batch size, executions, seconds) in the order of lanes and pods, where there are any, and
-    tells how many; then `before`, [lanes, pods, sizes, 2], is what it is now.
+    """What the executions of each batch size and their seconds have grown by; a restarted container counts from 0.
+
+    Fills `rows` (lane, batch size, executions, seconds) where there are any, in the order of lanes and pods, and tells
+    how many; `before`, [lanes, pods, sizes, 2], becomes what it is now.
     """
     count = 0
     for lane in range(len(state.lanes)):
