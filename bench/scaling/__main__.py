@@ -11,15 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.places import FOLDER, PAGES
-from bench.scaling.console import FAILED, ended, parsed
+from bench.scaling.console import FAILED, compiled, ended, parsed
 from bench.scaling.page import write
 from bench.scaling.plan import FULL, QUICK, Plan
 from bench.scaling.results import Results, performed
-from bench.scaling.split import TRACES, read_split
+from bench.scaling.split import SERIES, TRACES, read_split
 from bench.scaling.store import Store
 from foretide.simulate.command.progress import spoken
 from foretide.simulate.command.results import Run
-from foretide.simulate.compile import compile_all
 from foretide.simulate.policies import POLICIES
 
 
@@ -32,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "series; an hour on two processors.",
     )
     parser.add_argument("--quick", action="store_true", help="few series, some hours, one cold start: 3 min, no pages")
-    parser.add_argument("--traces", type=Path, default=TRACES, help="folder of the traces that series.toml names")
+    parser.add_argument("--traces", type=Path, default=TRACES, help="folder of the traces that --series names")
+    parser.add_argument(
+        "--series", type=Path, default=SERIES, help="which series choose and judge (default: %(default)s)"
+    )
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of scaling.json and of the finished cells")
     parser.add_argument("--pages", type=Path, default=PAGES, help="folder of the pages")
     given = parsed(parser, arguments, seeds=1, seeds_of="runs of each series that judges")
@@ -43,8 +45,10 @@ def _run(given: argparse.Namespace) -> int:
     began = time.monotonic()
     given.out.mkdir(parents=True, exist_ok=True)
     scope = replace(QUICK if given.quick else FULL, seeds=tuple(range(1, given.seeds + 1)))
-    plan = Plan(scope, read_split(traces=given.traces), tuple(POLICIES.values()))
-    compile_all()
+    plan = Plan(scope, read_split(given.series, given.traces), tuple(POLICIES.values()))
+    if not given.quick:
+        given.pages.mkdir(parents=True, exist_ok=True)
+    compiled()
     store = Store(given.out / ("scaling-quick" if given.quick else "scaling"), workers=given.workers)
     results = performed(plan, store)
     _save(results, given.out / ("scaling-quick.json" if given.quick else "scaling.json"))

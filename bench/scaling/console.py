@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Final
 
 from foretide.simulate.command.processes import WorkerLost
 from foretide.simulate.command.refused import Refused
+from foretide.simulate.compile import compile_all
+from foretide.simulate.compiled import CACHE_FOLDER
 from foretide.simulate.traces import TraceError
 
 FAILED: Final = 1
+UNUSABLE: Final = 2  # what was given, as argparse says it
 INTERRUPTED: Final = 130
 MOST_SEEDS: Final = 20
 
@@ -31,13 +36,29 @@ def parsed(
     return given
 
 
+def compiled() -> None:
+    """The simulator, with a word where that takes half a minute."""
+    if not CACHE_FOLDER.exists():
+        sys.stderr.write("compiling the simulator: half a minute, only once\n")
+    compile_all()
+
+
 def ended(run: Callable[[], int]) -> int:
-    """The exit status of a run, with a sentence where it could not go on."""
+    """The exit status of a run, with a sentence where it could not go on. What ends it from outside cleans up as Ctrl-C
+    does."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         return run()
-    except (Refused, TraceError, WorkerLost, OSError) as error:
+    except (Refused, TraceError) as error:
+        sys.stderr.write(f"{error}\n")
+        return UNUSABLE
+    except (WorkerLost, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: the finished cells are kept, the same command goes on from there\n")
         return INTERRUPTED
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -27,18 +27,22 @@ class Estimate:
 
     @classmethod
     def of(cls, values: Floats) -> Estimate:
-        """Of [seeds, series]: the series are what they are, chance is what differs from seed to seed within one. By
-        Student's t with the pooled variance."""
+        """Of [seeds, series]: the series are what they are, chance is what differs from seed to seed within one. Some
+        series are far more noisy than others, so the degrees of freedom are those of Welch and Satterthwaite (1946)."""
         seeds, series = values.shape
-        mean, free = float(values.mean()), series * (seeds - 1)
-        if not free:
+        mean = float(values.mean())
+        if seeds == 1:
             return cls(mean, None)
-        error = math.sqrt(float(values.var(axis=0, ddof=1).sum()) / seeds) / series
-        return cls(mean, float(student.ppf(0.975, free)) * error)
+        variances = values.var(axis=0, ddof=1) / seeds
+        if not variances.any():
+            return cls(mean, 0.0)
+        free = (seeds - 1) * float(variances.sum()) ** 2 / float((variances**2).sum())
+        return cls(mean, float(student.ppf(0.975, free)) * math.sqrt(float(variances.sum())) / series)
 
-    def may_be(self, bar: float) -> bool:
-        """Whether some of the interval is within the bar."""
-        return abs(self.mean) - (self.half_width or 0.0) <= bar
+    @property
+    def at_least(self) -> float:
+        """What the size of the true mean is at least, as far as chance tells."""
+        return max(abs(self.mean) - (self.half_width or 0.0), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +67,14 @@ class Difference:
 
     @classmethod
     def over_all(cls, some: Iterable[Difference]) -> Difference:
-        """As if the series of each were those of one."""
+        """Of the means over some policies or settings. They see the same arrivals, and are no independent runs: each
+        seed and series stays one value."""
         parts = list(some)
         return cls(
-            np.concatenate([one.shares for one in parts], axis=1),
-            np.concatenate([one.expected_shares for one in parts], axis=1),
-            np.concatenate([one.hours for one in parts], axis=1),
-            np.concatenate([one.expected_hours for one in parts], axis=1),
+            np.mean([one.shares for one in parts], axis=0),
+            np.mean([one.expected_shares for one in parts], axis=0),
+            np.mean([one.hours for one in parts], axis=0),
+            np.mean([one.expected_hours for one in parts], axis=0),
         )
 
     @property
@@ -89,7 +94,7 @@ class Difference:
     @property
     def is_open(self) -> bool:
         """Whether so few seeds do not tell on which side of the bar it is."""
-        return self.share.may_be(BAR_SHARE) and self.cost.may_be(BAR_COST)
+        return self.share.at_least <= BAR_SHARE and self.cost.at_least <= BAR_COST
 
 
 def _by_seed_and_series(runs: Iterable[Run]) -> dict[tuple[int, str], Run]:

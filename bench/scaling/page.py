@@ -43,13 +43,14 @@ within {SLO_SECONDS:g} s, cold starts lognormal around their mean (cv {COLD_STAR
 it needs {SMALL} replicas or fewer in all but one of a thousand steps. Judged are
 {scope.judged_seconds / HOUR_SECONDS:g} hours around the largest minute behind 60 % of the series; before them lies the
 past that a policy may learn from. `bench/scaling/series.toml` says which series choose knobs and which judge, and why.
-Seeds of each: {len(scope.seeds)} (`BENCH_ARGS="--seeds 5"` for more). The intervals are those of the mean over the
-series (bootstrap, 90 %).
+So that it takes no more than an hour the refusing queue, larger fleets and burstier arrivals are run at a cold start of
+{USUAL.title} alone. Seeds of each series: {len(scope.seeds)} (`BENCH_ARGS="--seeds 5"` for more). The intervals are
+those of the mean over the series (bootstrap, 90 %).
 
 **Every peer is tuned for each setting of its own**: it gets the cheapest knobs that keep the objective in the mean over
-the series that choose, swept as a fluid, one knob after the other; where none keep it, those with the fewest late
-requests (marked `!`). Peers that forecast with a neural network in their paper (MArk, Faro) have an autoregression
-instead. A quota is one for all series of a side together.
+the series that choose, swept [as a fluid](fluid.md), one knob after the other; where none keep it, those with the
+fewest late requests (marked `!`). Peers that forecast with a neural network in their paper (MArk, Faro) have an
+autoregression instead. A quota is one for all series of a side together.
 
 A cell is: mean share of requests outside the SLO [its interval], and the geometric mean of the cost in units of the
 optimum: of the schedule of someone who knows the rates and, at the least cost, has the replicas that keep the objective

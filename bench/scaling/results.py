@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.scaling.choose import Choice, choose
@@ -36,8 +36,13 @@ class Results:
 
     @property
     def below_the_bound(self) -> list[Run]:
-        """Runs that cost less than anything can that has so few violations: none, or the simulator is wrong."""
-        return [run for run in self.runs if run["replica_hours"] < run["bound_replica_hours"] * (1.0 - ROUNDING)]
+        """None, or the simulator is wrong."""
+        return below_the_bound(self.runs)
+
+
+def below_the_bound(runs: Iterable[Run]) -> list[Run]:
+    """Runs that cost less than anything can that has so few violations."""
+    return [run for run in runs if run["replica_hours"] < run["bound_replica_hours"] * (1.0 - ROUNDING)]
 
 
 def performed(plan: Plan, store: Store) -> Results:

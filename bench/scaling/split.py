@@ -21,7 +21,7 @@ MINUTE_SECONDS: Final = 60.0
 # to say has a time zone of its own, shifted by whole hours, and all can run together.
 MORNING_SECONDS: Final = (2 * 24 + 7) * HOUR_SECONDS
 PEAK_AT_SHARE: Final = 0.6  # of the window
-FILE: Final = Path(__file__).with_name("series.toml")
+SERIES: Final = Path(__file__).with_name("series.toml")
 
 
 class Split(StrEnum):
@@ -58,18 +58,26 @@ class Series:
         )
 
 
-def read_split(file: Path = FILE, traces: Path = TRACES) -> tuple[Series, ...]:
-    """All series of the file, in its order."""
+def read_split(file: Path = SERIES, traces: Path = TRACES) -> tuple[Series, ...]:
+    """All series of the file, in its order; raises Refused where it is none, or names what the traces do not have."""
     by_name = {trace.name: trace for trace in read_traces(traces)}
-    entries = tomllib.loads(file.read_text())["series"]
-    for entry in entries:
-        if entry["trace"] not in by_name:
-            there = ", ".join(by_name)
-            raise Refused("--traces", str(traces), f"has no trace {entry['trace']!r}", f"there are {there}")
-    return tuple(
-        Series(by_name[entry["trace"]].select(entry["series"]), Split(entry["split"]), entry["reason"])
-        for entry in entries
-    )
+    try:
+        entries = tomllib.loads(file.read_text())["series"]
+        given = [(entry["trace"], entry["series"], Split(entry["split"]), entry["reason"]) for entry in entries]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        fix = f"see {SERIES.name} for an example"
+        raise Refused(
+            "--series", str(file), f"must list series with trace, split and reason ({error!r})", fix
+        ) from None
+    for trace, series, _, _ in given:
+        if trace not in by_name:
+            raise Refused("--traces", str(traces), f"has no trace {trace!r}", f"there are {', '.join(by_name)}")
+        if series not in by_name[trace].series:
+            there = ", ".join(by_name[trace].series)
+            raise Refused("--traces", str(traces), f"has no series {series!r} in {trace}", f"there are {there}")
+    if {split for _, _, split, _ in given} != set(Split):
+        raise Refused("--series", str(file), "must have series that choose and series that judge", "give both a few")
+    return tuple(Series(by_name[trace].select(series), split, reason) for trace, series, split, reason in given)
 
 
 def _begin(trace: Trace, judged_seconds: float) -> float:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from bench.scaling.cell import Cell
 from foretide.simulate.command.processes import perform_all
 from foretide.simulate.command.progress import Progress
+from foretide.simulate.command.refused import Refused
 from foretide.simulate.command.results import Run
 
 
@@ -36,7 +39,15 @@ class Store:
                 )
             finally:
                 progress.end()
-        return [run for cell in cells for run in json.loads(gzip.decompress(self._file(cell).read_bytes()))]
+        return [run for cell in cells for run in self._read(cell)]
+
+    def _read(self, cell: Cell) -> list[Run]:
+        file = self._file(cell)
+        try:
+            return cast(list[Run], json.loads(gzip.decompress(file.read_bytes())))
+        except (EOFError, ValueError, zlib.error, gzip.BadGzipFile) as error:
+            fix = f"delete it in {self._folder} to run it again"
+            raise Refused("cell", file.name, f"cannot be read ({error})", fix) from None
 
     def _file(self, cell: Cell) -> Path:
         return self._folder / f"{cell.policy}-{cell.key}.json.gz"

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from bench.scaling import plan as planning
 from bench.scaling.cell import Cell
 from bench.scaling.choose import choose
-from bench.scaling.fidelity import Difference, differences
 from bench.scaling.page import write
 from bench.scaling.plan import FULL, QUICK, SMALL, USUAL, Plan, Variation, service, sweeps
 from bench.scaling.results import performed
@@ -222,43 +221,6 @@ def test_seeds_are_joined_before_series() -> None:
     assert found.worst_series == "t/b"
     assert found.times_optimum == pytest.approx((1.2 * 3.0) ** 0.5)
     assert found.worst_times_optimum == pytest.approx(3.0)
-
-
-def test_fidelities_are_compared_within_one_setting_over_all_its_series() -> None:
-    runs = [
-        run(series=series, fidelity=fidelity, size=size, violations=late, replica_hours=hours)
-        for size in (10, 200)
-        for series in ("t/a", "t/b")
-        for fidelity, late, hours in (("fluid", 12, 10.0 + size / 100), ("arrivals", 10, 10.0))
-    ]
-    runs[0]["violations"] = 10
-    found = {variation.size: one for (_, _, variation), one in differences(runs).items()}
-    assert found[10].share.mean == pytest.approx(0.001)
-    assert found[200].share.mean == pytest.approx(0.002)
-    assert found[10].holds
-    assert not found[200].holds  # a fifth more replica-hours
-
-
-@pytest.mark.parametrize(
-    ("differences", "holds", "is_open"),
-    [
-        ([0.001, 0.002, 0.003], True, True),
-        ([0.010, 0.010, 0.010], False, False),  # an error of the same size with every seed is no noise
-        ([0.010, 0.012, 0.008], False, False),
-        ([0.025, -0.015, 0.005], False, True),
-        ([0.010], False, False),
-    ],
-)
-def test_only_what_differs_from_seed_to_seed_is_open(differences: list[float], holds: bool, is_open: bool) -> None:
-    count = len(differences)
-    # What comes differs by far more than what is made of it.
-    arrivals = np.linspace(0.1, 0.3, count)[:, None]
-    hours = np.linspace(10.0, 20.0, count)
-    shares = arrivals + np.array(differences)[:, None]
-    found = Difference(fluid_shares=shares, arrivals_shares=arrivals, fluid_hours=hours, arrivals_hours=hours)
-    assert found.share.mean == pytest.approx(np.mean(differences))
-    assert found.holds is holds
-    assert found.is_open is is_open
 
 
 def test_all_stages_end_in_pages_and_a_second_run_does_nothing_again(

@@ -124,6 +124,16 @@ def test_an_overload_is_served_and_waits_as_it_does_request_by_request() -> None
     assert fluid_shows[-1, 1] == pytest.approx(true[-1, 1], rel=0.02)
 
 
+@pytest.mark.parametrize("load", [0.02, 0.1, 0.3, 0.7])
+def test_single_requests_are_as_fast_as_request_by_request(load: float) -> None:
+    """Latencies of replicas that idle decide how far a policy that follows latencies shrinks."""
+    ask = (Query(Quantity.REQUEST_SECONDS), Query(Quantity.SUCCESS))
+    latency = [
+        (looks[-1] - looks[0])[0].sum() / (looks[-1] - looks[0])[1].sum() for looks in seen(ask, load, seconds=14_400.0)
+    ]
+    assert latency[0] == pytest.approx(latency[1], rel=0.06)
+
+
 def test_latencies_in_overload_grow_as_they_do_request_by_request() -> None:
     ask = (Query(Quantity.REQUEST_SECONDS, Over.RATE, 60.0), Query(Quantity.SUCCESS, Over.RATE, 60.0))
     latency = [looks[:, 0].sum(axis=1) / looks[:, 1].sum(axis=1) for looks in seen(ask, 1.3)]

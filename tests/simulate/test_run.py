@@ -90,6 +90,19 @@ def test_two_policies_see_the_same_arrivals() -> None:
     assert few[0].violations > many[0].violations
 
 
+def test_another_noise_is_other_batch_times_for_the_same_requests_on_the_same_routes() -> None:
+    ask = Query(Quantity.ARRIVED)
+    law = Law(per_item_seconds=0.01, fixed_seconds=0.04, max_batch=8, noise_cv=0.1)
+    got, found = [], []
+    for noise_seed in (0, 0, 1):
+        policy = constant(3, queries=(ask,))
+        found.append(run(policy, lane(120.0, initial_replicas=3, law=law, noise_seed=noise_seed))[0])
+        got.append([look.answers[ask].value.tolist() for look in policy.seen])
+    assert same(found[0], found[1])
+    assert not same(found[0], found[2])
+    assert got[0] == got[2]
+
+
 def test_another_seed_or_name_is_another_day() -> None:
     counts = [run(constant(1), some)[0].timeline.arrivals for some in (lane(), lane(seed=2), lane(name="other"))]
     assert not np.array_equal(counts[0], counts[1])
@@ -235,6 +248,19 @@ def test_statistics_tell_the_law() -> None:
     for seen in policy.seen[1:]:
         mean = seen.batches.seconds / seen.batches.executions
         assert mean == pytest.approx(LAW.per_item_seconds * seen.batches.batch_size + LAW.fixed_seconds)
+
+
+def test_statistics_of_a_container_that_was_restarted_begin_at_zero() -> None:
+    """Each batch is told once, whatever its counter was before."""
+    policy = constant(3)
+    (outcome,) = run(
+        policy, lane(100.0, seconds=3_600.0, initial_replicas=3), conditions=Conditions(crashes_per_hour=20.0)
+    )
+    assert outcome.failures > 0, "some have crashed"
+    told = sum(float((look.batches.executions * look.batches.batch_size).sum()) for look in policy.seen)
+    assert all((look.batches.executions > 0.0).all() for look in policy.seen)
+    # What was run between the last look and a crash is lost with the container, as in Triton.
+    assert 0.9 * outcome.requests < told <= outcome.requests
 
 
 @pytest.mark.parametrize(
