@@ -84,7 +84,7 @@ FULL: Final = Scope(
         Setting(QueueName.SLO, USUAL.cold_start_seconds),
     ),
     variations=(Variation(SMALL, 2.0), Variation(MIDDLE, 1.0), Variation(LARGE, 1.0)),
-    judged_seconds=4 * HOUR_SECONDS,
+    judged_seconds=3 * HOUR_SECONDS,
 )
 QUICK: Final = Scope(
     settings=(USUAL,), judged_seconds=1.5 * HOUR_SECONDS, series_of_each_split=2, knob_values_every=4, held_out=False
@@ -223,7 +223,7 @@ class Plan:
                 knobs=dict(knobs),
                 fidelity=fidelity,
                 splits=tuple(str(splits[load.name]) for load in together),
-                timelines=tuple(is_drawn(load) for load in together),
+                timelines=tuple(stage is Stage.JUDGE and is_drawn(load) for load in together),
             )
 
 

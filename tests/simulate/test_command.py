@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import signal
+from dataclasses import replace
 from multiprocessing import Pipe, current_process
 from pathlib import Path
 from threading import Thread
@@ -20,6 +21,7 @@ from foretide.simulate.command.main import main
 from foretide.simulate.command.processes import Failed, WorkerLost, _work, _Worker, perform_all
 from foretide.simulate.command.results import pending
 from foretide.simulate.command.work import Task, tasks
+from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.optimum import zero_violation
 from foretide.simulate.policies import listed
 from tests.simulate.loads import loads, waves
@@ -262,10 +264,12 @@ def some_tasks(policy: str, *, rows: int = 2) -> tuple[Task, ...]:
     return tasks(loads(waves(rows=rows), seeds=(1, 2, 3)), listed(policy), {})
 
 
-def test_any_number_of_processes_gives_the_same_bits() -> None:
+@pytest.mark.parametrize("fidelity", Fidelity)
+def test_any_number_of_processes_gives_the_same_bits(fidelity: Fidelity) -> None:
     shares: list[float] = []
-    one = perform_all(some_tasks("hpa"), workers=1, report=lambda share: None)
-    two = perform_all(some_tasks("hpa"), workers=2, report=shares.append)
+    some = [replace(task, fidelity=fidelity) for task in some_tasks("hpa")]
+    one = perform_all(some, workers=1, report=lambda share: None)
+    two = perform_all(some, workers=2, report=shares.append)
     assert one == two
     assert [(run["series"], run["seed"]) for run in two] == [
         (f"load/{name}", seed) for name in "ab" for seed in (1, 2, 3)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from foretide.scaling.policy import Over, Quantity, Query
 from foretide.simulate import fidelity as fidelity_module
 from foretide.simulate.fidelity import Fidelity
-from foretide.simulate.fluid_table import COMPLETED, FAILED, table_of
+from foretide.simulate.fluid_columns import COMPLETED, FAILED
+from foretide.simulate.fluid_table import table_of
 from foretide.simulate.outcome import Outcome
 from foretide.simulate.scenario import Conditions, Duration, Lane, Queue, Routing
 from tests.simulate.worlds import LAW, Scripted, constant, lane, run, same

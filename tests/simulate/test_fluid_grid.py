@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretide.simulate import fluid
+from foretide.simulate.fluid_columns import KINDS
 from foretide.simulate.fluid_grid import STIFFNESS, Grid
-from foretide.simulate.fluid_table import KINDS, table_of
+from foretide.simulate.fluid_lookup import look_up
+from foretide.simulate.fluid_table import table_of
 from foretide.simulate.scenario import Queue
 from tests.simulate.worlds import LAW
 
@@ -82,7 +83,7 @@ def test_fields_are_counted_by_rows() -> None:
 def test_compiled_code_looks_up_the_same(there: float, came: int) -> None:
     table = table_of(LAW, 0.25, Queue())
     found = np.zeros(KINDS)
-    row, column = fluid.look_up(table.grid.there, table.grid.total, table.values, found, there, float(came))
+    row, column = look_up(table.grid.there, table.grid.total, table.values, found, there, float(came))
     point = np.array([there]), np.array([float(came)])
     assert found == pytest.approx(table.grid.values_at(table.values, *point)[0], rel=1e-9, abs=1e-9)
     assert row * (len(table.grid.total) - 1) + column == table.grid.field(*point)[0]

@@ -221,8 +221,7 @@ def test_a_series_without_any_request_is_refused_and_can_be_left_out() -> None:
     made = trace([1.0, 2.0], [0.0, 0.0], [3.0, 0.0])
     with pytest.raises(ValueError, match="series s1 of made cannot be scaled: every count is 0"):
         made.scaled_to(10.0)
-    assert made.with_load().series == ("s0", "s2")
-    assert made.with_load().scaled_to(10.0).peak_rps == pytest.approx([10.0, 10.0])
+    assert made.select("s0", "s2").scaled_to(10.0).peak_rps == pytest.approx([10.0, 10.0])
 
 
 @pytest.mark.parametrize("peak", [0.0, -1.0, float("nan"), float("inf")])

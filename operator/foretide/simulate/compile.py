@@ -10,8 +10,10 @@ import numpy as np
 
 from foretide.scaling.policy import Observation, Over, Past, Quantity, Query
 from foretide.simulate import fleet, fluid
+from foretide.simulate.fluid_columns import KINDS
 from foretide.simulate.fluid_grid import Grid
-from foretide.simulate.fluid_table import KINDS, Table
+from foretide.simulate.fluid_lookup import violations_of
+from foretide.simulate.fluid_table import Table
 from foretide.simulate.peers.answer import PeerAnswer
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions, Lane, Law
@@ -45,6 +47,7 @@ def compile_all() -> None:
     sizes = np.zeros((2, 2, 1, law.max_batch + 1), dtype=np.uint16)
     none = np.zeros((2, 2, 1))
     nothing = Table(grid=grid, values=np.zeros((3, 3, KINDS)), waiting=none, after=none, sizes=sizes)
+    violations_of(grid.there, grid.total, nothing.values, 1.0, np.ones((1, 1)), np.ones((1, 1)))
     empty = fluid.build([lane], state, [nothing])
     fleet.scale_all(state, np.ones(1, dtype=np.int64), 0.0, True)
     fluid.run_until(state, empty, 15.0, False)

@@ -11,7 +11,15 @@ from typing import Final, TypeVar, cast
 import numba
 
 # Compiled code takes its options and constants from them.
-CONSTANTS: Final = ("compiled.py", "fluid_grid.py", "fluid_saturation.py", "fluid_table.py", "scenario.py", "state.py")
+CONSTANTS: Final = (
+    "compiled.py",
+    "fluid_columns.py",
+    "fluid_grid.py",
+    "fluid_saturation.py",
+    "fluid_table.py",
+    "scenario.py",
+    "state.py",
+)
 
 F = TypeVar("F", bound=Callable[..., object])
 

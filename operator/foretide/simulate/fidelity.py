@@ -18,7 +18,7 @@ from foretide.simulate.state import State, with_larger_pool
 class Fidelity(StrEnum):
     """How fine a run is."""
 
-    ARRIVALS = "arrivals"  # every request; for every figure that is reported
+    ARRIVALS = "arrivals"  # every request; for every figure that is reported, but those of 200 replicas
     FLUID = "fluid"  # for sweeps: how far off it is, docs/benchmarks/fluid.md tells
 
 

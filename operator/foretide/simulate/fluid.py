@@ -16,7 +16,7 @@ import numpy as np
 from foretide.simulate.arriving import at_random, begin_arrivals, next_arrival
 from foretide.simulate.compiled import compiled, inlined
 from foretide.simulate.engine import next_event, settled
-from foretide.simulate.fluid_table import (
+from foretide.simulate.fluid_columns import (
     COMPLETED,
     CONCURRENCY,
     EXECUTIONS,
@@ -26,9 +26,10 @@ from foretide.simulate.fluid_table import (
     LATENCY,
     STEPS_SECONDS,
     VARIANCE,
-    Table,
     step_of,
 )
+from foretide.simulate.fluid_lookup import look_up
+from foretide.simulate.fluid_table import Table
 from foretide.simulate.scenario import Lane, Routing
 from foretide.simulate.state import (
     ABSENT,
@@ -57,7 +58,7 @@ class Fluid(NamedTuple):
     """Of each lane: its table, and how far it is."""
 
     step_seconds: Array  # [lanes]
-    begins: Array  # [lanes]: the next step
+    begins_seconds: Array  # [lanes]: when the next step begins
     # Requests that a replica got until each step began, [lanes, steps + 1]: what is in a replica came one after the
     # other, at the pace of this curve.
     so_far: Array
@@ -83,11 +84,14 @@ def check(lanes: Sequence[Lane]) -> None:
             raise ValueError(f"{lane.name} has recorded arrivals: the fluid's are Poisson")
         if lane.queue.limited and lane.queue.timeout_seconds > lane.slo_latency_seconds:
             raise ValueError(
-                f"{lane.name} has a queue that refuses, but not what is late: the fluid knows none of these"
+                f"{lane.name} has a queue that refuses, but not what is late (its timeout is "
+                f"{lane.queue.timeout_seconds:g} s, the SLO {lane.slo_latency_seconds:g} s): the fluid knows none of "
+                f"these, arrivals do"
             )
         if lane.slo_latency_seconds > STEPS_SECONDS[-1]:
             raise ValueError(
-                f"{lane.name} has an SLO of {lane.slo_latency_seconds:g} s: steps of the fluid are shorter"
+                f"{lane.name} has an SLO of {lane.slo_latency_seconds:g} s: that of the fluid is at most "
+                f"{STEPS_SECONDS[-1]:g} s, its longest step; arrivals know any"
             )
         if lane.routing is not Routing.RANDOM:
             raise ValueError(f"{lane.name} routes by {lane.routing.name}: the fluid routes at random")
@@ -104,7 +108,7 @@ def build(lanes: Sequence[Lane], state: State, tables: Sequence[Table]) -> Fluid
         sizes[row, ..., : table.sizes.shape[-1]] = table.sizes
     return Fluid(
         step_seconds=np.array(step_seconds),
-        begins=np.zeros(len(lanes)),
+        begins_seconds=np.zeros(len(lanes)),
         so_far=np.zeros((len(lanes), steps + 1)),
         given=np.zeros(state.pods.shape, dtype=np.float64),
         table=np.array([different.index(table) for table in tables]),
@@ -126,7 +130,7 @@ def run_until(state: State, fluid: Fluid, until: float, away: bool) -> None:
         while not done:
             before = min(next_event(state, lane), until)
             # What happens to pods in the first half of a step is as if it had happened before, the rest as if after it.
-            while fluid.begins[lane] + 0.5 * fluid.step_seconds[lane] < before:
+            while fluid.begins_seconds[lane] + 0.5 * fluid.step_seconds[lane] < before:
                 _step(state, fluid, lane)
             done = settled(state, lane, until, away)
 
@@ -135,13 +139,14 @@ def run_until(state: State, fluid: Fluid, until: float, away: bool) -> None:
 def finish(state: State, fluid: Fluid, now: float) -> None:
     """What is still in the replicas is answered."""
     for lane in range(len(state.lanes)):
-        row, bins, so_far, length = state.lanes[lane], state.bins[lane], fluid.so_far[lane], fluid.step_seconds[lane]
+        row, bins = state.lanes[lane], state.bins[lane]
+        so_far, step_seconds = fluid.so_far[lane], fluid.step_seconds[lane]
         for place in range(state.pods.shape[1]):
             pod = state.pods[lane, place]
             if pod.phase not in (ABSENT, GONE) and pod.present > 0.0:
-                oldest = _arrival_time(so_far, length, len(so_far) - 1, pod.oldest_step, pod.oldest)
+                oldest = _arrived_seconds(so_far, step_seconds, pod.oldest_step, len(so_far) - 1, pod.oldest)
                 if now - oldest > state.setting[lane].slo:
-                    _count_all(row, bins, pod, so_far, length)
+                    _count_all(row, bins, pod, so_far, step_seconds)
         _count(row, bins, now - 0.5 * BIN_SECONDS, 0.0, 0.0)  # what a crash left
 
 
@@ -150,13 +155,13 @@ def _step(state: State, fluid: Fluid, lane: int) -> None:
     row, setting, given = state.lanes[lane], state.setting[lane], fluid.given[lane]
     rates, bins = state.rates[lane], state.bins[lane]
     routable = state.routable[lane]
-    start, length = fluid.begins[lane], fluid.step_seconds[lane]
-    number = round(start / length)
-    fluid.begins[lane] = (number + 1) * length
+    start, step_seconds = fluid.begins_seconds[lane], fluid.step_seconds[lane]
+    number = round(start / step_seconds)
+    fluid.begins_seconds[lane] = (number + 1) * step_seconds
     given[:] = 0.0
     came = 0
     now = row.next_arrival
-    while now < fluid.begins[lane]:
+    while now < fluid.begins_seconds[lane]:
         place = at_random(row)
         if row.routable > 0:
             given[routable[place]] += 1.0
@@ -173,42 +178,15 @@ def _step(state: State, fluid: Fluid, lane: int) -> None:
 
 
 @inlined
-def _below(nodes: Array, value: float) -> int:
-    """The node below, at most the last but one."""
-    low, high = 0, len(nodes) - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if nodes[middle] <= value:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-@inlined
-def look_up(rows: Array, columns: Array, values: Array, found: Array, present: float, came: float) -> tuple[int, int]:
-    """Fills `found`; tells the field."""
-    # Beyond the last nodes a step can do no more: the rest stays.
-    there = min(present, rows[-1])
-    total = min(there + came, columns[-1])
-    row, column = _below(rows, there), _below(columns, total)
-    down = (there - rows[row]) / (rows[row + 1] - rows[row])
-    right = (total - columns[column]) / (columns[column + 1] - columns[column])
-    for kind in range(KINDS):
-        upper = values[row, column, kind] * (1.0 - right) + values[row, column + 1, kind] * right
-        lower = values[row + 1, column, kind] * (1.0 - right) + values[row + 1, column + 1, kind] * right
-        found[kind] = upper * (1.0 - down) + lower * down
-    return row, column
-
-
-@inlined
-def _arrival_time(so_far: Array, length: float, end: int, step: int, wanted: float) -> float:
-    """When a replica had got so many requests; from that step on, and before the end of another."""
-    while step < end - 1 and so_far[step + 1] <= wanted:
+def _arrived_seconds(so_far: Array, step_seconds: float, first: int, end: int, requests: float) -> float:
+    """When a replica had got so many requests, by how many it had got until each step began; looked for from the first
+    step on, up to the end."""
+    step = first
+    while step < end - 1 and so_far[step + 1] <= requests:
         step += 1
     pace = so_far[step + 1] - so_far[step]
-    within = min(max((wanted - so_far[step]) / pace, 0.0), 1.0) if pace > 0.0 else 1.0
-    return float((step + within) * length)
+    within = min(max((requests - so_far[step]) / pace, 0.0), 1.0) if pace > 0.0 else 1.0
+    return float((step + within) * step_seconds)
 
 
 @compiled
@@ -216,15 +194,15 @@ def _serve(state: State, fluid: Fluid, lane: int, number: int) -> None:
     """A step of every pod of the lane. What it calls for each gets no more than it needs: each array is counted."""
     row, setting, table = state.lanes[lane], state.setting[lane], fluid.table[lane]
     rows, columns, values, found = fluid.there[table], fluid.total[table], fluid.values[table], fluid.found
-    length, so_far, bins = fluid.step_seconds[lane], fluid.so_far[lane], state.bins[lane]
+    step_seconds, so_far, bins = fluid.step_seconds[lane], fluid.so_far[lane], state.bins[lane]
     for place in range(state.pods.shape[1]):
         pod, came = state.pods[lane, place], fluid.given[lane, place]
         if pod.phase in (ABSENT, GONE):
             continue
         flow = pod.flow
         flow[:] = 0.0
-        pod.flow_until = (number + 1) * length
-        pod.flow_seconds = length
+        pod.flow_until = (number + 1) * step_seconds
+        pod.flow_seconds = step_seconds
         pod.standing = 0
         if came == 0.0 and pod.present == 0.0:
             continue
@@ -246,7 +224,7 @@ def _serve(state: State, fluid: Fluid, lane: int, number: int) -> None:
 
         # First in, first out.
         gone = (completed + failed) / there * (pod.newest - pod.oldest)
-        middle = _arrival_time(so_far, length, number + 1, pod.oldest_step, pod.oldest + 0.5 * gone)
+        middle = _arrived_seconds(so_far, step_seconds, pod.oldest_step, number + 1, pod.oldest + 0.5 * gone)
         late = completed * min(found[LATE] / max(found[COMPLETED], 1e-9), 1.0)
         _count(row, bins, middle, late + failed, failed)
         executions = min(max(found[EXECUTIONS], completed / setting.max_batch), completed)
@@ -257,8 +235,8 @@ def _serve(state: State, fluid: Fluid, lane: int, number: int) -> None:
         flow[BUSY_SECONDS] = setting.per_item * completed + setting.fixed * executions
         # The table of latencies ends where its queue does: beyond, they follow from when those that are answered came.
         is_long = beyond > 0.0 and setting.timeout == math.inf
-        flow[REQUEST_SECONDS] = completed * ((number + 0.5) * length - middle) if is_long else found[LATENCY]
-        extra_seconds = (beyond + 0.5 * more) * length
+        flow[REQUEST_SECONDS] = completed * ((number + 0.5) * step_seconds - middle) if is_long else found[LATENCY]
+        extra_seconds = (beyond + 0.5 * more) * step_seconds
         if setting.timeout < math.inf:
             extra_seconds = min(extra_seconds, (beyond + more) * setting.timeout)
         flow[CONCURRENCY_SECONDS] = found[CONCURRENCY] + extra_seconds
@@ -292,17 +270,17 @@ def _standing(setting: Record, watched: tuple[float, float], there: float, expec
 
 
 @compiled
-def _count_all(row: Record, bins: Array, pod: Record, so_far: Array, length: float) -> None:
+def _count_all(row: Record, bins: Array, pod: Record, so_far: Array, step_seconds: float) -> None:
     """What a replica has is late, each request in the bin in which it came."""
     whole = pod.newest - pod.oldest
     if whole <= 0.0:
-        _count(row, bins, (pod.oldest_step + 0.5) * length, pod.present, 0.0)
+        _count(row, bins, (pod.oldest_step + 0.5) * step_seconds, pod.present, 0.0)
         return
     step, begin = pod.oldest_step, pod.oldest
     while begin < pod.newest and step < len(so_far) - 1:
         end = min(so_far[step + 1], pod.newest)
         if end > begin:
-            _count(row, bins, (step + 0.5) * length, pod.present * (end - begin) / whole, 0.0)
+            _count(row, bins, (step + 0.5) * step_seconds, pod.present * (end - begin) / whole, 0.0)
             begin = end
         step += 1
 

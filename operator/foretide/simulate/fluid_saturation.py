@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -16,10 +15,10 @@ from foretide.scaling.arrays import Bools, Floats
 from foretide.simulate.fluid_grid import Grid
 from foretide.simulate.scenario import Law, Noise, Queue
 
-# A queue that refuses is never longer than its timeout. So much over what a replica can serve must be there or come for
-# it to last through the step, and for all batches to be full.
-EVEN_TOTAL: Final = 1.75
-FULL_TOTAL: Final = 2.0
+# A queue that refuses is never longer than its timeout. So many times what a replica can serve must be there or come,
+# and so many largest batches within the timeout, for it to last through the step; and for all batches to be full.
+EVEN_TOTAL, EVEN_BATCHES = 1.75, 1.0
+FULL_TOTAL, FULL_BATCHES = 2.0, 1.4
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -46,8 +45,10 @@ def saturated(grid: Grid, law: Law, queue: Queue, step_seconds: float) -> Satura
     executions = law.instances * step_seconds / interval
     completed = law.max_batch * executions
     if math.isfinite(queue.timeout_seconds):
-        even = np.broadcast_to(grid.total >= EVEN_TOTAL * most, interval.shape)
-        full = np.broadcast_to(grid.total >= FULL_TOTAL * most, interval.shape)
+        batches = queue.timeout_seconds / gap / law.max_batch
+        fits = queue.max_size >= law.max_batch
+        even = (grid.total >= EVEN_TOTAL * most) & (batches >= EVEN_BATCHES) & fits
+        full = (grid.total >= FULL_TOTAL * most) & (batches >= FULL_BATCHES) & fits
         completed = np.where(full, completed, np.inf)  # a fit that is cut at its nodes is 0.5 % too low between them
     else:
         even = full = np.broadcast_to(grid.there[:, None] >= most, interval.shape)

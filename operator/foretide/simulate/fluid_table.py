@@ -20,18 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from foretide.scaling.arrays import Floats, Ints
+from foretide.simulate.fluid_columns import COMPLETED, EXECUTIONS, FAILED, VARIANCE, step_of
 from foretide.simulate.fluid_grid import Grid
+from foretide.simulate.fluid_lookup import violations_of
 from foretide.simulate.fluid_saturation import saturated
-from foretide.simulate.fluid_watch import REPLICAS, SEED, Steps, watched
+from foretide.simulate.fluid_watch import SEED, Steps, watched
 from foretide.simulate.scenario import Law, Queue
 
-# Columns of the table: requests answered in the step and those of them that were late, requests refused, batches,
-# seconds that the answered ones took, seconds that all spent in the replica, and the variance of the first that lasts.
-COMPLETED, LATE, FAILED, EXECUTIONS, LATENCY, CONCURRENCY, VARIANCE = range(7)
-KINDS: Final = VARIANCE + 1
-
-# Steps divide the bins of the timeline.
-STEPS_SECONDS: Final = (1.0, 1.5, 2.5, 3.0, 5.0, 7.5, 15.0)
 # Work in a replica: as shares of the SLO, and beyond that in steps, after which all is late.
 THERE_SHARES: Final = (0.0, 0.07, 0.14, 0.21, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)
 THERE_BEYOND: Final = (0.3, 0.6, 0.9, 1.2, 1.5)
@@ -54,11 +49,6 @@ class Table:
     waiting: Floats  # [rows - 1, columns - 1, KEPT]
     after: Floats  # [rows - 1, columns - 1, KEPT]
     sizes: npt.NDArray[np.uint16]  # [rows - 1, columns - 1, KEPT, max batch + 1]
-
-
-def step_of(slo_latency_seconds: float) -> float:
-    """The shortest that is as long as the SLO, which is none above the longest step."""
-    return next(step for step in STEPS_SECONDS if step >= slo_latency_seconds)
 
 
 @lru_cache(maxsize=64)
@@ -125,29 +115,15 @@ def _kept(field: Ints, grid: Grid) -> Ints:
 def _lasting(grid: Grid, values: Floats, steps: Steps) -> float:
     """The share of the variance with which as many requests violate under steady loads as did; by bisection, more make
     more."""
-    came = steps.came[:, REPLICAS:]
-    violations = float((steps.late + steps.failed)[:, REPLICAS:].sum())
+    steady = steps.came.shape[1] // 2
+    came = np.ascontiguousarray(steps.came[:, steady:])
+    noise = np.random.default_rng(SEED).standard_normal(came.shape)
+    violations = float((steps.late + steps.failed)[:, steady:].sum())
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        if _violations_once_more(grid, values, came, middle) < violations:
+        if violations_of(grid.there, grid.total, values, middle, came, noise) < violations:
             low = middle
         else:
             high = middle
     return 0.5 * (low + high)
-
-
-def _violations_once_more(grid: Grid, values: Floats, came: Floats, lasting: float) -> float:
-    """Of the fluid under the arrivals of the watched steps."""
-    random = np.random.default_rng(SEED)
-    present, violations = np.zeros(came.shape[1]), 0.0
-    for coming in came:
-        found = grid.values_at(values, present, coming)
-        there = present + coming
-        failed = np.minimum(found[:, FAILED], there)
-        drawn = found[:, COMPLETED] + np.sqrt(lasting * found[:, VARIANCE]) * random.standard_normal(len(there))
-        completed = np.clip(drawn, 0.0, there - failed)
-        late = completed * np.minimum(found[:, LATE] / np.maximum(found[:, COMPLETED], 1e-9), 1.0)
-        violations += float((late + failed).sum())
-        present = np.maximum(there - completed - failed, 0.0)
-    return violations

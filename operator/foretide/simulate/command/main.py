@@ -23,7 +23,7 @@ from foretide.simulate.command.work import Task, policy_of, tasks
 from foretide.simulate.compile import compile_all
 from foretide.simulate.compiled import CACHE_FOLDER
 from foretide.simulate.fidelity import Fidelity
-from foretide.simulate.fluid_table import STEPS_SECONDS
+from foretide.simulate.fluid_columns import STEPS_SECONDS
 from foretide.simulate.policies import Listed, listed
 from foretide.simulate.scenario import Queue, Routing
 from foretide.simulate.traces import Trace, TraceError, read_traces

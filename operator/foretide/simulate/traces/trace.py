@@ -67,10 +67,6 @@ class Trace:
             self, series=tuple(self.series[row] for row in rows), counts=self.counts[rows], factor=self.factor[rows]
         )
 
-    def with_load(self) -> Trace:
-        """Without the series that have no request at all."""
-        return self.select(*(name for name, row in zip(self.series, self.counts, strict=True) if row.any()))
-
     def scaled_to(self, peak_rps: float) -> Trace:
         """Each series times the factor that makes its `peak_rps` this one."""
         if not (np.isfinite(peak_rps) and peak_rps > 0.0):
