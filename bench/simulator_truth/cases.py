@@ -63,6 +63,6 @@ def cases(*, scale: float) -> tuple[Case, ...]:
         for queue in QUEUES
         for replicas in (1, 3)
         for load in LOADS
-        # Without a limit an overload only says how long it lasted.
+        # Without a limit an overload only says how long it lasted; several replicas are measured with limits.
         if not (queue == "default" and (load > 1.0 or replicas == 3))
     )
