@@ -25,7 +25,7 @@ from foretide.simulate.policies import POLICIES
 from foretide.simulate.workload import Workload
 
 # The settings of the benchmark, for so long around the peak that all can be run request by request, and once more.
-SCOPE: Final = replace(FULL, judged_seconds=2 * HOUR_SECONDS)
+SCOPE: Final = replace(FULL, judged_seconds=HOUR_SECONDS)
 # At 200 replicas a run has twenty times the requests.
 WITH_LARGE: Final = ("static", "hpa", "mark")
 # Of one seed all runs are repeated with other batch times.
@@ -127,7 +127,7 @@ def _page(found: Mapping[Key, Compared], plan: Plan, seeds: int) -> Iterator[str
     yield f"""# The fluid against request by request
 
 Made by `python -m bench.scaling.fidelity`: every policy as it comes, over the series that choose, with {seeds}
-{"seed" if seeds == 1 else "seeds"}, {plan.scope.judged_seconds / HOUR_SECONDS:g} hours around the largest minute. The
+{"seed" if seeds == 1 else "seeds"}, {plan.scope.judged_seconds / 60:g} minutes around the largest one. The
 bar: over these series violations within {BAR_SHARE * 100:g} points, replica-hours within {BAR_COST:.0%}.
 
 Both run the same requests, which come at the same moments and take the same routes as long as the fleets are the

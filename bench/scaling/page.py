@@ -75,7 +75,7 @@ without a limit.
 ## Burstier arrivals, larger fleets
 
 Tuned at {SMALL} replicas and Poisson arrivals; cold start {USUAL.title},
-{scope.varied_seconds / HOUR_SECONDS:g} hours; {LARGE} replicas as a fluid. Policies with a quota are left out: it was
+{scope.varied_seconds / 60:g} minutes; {LARGE} replicas as a fluid. Policies with a quota are left out: it was
 chosen for fleets of one size.
 """
     yield from _varied_table(results)

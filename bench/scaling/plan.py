@@ -69,7 +69,7 @@ class Scope:
     variations: tuple[Variation, ...] = ()
     seeds: tuple[int, ...] = FIRST_SEED  # with which is judged; knobs are chosen with the first
     judged_seconds: float
-    varied_seconds: float = 1.5 * HOUR_SECONDS
+    varied_seconds: float = HOUR_SECONDS
     series_of_each_split: int | None = None
     knob_values_every: int = 1
     held_out: bool = True

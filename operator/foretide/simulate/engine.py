@@ -57,7 +57,7 @@ def _arrive(state: State, lane: int, until: float) -> bool:
 @compiled
 def _find_next_event(state: State, lane: int) -> float:
     soonest = np.inf
-    for place in range(state.pods.shape[1]):
+    for place in range(state.lanes[lane].places):
         pod = state.pods[lane, place]
         if pod.phase != ABSENT:
             soonest = min(soonest, pod.next_event, pod.next_scrape)
@@ -77,7 +77,7 @@ def next_event(state: State, lane: int) -> float:
 def _happen(state: State, lane: int, now: float, away: bool) -> None:
     """All that happens to the pods of the lane at that moment."""
     state.lanes[lane].next_change = -np.inf
-    for place in range(state.pods.shape[1]):
+    for place in range(state.lanes[lane].places):
         pod = state.pods[lane, place]
         if pod.phase != ABSENT and pod.next_event <= now:
             happen(state, lane, place, now)
@@ -119,6 +119,6 @@ def run_until(state: State, until: float, away: bool) -> bool:
 def answer_until(state: State, now: float) -> None:
     """Answers what is ready by then; inf where no arrival and no end of a pod comes any more."""
     for lane in range(len(state.lanes)):
-        for pod in range(state.pods.shape[1]):
+        for pod in range(state.lanes[lane].places):
             if state.pods[lane, pod].phase != ABSENT:
                 advance(server_of(state, lane, pod), now)

@@ -59,7 +59,7 @@ def pay(lane: Record, now: float) -> None:
 @compiled
 def _route(state: State, lane: int) -> None:
     count = 0
-    for pod in range(state.pods.shape[1]):
+    for pod in range(state.lanes[lane].places):
         phase = state.pods[lane, pod].phase
         if phase in (ROUTABLE, LEAVING):
             state.routable[lane, count] = pod
@@ -89,13 +89,15 @@ def _become_routable(state: State, lane: int, pod: Record, now: float) -> None:
 @compiled
 def _free_place(state: State, lane: int) -> int:
     """For a new pod: an empty one, or that of the pod that has ended first."""
-    oldest = NOBODY
-    for place in range(state.pods.shape[1]):
+    oldest, places = NOBODY, state.lanes[lane].places
+    for place in range(places):
         pod = state.pods[lane, place]
         if pod.phase == ABSENT:
             return place
         if pod.phase == GONE and (oldest == NOBODY or pod.next_event < state.pods[lane, oldest].next_event):
             oldest = place
+    if places < state.pods.shape[1]:
+        return int(places)
     return oldest
 
 
@@ -110,7 +112,7 @@ def _count_machines(state: State, lane: int, now: float) -> None:
     if not math.isfinite(row.warm):
         return
     housed = 0
-    for place in range(state.pods.shape[1]):
+    for place in range(row.places):
         pod = state.pods[lane, place]
         if pod.phase not in (ABSENT, GONE) and pod.housed_at <= now:
             housed += 1
@@ -128,6 +130,7 @@ def _create(state: State, lane: int, now: float, ready: bool) -> None:
     pay(row, now)
     _count_machines(state, lane, now)
     row.pods += 1
+    row.places = max(row.places, place + 1)
     begin(server_of(state, lane, place))
     pod.sampled = 0
     pod.stale = 0
@@ -197,14 +200,14 @@ def _remove(state: State, lane: int, pod: Record, now: float) -> None:
 def scale(state: State, lane: int, replicas: int, now: float, ready: bool) -> None:
     """The Deployment gets that many replicas; `ready`: without a cold start."""
     present = 0
-    for pod in range(state.pods.shape[1]):
+    for pod in range(state.lanes[lane].places):
         if _rank(state.pods[lane, pod]) >= 0.0:
             present += 1
     for _ in range(replicas - present):
         _create(state, lane, now, ready)
     for _ in range(present - replicas):
         victim = 0
-        for pod in range(1, state.pods.shape[1]):
+        for pod in range(1, state.lanes[lane].places):
             if _rank(state.pods[lane, pod]) > _rank(state.pods[lane, victim]):
                 victim = pod
         _leave(state, lane, state.pods[lane, victim], now)

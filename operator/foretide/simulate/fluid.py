@@ -141,7 +141,7 @@ def finish(state: State, fluid: Fluid, now: float) -> None:
     for lane in range(len(state.lanes)):
         row, bins = state.lanes[lane], state.bins[lane]
         so_far, step_seconds = fluid.so_far[lane], fluid.step_seconds[lane]
-        for place in range(state.pods.shape[1]):
+        for place in range(row.places):
             pod = state.pods[lane, place]
             if pod.phase not in (ABSENT, GONE) and pod.present > 0.0:
                 oldest = _arrived_seconds(so_far, step_seconds, pod.oldest_step, len(so_far) - 1, pod.oldest)
@@ -195,7 +195,7 @@ def _serve(state: State, fluid: Fluid, lane: int, number: int) -> None:
     row, setting, table = state.lanes[lane], state.setting[lane], fluid.table[lane]
     rows, columns, values, found = fluid.there[table], fluid.total[table], fluid.values[table], fluid.found
     step_seconds, so_far, bins = fluid.step_seconds[lane], fluid.so_far[lane], state.bins[lane]
-    for place in range(state.pods.shape[1]):
+    for place in range(row.places):
         pod, came = state.pods[lane, place], fluid.given[lane, place]
         if pod.phase in (ABSENT, GONE):
             continue

@@ -154,6 +154,6 @@ def _look(state: State, now: float) -> Floats:
 def _add_present(state: State, now: float, seconds: Floats) -> None:
     """How long what is in the replicas has been there, [lanes]."""
     for lane in range(len(state.lanes)):
-        for place in range(state.pods.shape[1]):
+        for place in range(state.lanes[lane].places):
             if state.pods[lane, place].phase != ABSENT:
                 seconds[lane] += present_seconds(server_of(state, lane, place), now)

@@ -117,7 +117,7 @@ def evaluate(
     values = np.zeros(KEPT_SAMPLES)
     row = 0
     for lane in range(len(state.lanes)):
-        for place in range(state.pods.shape[1]):
+        for place in range(state.lanes[lane].places):
             pod = state.pods[lane, place]
             if pod.phase == ABSENT or (pod.phase == GONE) != ended:
                 continue
@@ -149,7 +149,7 @@ def increases(state: State, before: Array, rows: Array) -> int:
     """
     count = 0
     for lane in range(len(state.lanes)):
-        for place in range(state.pods.shape[1]):
+        for place in range(state.lanes[lane].places):
             old, new = before[lane, place], state.executed[lane, place]
             restarted = False
             for size in range(len(new)):

@@ -94,6 +94,7 @@ LANE: Final = np.dtype(
         ("turn", WHOLE),  # of round robin
         ("routable", WHOLE),  # pods that get requests
         ("pods", WHOLE),  # that exist
+        ("places", WHOLE),  # that a pod has ever had: those beyond are absent, of a large fleet nearly all
         ("warm", REAL),  # pods that fit on the machines that are there
         ("warm_since", REAL),  # all of that room was taken then
         ("pod_seconds", REAL),  # paid so far
