@@ -147,7 +147,7 @@ be told from chance (*in italics*): their confidence interval reaches into the b
 change there. {sum(not one.is_excused for one in missed)} are (**bold**).
 
 A cell is: difference of the share outside the SLO in points, with the 95 % confidence interval of its mean over the
-seeds (that share); relative difference of the replica-hours, with its interval.
+seeds, which one seed has not (that share); relative difference of the replica-hours, with its interval.
 
 ## {small.title}, all settings
 
