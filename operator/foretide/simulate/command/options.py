@@ -112,7 +112,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "--fidelity",
         default=Fidelity.ARRIVALS,
         choices=[str(name) for name in Fidelity],
-        help="arrivals: every request; fluid: in steps of a second, five times as fast, without latencies",
+        help="arrivals: every request; fluid: in steps of a second, three times as fast, without latencies",
     )
     outcome.add_argument("--out", required=True, type=Path, metavar="FILE", help="JSON; packed if it ends in .gz")
     outcome.add_argument(
