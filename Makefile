@@ -35,7 +35,6 @@ lint: setup ## ruff, mypy --strict and the import rules.
 
 .PHONY: unit
 unit: setup ## Unit and property tests.
-	@echo "compiling the simulator, once for each version of it (half a minute) ..."
 	$(BIN)/python -m foretide.simulate.compile
 	$(BIN)/pytest tests --numprocesses=auto --dist=worksteal --quiet
 

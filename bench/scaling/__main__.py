@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.places import FOLDER, PAGES
-from bench.scaling.console import FAILED, compiled, ended, parsed
+from bench.scaling.console import FAILED, ended, parsed
 from bench.scaling.page import write
 from bench.scaling.plan import FULL, QUICK, Plan
 from bench.scaling.results import Results, performed
@@ -19,6 +19,7 @@ from bench.scaling.split import SERIES, TRACES, read_split
 from bench.scaling.store import Store
 from foretide.simulate.command.progress import spoken
 from foretide.simulate.command.results import Run
+from foretide.simulate.compile import compile_all
 from foretide.simulate.policies import POLICIES
 
 
@@ -48,7 +49,7 @@ def _run(given: argparse.Namespace) -> int:
     plan = Plan(scope, read_split(given.series, given.traces), tuple(POLICIES.values()))
     if not given.quick:
         given.pages.mkdir(parents=True, exist_ok=True)
-    compiled()
+    compile_all()
     store = Store(given.out / ("scaling-quick" if given.quick else "scaling"), workers=given.workers)
     results = performed(plan, store)
     _save(results, given.out / ("scaling-quick.json" if given.quick else "scaling.json"))

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import Final
 
 from foretide.simulate.command.processes import WorkerLost
 from foretide.simulate.command.refused import Refused
-from foretide.simulate.compile import compile_all
-from foretide.simulate.compiled import CACHE_FOLDER
+from foretide.simulate.command.signals import sigterm_as_ctrl_c
 from foretide.simulate.traces import TraceError
 
 FAILED: Final = 1
@@ -36,17 +33,9 @@ def parsed(
     return given
 
 
-def compiled() -> None:
-    """The simulator, with a word where that takes half a minute."""
-    if not CACHE_FOLDER.exists():
-        sys.stderr.write("compiling the simulator: half a minute, only once\n")
-    compile_all()
-
-
 def ended(run: Callable[[], int]) -> int:
-    """The exit status of a run, with a sentence where it could not go on. What ends it from outside cleans up as Ctrl-C
-    does."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """The exit status of a run, with a sentence where it could not go on."""
+    sigterm_as_ctrl_c()
     try:
         return run()
     except (Refused, TraceError) as error:
@@ -58,7 +47,3 @@ def ended(run: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: the finished cells are kept, the same command goes on from there\n")
         return INTERRUPTED
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -91,10 +91,9 @@ class Difference:
     def holds(self) -> bool:
         return abs(self.share.mean) <= BAR_SHARE and abs(self.cost.mean) <= BAR_COST
 
-    @property
-    def is_open(self) -> bool:
-        """Whether so few seeds do not tell on which side of the bar it is."""
-        return self.share.at_least <= BAR_SHARE and self.cost.at_least <= BAR_COST
+    def may_be_within(self, share: float, cost: float) -> bool:
+        """Whether so few seeds do not tell that it is above either."""
+        return self.share.at_least <= share and self.cost.at_least <= cost
 
 
 def _by_seed_and_series(runs: Iterable[Run]) -> dict[tuple[int, str], Run]:

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from bench.places import FOLDER, PAGES
 from bench.scaling.cell import Cell, Stage
-from bench.scaling.console import FAILED, compiled, ended, parsed
+from bench.scaling.console import FAILED, ended, parsed
 from bench.scaling.difference import BAR_COST, BAR_SHARE, Difference
 from bench.scaling.plan import FULL, LARGE, SMALL, USUAL, Plan, Setting, Variation
 from bench.scaling.results import below_the_bound
@@ -20,6 +20,7 @@ from bench.scaling.split import Split, read_split
 from bench.scaling.store import Store
 from bench.scaling.summary import setting_of
 from foretide.simulate.command.results import HOUR_SECONDS, Run
+from foretide.simulate.compile import compile_all
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.policies import POLICIES
 from foretide.simulate.workload import Workload
@@ -50,7 +51,7 @@ class Compared:
         if self.repeated is not None:
             share = max(share, abs(self.repeated.share.mean))
             cost = max(cost, abs(self.repeated.cost.mean))
-        return self.fluid.share.at_least <= share and self.fluid.cost.at_least <= cost
+        return self.fluid.may_be_within(share, cost)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m bench.scaling.fidelity",
         description="Runs every policy, as it comes, over the series that choose at both fidelities, in every setting "
         "of the benchmark and with several seeds, and some with larger fleets; of one seed request by request twice, "
-        "with other batch times. Writes docs/benchmarks/fluid.md. 20 minutes a seed on two processors, resumable.",
+        "with other batch times. Writes docs/benchmarks/fluid.md. 11 minutes a seed on two processors, resumable.",
     )
     parser.add_argument("--page", type=Path, default=PAGES / "fluid.md", help="the page to write")
     given = parsed(parser, arguments, seeds=2, seeds_of="runs of each series")
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     given.page.parent.mkdir(parents=True, exist_ok=True)
-    compiled()
+    compile_all()
     plan = Plan(SCOPE, read_split(), tuple(POLICIES.values()))
     runs = Store(FOLDER / "scaling", workers=given.workers).performed(
         list(cells(plan, range(1, given.seeds + 1))), "both fidelities"

@@ -24,6 +24,7 @@ from bench.scaling.summary import summaries
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.policies import POLICIES, listed
 from foretide.simulate.traces import Trace
+from tests.bench.runs import run
 
 TINY = replace(QUICK, judged_seconds=900.0, series_of_each_split=1, held_out=True)
 FEW_POLICIES = tuple(listed(name) for name in ("static", "hpa", "fair-share"))
@@ -150,26 +151,6 @@ def test_a_key_is_another_one_for_another_setting_and_the_same_for_the_same(tiny
     assert cell.key == replace(cell).key
     for change in ({"fidelity": Fidelity.ARRIVALS}, {"knobs": {"quantile": 0.123}}):
         assert replace(cell, **change).key != cell.key
-
-
-def run(**fields: Any) -> dict[str, Any]:
-    usual: dict[str, Any] = {
-        "policy": "hpa",
-        "knob": {"target": 0.5},
-        "series": "t/a",
-        "seed": 1,
-        "queue": "default",
-        "cold_start_seconds": 120.0,
-        "size": 10,
-        "arrival_cv": 1.0,
-        "fidelity": "fluid",
-        "requests": 1000,
-        "violations": 5,
-        "replica_hours": 12.0,
-        "optimum_replica_hours": 10.0,
-        "scale_events": 3,
-    }
-    return {**usual, **fields}
 
 
 def test_the_cheapest_setting_that_keeps_the_objective_is_chosen() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from types import FrameType
+
+from foretide.simulate.command.signals import sigterm_as_ctrl_c
 
 
 def start() -> int:
@@ -16,13 +16,8 @@ def start() -> int:
             raise
         sys.stderr.write(f"the simulator needs the package {error.name}: pip install 'foretide[simulate]'\n")
         return 2
-    # What ends it from outside cleans up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, _interrupt)
+    sigterm_as_ctrl_c()
     return main()
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ and they do not all do it at the same time.
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 from foretide.scaling.policy import Observation, Over, Past, Quantity, Query
-from foretide.simulate import fleet, fluid
+from foretide.simulate import compiled, fleet, fluid
 from foretide.simulate.fluid_columns import KINDS
 from foretide.simulate.fluid_grid import Grid
 from foretide.simulate.fluid_lookup import violations_of
@@ -37,7 +39,9 @@ class _Once:
 
 
 def compile_all() -> None:
-    """Runs one minute of one lane at both fidelities, from the cache where that has it."""
+    """Runs one minute of one lane at both fidelities, from the cache where that has it, else with a word."""
+    if compiled.IS_NEW:
+        sys.stderr.write("compiling the simulator: half a minute, only once\n")
     law = Law(per_item_seconds=0.01, fixed_seconds=0.01, max_batch=4)
     lane = Lane(name="any", rates_rps=np.full(1, 5.0), step_seconds=60.0, seed=0, law=law, slo_latency_seconds=1.0)
     simulate(_Once(), [lane], conditions=Conditions())

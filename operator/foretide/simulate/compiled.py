@@ -44,6 +44,7 @@ def _cache_folder() -> Path:
 
 
 CACHE_FOLDER: Final = _cache_folder()
+IS_NEW: Final = not CACHE_FOLDER.is_dir()  # looked at now: numba makes it with the first function
 numba.config.CACHE_DIR = str(CACHE_FOLDER)
 
 

@@ -21,7 +21,6 @@ from foretide.simulate.command.results import pending, read
 from foretide.simulate.command.table import rows, table
 from foretide.simulate.command.work import Task, policy_of, tasks
 from foretide.simulate.compile import compile_all
-from foretide.simulate.compiled import CACHE_FOLDER
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.fluid_columns import STEPS_SECONDS
 from foretide.simulate.policies import Listed, listed
@@ -58,8 +57,6 @@ def _run(given: argparse.Namespace) -> int:
     entry, knobs = _policy(given)
     traces = selected(read_traces(given.trace), given.series)
     with pending("--out", given.out) as result:
-        if not CACHE_FOLDER.is_dir():
-            sys.stderr.write("compiling the simulator: half a minute, only once\n")
         compile_all()
         rate = _rate(service, given)
         loads = [
