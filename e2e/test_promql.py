@@ -139,6 +139,7 @@ def _simulated(table: tuple[_Series, ...], over: Over, window_seconds: float) ->
     ]
     state = build(lanes, Conditions(), counted_from_seconds=0.0)
     now = MOST_SAMPLES * max(INTERVALS_MILLISECONDS) / 1_000.0
+    state.lanes["places"] = 1
     for lane, one in enumerate(table):
         state.pods[lane, 0]["phase"] = GONE if one.ended else READY
         state.pods[lane, 0]["sampled"] = len(one.values)
@@ -148,10 +149,10 @@ def _simulated(table: tuple[_Series, ...], over: Over, window_seconds: float) ->
             state.sample_times[lane, 0, row] = now - age / 1_000.0
             state.samples[lane, 0, row, SUCCESS] = value
     function = np.array([FUNCTION_ORDER.index(over)])
-    found: Floats = np.empty(len(table))
+    found: Floats = np.full(len(table), np.nan)
     for ended in (False, True):
         asked = np.array([one.ended == ended for one in table])
-        answers = np.empty((1, asked.sum()))
+        answers = np.full((1, asked.sum()), np.nan)
         evaluate(state, now, ended, np.array([SUCCESS]), function, np.array([window_seconds]), answers)
         found[asked] = answers[0]
     return found
