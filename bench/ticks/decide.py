@@ -8,11 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from foretide.scaling import forecast
 from foretide.scaling.brain import Brain
 from foretide.scaling.capacity import BatchCounts, Evidence, fit, learn, rate_per_replica
 from foretide.scaling.decide import decide
-from foretide.scaling.decision import Bounds, Fleet
+from foretide.scaling.decision import Bounds, Fleet, Plan
 from foretide.scaling.demand import observe
 from foretide.scaling.journal import encode
 from foretide.scaling.ledger import explain
@@ -47,6 +46,7 @@ def main(services: int) -> None:
         pending_growth_rps=readings(-1, 1),
         sample_age_seconds=readings(0, 5),
     )
+    latency = readings(0.1, 2)
     sizes = np.tile(np.arange(1, 9), services)
     executions = random.uniform(20, 200, len(sizes))
     rows = np.repeat(np.arange(services), 8)
@@ -63,7 +63,8 @@ def main(services: int) -> None:
     seen = observe(table, services=services, max_batch=8 * one, items_per_request=whole, settings=settings)
     bounds = Bounds(minimum=one, maximum=40 * one, paused=none, is_pinned=none, pinned=one)
     fleet = Fleet(replicas=4 * one, rolling=none)
-    made = decide(bounds, fleet, seen, capacity, forecast.none(services), memory, now_seconds=1.76e9, settings=settings)
+    plan = Plan.none(services, hold_seconds=settings.scale_down_hold_seconds)
+    made = decide(bounds, fleet, seen, capacity, plan, memory, now_seconds=1.76e9, settings=settings)
     observation = Observation(
         now_seconds=1.76e9,
         pods=PodList(
@@ -73,7 +74,7 @@ def main(services: int) -> None:
             ready_age_seconds=table.ready_age_seconds,
             age_seconds=table.ready_age_seconds,
         ),
-        answers={query: getattr(table, column) for column, query in brain.questions.items()},
+        answers={query: getattr(table, column, latency) for column, query in brain.questions.items()},
         batches=counts,
         fleet=fleet,
         bounds=bounds,
@@ -89,9 +90,7 @@ def main(services: int) -> None:
         "observe": lambda: observe(
             table, services=services, max_batch=8 * one, items_per_request=whole, settings=settings
         ),
-        "decide": lambda: decide(
-            bounds, fleet, seen, capacity, forecast.none(services), memory, now_seconds=1.76e9, settings=settings
-        ),
+        "decide": lambda: decide(bounds, fleet, seen, capacity, plan, memory, now_seconds=1.76e9, settings=settings),
         "all of it": lambda: brain.decide(observation, memory),
         "explain and encode one": lambda: (explain(made, 0), encode(made.memory, 0, uid="u", model="m")),
     }

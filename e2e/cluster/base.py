@@ -15,7 +15,8 @@ from .progress import Progress
 
 SUITE: Final = "bookworm"
 # libpython: the stub of Triton's Python backend is linked with it. venv: the build stages install with its pip.
-PACKAGES: Final = ("python3", "python3-venv", "libpython3.11", "ca-certificates")
+# libgomp: LightGBM, the operator's model, is linked with it.
+PACKAGES: Final = ("python3", "python3-venv", "libpython3.11", "libgomp1", "ca-certificates")
 NETWORK_TROUBLE: Final = re.compile(r"Failed getting release file|Couldn't download|Invalid Release file")
 
 

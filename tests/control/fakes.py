@@ -15,10 +15,16 @@ from foretide.adapters.resources import Object, Resource
 from foretide.adapters.triton import BatchCount
 from foretide.api.reasons import Reason
 from foretide.scaling.brain import Brain
+from foretide.scaling.parts import Part
 from foretide.scaling.settings import ScalingSettings
 
 DOWN: Final = Unavailable("ConnectionRefusedError: connection refused", reason="PrometheusUnreachable")
-BRAIN: Final = Brain(ScalingSettings(tick_seconds=15.0), rate_window_seconds=30.0)
+# Nobody forecasts: these tests are of what the loops do with decisions, and those of the load alone are foreseeable.
+BRAIN: Final = Brain(
+    ScalingSettings(tick_seconds=15.0),
+    rate_window_seconds=30.0,
+    without=frozenset({Part.GLOBAL_MODEL, Part.EXPERTS}),
+)
 # By what name tests know each of its queries.
 QUESTIONS: Final = {expression(query): name for name, query in BRAIN.questions.items()}
 API_DOWN: Final = Unavailable("connection refused", reason="ClientConnectorError")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from foretide.scaling import forecast
 from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.capacity import BatchCounts, Capacity, Evidence, fit, learn, rate_per_replica
 from foretide.scaling.decide import decide
-from foretide.scaling.decision import Bounds, Decisions, Fleet
+from foretide.scaling.decision import Bounds, Decisions, Fleet, Plan
 from foretide.scaling.demand import observe
 from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Gap, Pods, Seen
+from foretide.scaling.policy import PodList
 from foretide.scaling.readings import Readings
 from foretide.scaling.settings import ScalingSettings
 
@@ -35,13 +35,31 @@ def bools(*values: bool) -> Bools:
     return np.array(values, dtype=np.bool_)
 
 
+NO_PODS: Final = PodList(
+    service=ints(), ready=bools(), leaving=bools(), ready_age_seconds=floats(), age_seconds=floats()
+)
+
+
 def join(records: Sequence[Any]) -> Any:
     """The rows of all records (arrays, or dataclasses of them, however deep) in one."""
     first = records[0]
     if isinstance(first, np.ndarray):
         return np.concatenate(records)
+    if isinstance(first, Memory):  # holds values that are not one per service: clocks, and days of blocks
+        return Memory.concatenate(records)
     columns = {field.name: [getattr(record, field.name) for record in records] for field in fields(first)}
     return type(first)(**{name: join(column) for name, column in columns.items()})
+
+
+def same(one: Any, other: Any) -> bool:
+    """Bit for bit, also where it is NaN, however deep."""
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(same(*pair) for pair in zip(one, other, strict=True))
+    if is_dataclass(one):
+        return all(same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+    return bool(one == other)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,7 +74,7 @@ class World:
     objective: Floats
     max_batch: Ints
     instances: Ints
-    forecast: Readings
+    plan: Plan
 
     def __len__(self) -> int:
         return len(self.slo_seconds)
@@ -77,6 +95,7 @@ class World:
             objective=self.objective,
             max_batch=self.max_batch,
             instances=self.instances,
+            kappa=self.memory.kappa,
         )
 
     def decide(self, *, now_seconds: float = NOW, settings: ScalingSettings = SETTINGS) -> Decisions:
@@ -85,7 +104,7 @@ class World:
             self.fleet,
             self.seen(settings),
             self.capacity(),
-            self.forecast,
+            self.plan,
             self.memory,
             now_seconds=now_seconds,
             settings=settings,
@@ -147,6 +166,25 @@ def capacity(rate_rps: float = 10.0, *, measured: bool = True, feasible: bool = 
     )
 
 
+def foreseen(
+    ahead: float | None = None,
+    meanwhile: float | None = None,
+    *,
+    hold_seconds: float = SETTINGS.scale_down_hold_seconds,
+    lead_seconds: float = 60.0,
+    score: float = 0.0,
+) -> Plan:
+    """One service; what is `None` is not foreseen."""
+    return Plan(
+        ahead=Readings.of([ahead]),
+        meanwhile=Readings.of([meanwhile]),
+        hold_seconds=floats(hold_seconds),
+        lead_seconds=floats(lead_seconds),
+        score=floats(score),
+        trust=ints(0),
+    )
+
+
 def held_since_long(peak: int, *, now_seconds: float = NOW) -> Memory:
     """A memory in which `peak` was needed all through the hold, up to the last tick."""
     memory = Memory.fresh(1)
@@ -169,7 +207,7 @@ def judge(
     memory: Memory | None = None,
     limits: Bounds | None = None,
     rolling: bool = False,
-    foreseen: float | None = None,
+    plan: Plan | None = None,
     rate_rps: float = 10.0,
     pending: float = 0.0,
     expected: int = 4,
@@ -182,7 +220,7 @@ def judge(
         fleet(replicas, rolling=rolling),
         seen(demand, pending=pending, expected=expected, silent=silent),
         capacity(rate_rps),
-        forecast.none(1) if foreseen is None else Readings.of([foreseen]),
+        plan or Plan.none(1, hold_seconds=SETTINGS.scale_down_hold_seconds),
         held_since_long(0, now_seconds=now_seconds) if memory is None else memory,
         now_seconds=now_seconds,
         settings=SETTINGS,

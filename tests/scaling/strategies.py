@@ -15,16 +15,22 @@ from hypothesis import strategies as st
 
 from foretide.scaling.arrays import Floats
 from foretide.scaling.capacity import BatchCounts, Evidence, learn
-from foretide.scaling.decision import Bounds, Fleet
+from foretide.scaling.decision import Bounds, Fleet, Plan
+from foretide.scaling.forecast.history import DAY_MINUTES, History
+from foretide.scaling.forecast.history import SLOTS as QUARTER_MINUTES
+from foretide.scaling.forecast.sight import Sight
+from foretide.scaling.lead_time import KINDS, REMEMBERED, LeadTimes
 from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Pods
 from foretide.scaling.readings import Readings
+from foretide.scaling.risk import LEAST_SHIFT, Risk
 from foretide.scaling.window import SLOTS, Window
 from tests.scaling.build import NOW, SETTINGS, World
 
 # Time per example says nothing on a busy machine; the deadline of the test does.
 often = settings(deadline=None, max_examples=100)
 seldom = settings(deadline=None, max_examples=30)
+rarely = settings(deadline=None, max_examples=10)  # an example is a hundred forecasts
 
 NASTY: Final = (0.0, -0.0, 1e308, -1e308, 5e-324, -1.0, 1e9, 1e12, float("nan"), float("inf"), float("-inf"))
 any_float = st.one_of(st.floats(), st.sampled_from(NASTY), st.floats(0.0, 1e4))
@@ -85,6 +91,50 @@ def random_memory(random: np.random.Generator, services: int, numbers: Numbers) 
         window=window,
         items_per_request=random.uniform(1.0, 64.0, services),
         evidence=random_evidence(random, services, numbers),
+        kappa=random.uniform(0.5, 2.0, services),
+        lead_times=random_lead_times(random, services),
+        sight=Sight.fresh(services),
+        risk=Risk(
+            saved=random.uniform(LEAST_SHIFT, 0.0, services),
+            late_rps=plausible(random, services),
+            demand_rps=plausible(random, services),
+        ),
+        looked_seconds=random.choice([0.0, NOW - 15.0, NOW - 15.0, NOW - 3600.0, NOW + 60.0], services),
+    )
+
+
+def random_lead_times(random: np.random.Generator, services: int) -> LeadTimes:
+    """Rings with no, some or as many starts as they hold."""
+    seen = random.integers(0, REMEMBERED + 1, (services, KINDS))
+    seconds = random.uniform(1.0, 900.0, (services, KINDS, REMEMBERED)).astype(np.float32)
+    place = np.where(seen == REMEMBERED, random.integers(0, REMEMBERED, seen.shape), seen)
+    return LeadTimes(seconds=np.where(np.arange(REMEMBERED) < seen[..., None], seconds, 0), seen=seen, place=place)
+
+
+def random_sight(random: np.random.Generator, services: int) -> Sight:
+    """Up to the last tick, of a day or two, with gaps."""
+    slot = int(NOW // 15) - 1
+    recent = random.uniform(0.0, 90.0, (services, QUARTER_MINUTES))
+    roots = random.uniform(0.0, 9.5, (2, services, DAY_MINUTES))
+    recent, roots = (np.where(random.random(one.shape) < 0.2, np.nan, one) for one in (recent, roots))
+    history = History(
+        slot=slot,
+        recent=recent.astype(np.float32),
+        day=slot // (4 * DAY_MINUTES),
+        minutes=tuple(roots.astype(np.float16)),
+    )
+    return Sight.of(history)
+
+
+def random_plan(random: np.random.Generator, services: int, numbers: Numbers) -> Plan:
+    """Any forecast, half of them not known, and any hold."""
+    return Plan(
+        ahead=readings(random, services, numbers, known=0.5),
+        meanwhile=readings(random, services, numbers, known=0.5),
+        hold_seconds=random.choice([SETTINGS.scale_down_hold_seconds] * 4 + [15.0, 60.0, 3600.0], services),
+        lead_seconds=random.uniform(1.0, 900.0, services),
+        score=random.uniform(-1.0, 3.3, services),
+        trust=random.integers(0, 4, services),
     )
 
 
@@ -125,7 +175,7 @@ def _random_world(random: np.random.Generator, services: int, numbers: Numbers) 
         objective=random.choice([0.99, 0.999, 0.5, 1.0, 0.0, np.nan], services),
         max_batch=random.choice([0, 1, 8, 32, 4096], services),
         instances=random.choice([0, 1, 1, 2, 64], services),
-        forecast=readings(random, services, numbers, known=0.5),
+        plan=random_plan(random, services, numbers),
     )
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 
-from foretide.scaling import forecast
 from foretide.scaling.arrays import Ints
 from foretide.scaling.brain import Brain
 from foretide.scaling.capacity import BatchCounts, learn
-from foretide.scaling.decision import Bound, Decisions
+from foretide.scaling.decision import Bound, Decisions, Plan
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import (
     Answer,
@@ -30,8 +29,8 @@ from foretide.scaling.policy import (
 )
 from foretide.scaling.readings import Readings
 from foretide.scaling.settings import ScalingSettings
-from tests.scaling.build import NOW, SETTINGS, World, join_worlds, judge
-from tests.scaling.strategies import random_world, seeds, seldom
+from tests.scaling.build import NOW, SETTINGS, World, join_worlds, judge, same
+from tests.scaling.strategies import random_sight, random_world, seeds, seldom
 
 BRAIN = Brain(SETTINGS, rate_window_seconds=30.0)
 # Type-checked: what runs policies takes this one, and its answers.
@@ -39,11 +38,12 @@ POLICY: Policy[Memory] = BRAIN
 ANY: AnyPolicy = BRAIN
 
 
-def seen(world: World, batches: BatchCounts) -> Observation:
-    """The world as whoever runs the brain shows it."""
+def seen(world: World, batches: BatchCounts, *, now: float = NOW, latency_rate: Readings | None = None) -> Observation:
+    """The world as whoever runs the brain shows it; all requests of a second together took `latency_rate` seconds."""
     pods = world.pods
+    latency_rate = latency_rate or Readings.unknown(len(pods.service))
     return Observation(
-        now_seconds=NOW,
+        now_seconds=now,
         pods=PodList(
             service=pods.service,
             ready=pods.ready,
@@ -51,7 +51,7 @@ def seen(world: World, batches: BatchCounts) -> Observation:
             ready_age_seconds=pods.ready_age_seconds,
             age_seconds=pods.ready_age_seconds,
         ),
-        answers={query: getattr(pods, column) for column, query in BRAIN.questions.items()},
+        answers={query: getattr(pods, column, latency_rate) for column, query in BRAIN.questions.items()},
         batches=batches,
         fleet=world.fleet,
         bounds=world.bounds,
@@ -64,6 +64,12 @@ def seen(world: World, batches: BatchCounts) -> Observation:
     )
 
 
+def sighted(seed: int, services: int) -> World:
+    """With two days of demand behind it."""
+    world = random_world(seed, services)
+    return replace(world, memory=replace(world.memory, sight=random_sight(np.random.default_rng(seed), services)))
+
+
 def executions(seed: int, services: int) -> BatchCounts:
     """Some batches of each service, more than one row of the same size among them."""
     random = np.random.default_rng(seed)
@@ -74,26 +80,19 @@ def executions(seed: int, services: int) -> BatchCounts:
     )
 
 
-def same(one: Any, other: Any) -> bool:
-    """Bit for bit, also where it is NaN, however deep."""
-    if isinstance(one, np.ndarray):
-        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
-    if isinstance(one, ScalingSettings):
-        return bool(one == other)
-    return all(same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
-
-
 def rows_of(record: Any, rows: Ints) -> Any:
     """A record of arrays with these rows only."""
     if isinstance(record, np.ndarray):
         return record[rows]
-    if isinstance(record, ScalingSettings):
+    if isinstance(record, tuple):
+        return tuple(rows_of(each, rows) for each in record)
+    if not is_dataclass(record) or isinstance(record, type):
         return record
     return replace(record, **{field.name: rows_of(getattr(record, field.name), rows) for field in fields(record)})
 
 
-def test_it_asks_six_questions_and_may_ask_twelve() -> None:
-    assert len(BRAIN.queries) == len(set(BRAIN.queries)) == 6 <= 12
+def test_it_asks_seven_questions_and_may_ask_twelve() -> None:
+    assert len(BRAIN.queries) == len(set(BRAIN.queries)) == 7 <= 12
     assert BRAIN.queries == tuple(BRAIN.questions.values())
 
 
@@ -105,6 +104,7 @@ def test_each_column_of_pods_has_its_query() -> None:
         "pending": Query(Quantity.PENDING, Over.NEWEST),
         "pending_growth_rps": Query(Quantity.PENDING, Over.DERIV, 45.0),
         "sample_age_seconds": Query(Quantity.SUCCESS, Over.AGE),
+        "request_seconds": Query(Quantity.REQUEST_SECONDS, Over.RATE, 45.0),
     }
 
 
@@ -120,25 +120,36 @@ def test_a_window_that_holds_nothing_is_refused(window: float) -> None:
 
 @pytest.mark.parametrize("services", [0, 3])
 @pytest.mark.parametrize("steps", [0, 100])
-def test_it_starts_with_a_fresh_memory_whatever_the_past(services: int, steps: int) -> None:
+def test_it_starts_with_a_fresh_memory_that_knows_the_past(services: int, steps: int) -> None:
     demand = np.full((services, steps), 7.0)
     past = Past(demand=Readings(value=demand, known=demand > 0.0), step_seconds=60.0, end_seconds=NOW)
-    assert same(BRAIN.start(past), Memory.fresh(services))
+    started, fresh = BRAIN.start(past), Memory.fresh(services)
+    assert same(replace(started, sight=fresh.sight), fresh)
+    history = started.sight.history
+    known = history.between(history.minute - 5000, history.minute)
+    assert (np.isfinite(known).sum(axis=1) == steps).all()
+    assert np.allclose(known[np.isfinite(known)], 7.0, rtol=2e-3)
 
 
 @seldom
 @given(seeds)
-def test_a_decision_is_the_steps_one_after_the_other(seed: int) -> None:
+def test_where_nothing_is_foreseen_a_decision_is_the_reactive_one(seed: int) -> None:
     world, batches = random_world(seed), executions(seed, 200)
-    learned = replace(world.memory, evidence=learn(world.memory.evidence, batches))
-    expected = replace(world, memory=learned, forecast=forecast.none(len(world))).decide()
-    assert same(BRAIN.decide(seen(world, batches), world.memory), expected)
+    made = BRAIN.decide(seen(world, batches), world.memory)
+    assert not made.plan.ahead.known.any()
+    learned = replace(world.memory, evidence=learn(world.memory.evidence, batches), kappa=made.memory.kappa)
+    nothing = Plan.none(len(world), hold_seconds=SETTINGS.scale_down_hold_seconds)
+    expected = replace(world, memory=learned, plan=nothing).decide()
+    for name in ("desired", "bound", "asked", "foreseen", "spacious", "staying", "held", "backlog", "reactive"):
+        assert same(getattr(made, name), getattr(expected, name)), name
+    for name in ("window", "items_per_request", "evidence"):
+        assert same(getattr(made.memory, name), getattr(expected.memory, name)), name
 
 
 @seldom
 @given(seeds, seeds)
 def test_no_row_looks_at_another(seed: int, other: int) -> None:
-    mine, theirs = random_world(seed, 30), random_world(other, 20)
+    mine, theirs = sighted(seed, 30), sighted(other, 20)
     both, batches = join_worlds([theirs, mine]), executions(seed, 50)
     of_mine = batches.service >= 20
     own = replace(rows_of(batches, np.flatnonzero(of_mine)), service=batches.service[of_mine] - 20)

@@ -7,11 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretide.scaling import forecast
-from foretide.scaling.decision import Bound, Decisions
+from foretide.scaling.decision import Bound, Decisions, Plan
 from foretide.scaling.memory import Memory
-from tests.scaling.build import NOW, World, bounds, held_since_long, join_worlds, judge
+from foretide.scaling.readings import Readings
+from tests.scaling.build import NOW, World, bools, bounds, floats, foreseen, held_since_long, join_worlds, judge
 from tests.scaling.strategies import often, plausible, random_world, seeds, seldom
+
+
+def known(value: float) -> Readings:
+    """As a careless caller makes it."""
+    return Readings(value=floats(value), known=bools(True))
 
 
 def outcome(made: Decisions) -> tuple[int, Bound]:
@@ -112,12 +117,12 @@ def test_silent_pods_count_nothing_for_growth_and_fully_for_shrinking(
 
 
 def test_a_forecast_adds_and_never_takes_away() -> None:
-    assert outcome(judge(25.0, replicas=3, foreseen=62.0)) == (7, Bound.FORECAST)
-    assert outcome(judge(25.0, replicas=3, foreseen=1.0)) == (3, Bound.REACTIVE)
-    assert outcome(judge(5.0, replicas=5, foreseen=48.0)) == (5, Bound.FORECAST)
-    assert outcome(judge(25.0, replicas=3, foreseen=1e300)) == (10, Bound.MAXIMUM)
-    assert outcome(judge(25.0, replicas=3, foreseen=float("nan"))) == (3, Bound.REACTIVE)
-    assert outcome(judge(None, replicas=3, foreseen=62.0)) == (3, Bound.UNKNOWN)
+    assert outcome(judge(25.0, replicas=3, plan=foreseen(62.0))) == (7, Bound.FORECAST)
+    assert outcome(judge(25.0, replicas=3, plan=foreseen(1.0))) == (3, Bound.REACTIVE)
+    assert outcome(judge(5.0, replicas=5, plan=foreseen(48.0))) == (5, Bound.FORECAST)
+    assert outcome(judge(25.0, replicas=3, plan=foreseen(1e300))) == (10, Bound.MAXIMUM)
+    assert outcome(judge(25.0, replicas=3, plan=foreseen(float("nan")))) == (3, Bound.REACTIVE)
+    assert outcome(judge(None, replicas=3, plan=foreseen(62.0))) == (3, Bound.UNKNOWN)
 
 
 # Whatever a cluster may hand in: 200 services of every kind at once.
@@ -136,7 +141,7 @@ def test_any_world_gives_bounded_numbers_without_a_warning(seed: int) -> None:
     assert made.desired.dtype == np.int64
     assert (made.desired[free(world)] >= world.bounds.minimum[free(world)]).all()
     assert (made.desired[free(world)] <= world.bounds.maximum[free(world)]).all()
-    for numbers in (made.asked, made.foreseen, made.spacious, made.held, made.backlog, made.forecast.value):
+    for numbers in (made.asked, made.foreseen, made.spacious, made.held, made.staying, made.backlog, made.reactive):
         assert np.isfinite(numbers).all()
         assert (numbers >= 0).all()
 
@@ -195,7 +200,8 @@ def test_no_service_changes_the_decision_about_another(seed: int, other: int) ->
 @given(seeds)
 def test_any_forecast_gives_at_least_what_no_forecast_gives(seed: int) -> None:
     world = random_world(seed)
-    without = replace(world, forecast=forecast.none(len(world)))
+    unknown = Readings.unknown(len(world))
+    without = replace(world, plan=replace(world.plan, ahead=unknown, meanwhile=unknown))
     assert (world.decide().desired >= without.decide().desired).all()
 
 
@@ -234,3 +240,59 @@ def test_demand_is_monotone_at_any_hold(less: float, more: float, replicas: int,
 
 def test_no_services_are_no_decisions() -> None:
     assert len(random_world(0, 0).decide()) == 0
+
+
+def test_of_what_is_foreseen_only_numbers_are_believed_and_told() -> None:
+    for nonsense in (float("nan"), -float("inf"), -5.0):
+        made = judge(25.0, replicas=3, plan=replace(foreseen(), ahead=known(nonsense), meanwhile=known(nonsense)))
+        assert outcome(made) == (3, Bound.REACTIVE)
+        assert not made.plan.ahead.known[0]
+        assert made.plan.ahead.value[0] == 0.0
+
+
+def with_plan(plan: Plan, *, demand: float = 25.0, replicas: int = 6) -> tuple[int, Bound]:
+    return outcome(judge(demand, replicas=replicas, plan=plan))
+
+
+def test_what_comes_before_new_replicas_are_ready_keeps_those_that_are_there_and_adds_none() -> None:
+    assert with_plan(foreseen(meanwhile=58.0)) == (6, Bound.STAYING)
+    assert with_plan(foreseen(meanwhile=41.0))[0] == 5
+    assert with_plan(foreseen(meanwhile=500.0), replicas=4) == (4, Bound.STAYING)
+    assert with_plan(foreseen(ahead=1.0, meanwhile=2.0), replicas=3) == (3, Bound.REACTIVE)
+
+
+def test_an_unknown_load_is_not_guessed_from_a_forecast() -> None:
+    for plan in (foreseen(90.0, 90.0), foreseen(0.0, 0.0)):
+        assert outcome(judge(None, replicas=5, plan=plan)) == (5, Bound.UNKNOWN)
+
+
+def test_the_hold_is_that_of_the_plan() -> None:
+    memory = held_since_long(0)
+    short = judge(5.0, replicas=6, memory=memory, plan=foreseen(hold_seconds=60.0))
+    assert outcome(short) == (6, Bound.HOLD), "another hold begins anew"
+    assert short.memory.window.hold_seconds[0] == 60.0
+
+
+@seldom
+@given(seeds, st.floats(1.0, 20.0))
+def test_a_higher_forecast_never_gives_fewer_replicas(seed: int, factor: float) -> None:
+    world = random_world(seed, numbers=plausible)
+    plan = world.plan
+    higher = replace(
+        plan,
+        ahead=replace(plan.ahead, value=plan.ahead.value * factor),
+        meanwhile=replace(plan.meanwhile, value=plan.meanwhile.value * factor),
+    )
+    assert (replace(world, plan=higher).decide().desired >= world.decide().desired).all()
+
+
+@seldom
+@given(seeds)
+def test_a_forecast_moves_no_memory_but_the_hold(seed: int) -> None:
+    world = random_world(seed)
+    without = replace(world, plan=Plan.none(len(world), hold_seconds=300.0)).decide()
+    same_hold = replace(world, plan=replace(world.plan, hold_seconds=np.full(len(world), 300.0))).decide()
+    assert (same_hold.memory.window.peaks >= without.memory.window.peaks).all()
+    assert (same_hold.desired >= without.desired).all()
+    assert (same_hold.reactive == without.reactive).all(), "the counterfactual knows no forecast"
+    assert (same_hold.asked == without.asked).all()

@@ -10,8 +10,9 @@ from foretide.api.status import MAX_MEMORY_BYTES
 from foretide.scaling.capacity import fit
 from foretide.scaling.capacity.evidence import ENOUGH_EXECUTIONS
 from foretide.scaling.journal import Lost, decode, encode
+from foretide.scaling.lead_time import LONGEST_SECONDS, SHORTEST_SECONDS, quantile, starts
 from foretide.scaling.memory import Memory
-from tests.scaling.build import held_since_long
+from tests.scaling.build import NO_PODS, held_since_long
 from tests.scaling.strategies import often, plausible, random_memory, random_world, seeds, seldom
 
 
@@ -30,6 +31,9 @@ def test_what_is_written_is_read_back(seed: int, uid: str, model: str) -> None:
             assert back.window.slot[0] == expected.window.slot[0]
             assert back.window.hold_seconds[0] == expected.window.hold_seconds[0]
             assert back.window.last_seen_seconds[0] == pytest.approx(expected.window.last_seen_seconds[0], abs=1e-3)
+        assert back.kappa[0] == pytest.approx(expected.kappa[0], rel=1e-5)
+        assert back.risk.saved[0] == pytest.approx(expected.risk.saved[0], rel=1e-5)
+        assert starts(back.lead_times, 0) == [pytest.approx(each, rel=1e-5) for each in starts(expected.lead_times, 0)]
         assert back.items_per_request[0] == pytest.approx(expected.items_per_request[0], rel=1e-5)
         learnt, remembered = fit(expected.evidence), fit(back.evidence)
         assert learnt.measured[0] == remembered.measured[0]
@@ -78,7 +82,7 @@ def test_any_text_is_lost_and_never_an_error(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "null", "[]", "{}", "[" * 4000, '{"v":' * 700, "9" * 4000, "1e999", "NaN", '{"v":1}', "\ud800", "x" * 9000],
+    ["", "null", "[]", "{}", "[" * 4000, '{"v":' * 700, "9" * 4000, "1e999", "NaN", '{"v":2}', "\ud800", "x" * 9000],
 )
 def test_this_text_is_lost(text: str) -> None:
     assert isinstance(decode(text, uid="a", model="m"), Lost)
@@ -89,6 +93,7 @@ def test_true_is_no_number() -> None:
     assert isinstance(decode(json.dumps({**document, "items": True}), uid="a", model="m"), Lost)
 
 
+FIELDS = ("v", "uid", "model", "items", "kappa", "saved", "starts", "batches", "seen", "hold", "slot", "peaks")
 broken: st.SearchStrategy[Any] = st.one_of(
     st.none(),
     st.booleans(),
@@ -102,7 +107,7 @@ broken: st.SearchStrategy[Any] = st.one_of(
 
 
 @often
-@given(st.sampled_from(["v", "uid", "model", "items", "batches", "seen", "hold", "slot", "peaks"]), broken)
+@given(st.sampled_from(FIELDS), broken)
 def test_one_field_edited_by_hand_is_lost_or_still_sound(name: str, value: Any) -> None:
     memory = random_memory(np.random.default_rng(0), 1, plausible)
     document = json.loads(encode(memory, 0, uid="a", model="m"))
@@ -113,6 +118,11 @@ def test_one_field_edited_by_hand_is_lost_or_still_sound(name: str, value: Any) 
         assert np.isfinite(back.window.last_seen_seconds).all()
         assert (back.window.peaks >= 0).all()
         assert (back.items_per_request >= 1.0).all()
+        assert np.isfinite(back.kappa).all()
+        assert (back.kappa > 0.0).all()
+        assert np.isfinite(back.risk.score(np.array([0.99]))).all()
+        lead = quantile(back.lead_times, NO_PODS, level=0.9)
+        assert ((lead >= SHORTEST_SECONDS) & (lead <= LONGEST_SECONDS)).all()
         law = fit(back.evidence)
         assert np.isfinite(law.per_item_seconds).all()
         assert np.isfinite(law.fixed_seconds).all()

@@ -5,12 +5,11 @@ from hypothesis import given
 
 from foretide.api.reasons import Reason
 from foretide.scaling.decide import decide
-from foretide.scaling.decision import Bound, Decisions
-from foretide.scaling.forecast import none
+from foretide.scaling.decision import Bound, Decisions, Plan
 from foretide.scaling.ledger import CHANGED, KEPT, explain, reason
 from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Gap
-from tests.scaling.build import NOW, SETTINGS, bounds, capacity, fleet, held_since_long, judge, seen
+from tests.scaling.build import NOW, SETTINGS, bounds, capacity, fleet, foreseen, held_since_long, judge, seen
 from tests.scaling.strategies import random_world, seeds, seldom
 
 
@@ -27,6 +26,8 @@ def test_growth_says_what_was_asked_what_a_replica_serves_and_what_follows() -> 
     [
         (judge(None, replicas=3), "stays at 3: the load is unknown (there is no series of any ready "
          "replica), so nothing changes", Reason.METRICS_UNAVAILABLE),
+        (judge(5.0, replicas=6, memory=Memory.fresh(1), plan=foreseen(hold_seconds=60.0)),
+         "so 1 would do, but 6 were needed within the last 60s", Reason.SCALE_DOWN_HELD),
         (judge(5.0, replicas=6, memory=held_since_long(6)), "so 1 would do, but 6 were needed within the last 300s",
          Reason.SCALE_DOWN_HELD),
         (judge(5.0, replicas=10), "10 -> 8: 5.0 items/s asked, 10.0 a replica", Reason.SCALED_DOWN),
@@ -43,7 +44,11 @@ def test_growth_says_what_was_asked_what_a_replica_serves_and_what_follows() -> 
         (judge(25.0, replicas=6, pending=92.0), "25.0 items/s asked and 60 waiting", Reason.SCALE_DOWN_HELD),
         (judge(5.0, replicas=6, expected=0), "no replica is ready long enough", Reason.NO_READY_REPLICAS),
         (judge(28.0, replicas=4), "so 3 would do, but that leaves less than 10% of room", Reason.STEADY),
-        (judge(25.0, replicas=3, foreseen=62.0), "25.0 items/s asked, 62.0 foreseen", Reason.SCALED_UP),
+        (judge(25.0, replicas=3, plan=foreseen(62.0, lead_seconds=90.0, score=2.326)),
+         "3 -> 7: 25.0 items/s asked, 62.0 foreseen in 1m30s (p99), 10.0 a replica", Reason.SCALED_UP),
+        (judge(25.0, replicas=7, plan=foreseen(62.0)), "stays at 7: 25.0 items/s asked, 62.0 foreseen", Reason.STEADY),
+        (judge(25.0, replicas=6, plan=foreseen(1.0, 53.0)), "so 3 would do, but 6 are foreseen to be needed soon",
+         Reason.SCALE_DOWN_HELD),
         (judge(25.0, replicas=3), "stays at 3: 25.0 items/s asked", Reason.STEADY),
     ],
 )  # fmt: skip
@@ -65,7 +70,7 @@ def test_where_the_capacity_comes_from_is_said(measured: bool, feasible: bool, t
         fleet(1),
         seen(15.0),
         capacity(measured=measured, feasible=feasible),
-        none(1),
+        Plan.none(1, hold_seconds=SETTINGS.scale_down_hold_seconds),
         Memory.fresh(1),
         now_seconds=NOW,
         settings=SETTINGS,

@@ -1,24 +1,17 @@
-from dataclasses import fields
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from foretide.scaling.memory import Memory
-from tests.scaling.build import ints
-from tests.scaling.strategies import plausible, random_memory, seeds, seldom
-
-
-def same(one: Memory, other: Memory) -> bool:
-    return (one.items_per_request == other.items_per_request).all() and all(
-        (getattr(getattr(one, table), field.name) == getattr(getattr(other, table), field.name)).all()
-        for table in ("window", "evidence")
-        for field in fields(getattr(one, table))
-    )
+from tests.scaling.build import ints, same
+from tests.scaling.strategies import plausible, random_memory, random_sight, seeds, seldom
 
 
 def memory(seed: int, services: int = 6) -> Memory:
-    return random_memory(np.random.default_rng(seed), services, plausible)
+    random = np.random.default_rng(seed)
+    return replace(random_memory(random, services, plausible), sight=random_sight(random, services))
 
 
 @seldom
@@ -35,10 +28,31 @@ def test_taking_reorders_and_gives_new_services_a_fresh_memory(seed: int, order:
     whole = memory(seed)
     taken = whole.take(ints(*order, -1))
     for place, row in enumerate(order):
+        # The same days of minutes for all: whoever is new had a past of nothing.
         assert same(taken.take(ints(place)), whole.take(ints(row)))
-    assert same(taken.take(ints(6)), Memory.fresh(1))
+    new = taken.take(ints(6))
+    assert same(replace(new, sight=Memory.fresh(1).sight), Memory.fresh(1))
+    assert not np.isfinite(new.sight.history.recent).any()
+    assert not np.isfinite(new.sight.history.between(new.sight.history.minute - 3000, new.sight.history.minute)).any()
+    assert same(new.sight.calibration.offset, Memory.fresh(1).sight.calibration.offset)
 
 
 def test_no_memories_are_an_empty_memory() -> None:
     assert len(Memory.concatenate([])) == 0
     assert len(Memory.fresh(0).take(ints(-1, -1))) == 2
+
+
+@seldom
+@given(seeds, st.integers(0, 6), st.integers(0, 40_000))
+def test_memories_of_different_moments_are_put_together_at_the_newest(seed: int, old: int, behind: int) -> None:
+    """A clock that jumped between two of them loses the older one's recent minutes, and nothing of the days."""
+    whole = memory(seed)
+    first, second = whole.take(ints(*range(old))), whole.take(ints(*range(old, 6)))
+    history = first.sight.history
+    late = replace(history, slot=history.slot - behind, day=(history.slot - behind) // (4 * 1440))
+    first = replace(first, sight=replace(first.sight, history=late))
+    together = Memory.concatenate([first, second])
+    assert len(together) == 6
+    assert together.sight.history.slot == second.sight.history.slot
+    minute = late.minute - 3
+    assert same(together.sight.history.between(minute - 60, minute)[:old], late.between(minute - 60, minute))

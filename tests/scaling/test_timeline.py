@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretide.scaling.capacity import BatchCounts, learn
+from foretide.scaling.decision import Plan
 from foretide.scaling.journal import decode, encode
 from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Pods
@@ -203,7 +204,7 @@ def test_at_two_and_a_quarter_times_overload_one_step_is_enough(growth: float) -
         objective=floats(0.99),
         max_batch=ints(8),
         instances=ints(1),
-        forecast=Readings.unknown(1),
+        plan=Plan.none(1, hold_seconds=SETTINGS.scale_down_hold_seconds),
     )
     # Fifteen seconds of full batches after a quiet time of single items and pairs.
     counts = {1: (300.0, 300 * 0.0505), 2: (40.0, 40 * 0.0605), 8: (120.0, 120 * 0.1205)}

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretide.scaling.settings import ScalingSettings
 from foretide.scaling.window import Window, advance
-from tests.scaling.build import NOW, SETTINGS, bools, ints
+from tests.scaling.build import NOW, SETTINGS, bools, floats, ints
 from tests.scaling.strategies import often
 
 TICK = SETTINGS.tick_seconds
@@ -23,7 +22,7 @@ def after(
     replicas: int = 0,
     known: bool = True,
     anew: bool = False,
-    settings: ScalingSettings = SETTINGS,
+    hold: float = HOLD,
 ) -> Window:
     return advance(
         window,
@@ -32,7 +31,8 @@ def after(
         anew=bools(anew),
         replicas=ints(replicas),
         now_seconds=now,
-        settings=settings,
+        hold_seconds=floats(hold),
+        settings=SETTINGS,
     )
 
 
@@ -47,12 +47,11 @@ def test_a_service_seen_for_the_first_time_needs_what_it_has() -> None:
 
 @pytest.mark.parametrize("hold", [60.0, 300.0, 1000.0])
 def test_a_need_is_remembered_for_the_hold_and_at_most_a_sixth_longer(hold: float) -> None:
-    settings = ScalingSettings(scale_down_hold_seconds=hold)
     for offset in np.linspace(0.0, hold / 7, 5):
-        window, now = after(Window.fresh(1), 5, now=NOW + offset, settings=settings), NOW + offset
+        window, now = after(Window.fresh(1), 5, now=NOW + offset, hold=hold), NOW + offset
         while window.highest[0] == 5:
             now += TICK
-            window = after(window, 1, now=now, settings=settings)
+            window = after(window, 1, now=now, hold=hold)
         kept = now - NOW - offset
         assert hold <= kept <= hold * 8 / 7 + TICK
 
@@ -86,8 +85,7 @@ def test_a_clock_set_back_by_less_than_a_tick_changes_nothing() -> None:
 
 
 def test_another_length_of_the_hold_starts_it_anew() -> None:
-    longer = ScalingSettings(scale_down_hold_seconds=HOLD * 2)
-    assert after(started(2), 1, now=NOW + TICK, replicas=6, settings=longer).highest[0] == 6
+    assert after(started(2), 1, now=NOW + TICK, replicas=6, hold=HOLD * 2).highest[0] == 6
 
 
 def test_it_starts_anew_on_demand() -> None:

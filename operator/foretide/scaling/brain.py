@@ -4,15 +4,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
 
-from foretide.scaling import decide, demand, forecast
-from foretide.scaling.capacity import fit, learn, rate_per_replica
-from foretide.scaling.decision import Decisions
+import numpy as np
+
+from foretide.scaling import decide, demand, lead_time
+from foretide.scaling.arrays import Floats
+from foretide.scaling.capacity import Capacity, fit, kappa, learn, rate_per_replica
+from foretide.scaling.decision import Decisions, Plan
+from foretide.scaling.forecast.model import GlobalModel, shipped
+from foretide.scaling.forecast.sight import Foresight, Sight, Target, look
 from foretide.scaling.memory import Memory
-from foretide.scaling.observation import Pods
+from foretide.scaling.normal import normal_score
+from foretide.scaling.observation import Pods, Seen
+from foretide.scaling.parts import NOTHING, Part
 from foretide.scaling.policy import Observation, Over, Past, Quantity, Query
+from foretide.scaling.readings import Readings
+from foretide.scaling.risk import LEAST_USUAL_REPLICAS, Risk, late_rps
 from foretide.scaling.settings import ScalingSettings
+
+# A replica that is too late for one start in ten is planned for.
+LEAD_LEVEL: Final = 0.9
+# Where the lead time is not measured.
+ASSUMED_LEAD_SECONDS: Final = 60.0
+# Demands below this share of a replica are no demand to a forecast.
+FLOOR_REPLICAS: Final = 0.1
+# Break-even: to keep a replica for a lead time costs what starting it again does. With a forecast beside it, ski
+# rental holds for a share of that (Purohit, Svitkina, Kumar 2018).
+HOLD_SHARE: Final = 0.25
+# Holds are 15 s times powers of this, so that learning a lead time does not begin the hold anew each time.
+HOLD_RATIO: Final = 1.5
+
+
+class Foresee(Protocol):
+    """`forecast.sight.look`, or what a benchmark puts in its place."""
+
+    def __call__(
+        self,
+        sight: Sight,
+        model: GlobalModel,
+        demand: Readings,
+        *,
+        now_seconds: float,
+        lead_seconds: Floats,
+        step_seconds: float,
+        floor_rps: Floats,
+        without: frozenset[Part],
+    ) -> tuple[Sight, Foresight]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +61,11 @@ class Brain:
     settings: ScalingSettings
     # At least four scrapes, so that one lost scrape is survived.
     rate_window_seconds: float
+    model: GlobalModel = field(default_factory=shipped)
+    without: frozenset[Part] = NOTHING
+    # A quantile that the user fixes, in place of the error budget's.
+    level: float | None = None
+    foresee: Foresee = look
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.rate_window_seconds < math.inf:
@@ -44,6 +88,7 @@ class Brain:
             "pending": Query(Quantity.PENDING),
             "pending_growth_rps": Query(Quantity.PENDING, Over.DERIV, window),
             "sample_age_seconds": Query(Quantity.SUCCESS, Over.AGE),
+            "request_seconds": Query(Quantity.REQUEST_SECONDS, Over.RATE, window),
         }
 
     @property
@@ -51,20 +96,15 @@ class Brain:
         return tuple(self.questions.values())
 
     def start(self, past: Past) -> Memory:
-        """Nothing is remembered, whatever the past: only a forecaster could use it."""
-        return Memory.fresh(past.services)
+        """What was asked for before is known; all else is to be learned."""
+        return replace(Memory.fresh(past.services), sight=Sight.started(past))
 
     def decide(self, seen: Observation, memory: Memory) -> Decisions:
-        """Learns what was executed since the last tick, and decides with it."""
-        promise = seen.promise
-        memory = replace(memory, evidence=learn(memory.evidence, seen.batches))
-        capacity = rate_per_replica(
-            fit(memory.evidence),
-            slo_latency_seconds=promise.slo_latency_seconds,
-            objective=promise.objective,
-            max_batch=promise.max_batch,
-            instances=promise.instances,
-        )
+        """Learns what came since the last tick, foresees what comes, and decides with both."""
+        now, bounds, promise = seen.now_seconds, seen.bounds, seen.promise
+        elapsed = np.where(memory.looked_seconds > 0.0, np.maximum(now - memory.looked_seconds, 0.0), 0.0)
+        memory = self._learned(seen, memory, elapsed)
+        capacity = self._capacity(seen, memory)
         load = demand.observe(
             self._table(seen),
             services=len(seen),
@@ -72,15 +112,81 @@ class Brain:
             items_per_request=memory.items_per_request,
             settings=self.settings,
         )
-        return decide.decide(
-            seen.bounds,
-            seen.fleet,
-            load,
-            capacity,
-            forecast.none(len(seen)),  # the seam: the forecaster's quantiles at the lead time go here
+        lead = self._lead(seen, memory)
+        sight, foresight = self.foresee(
+            memory.sight,
+            self.model,
+            load.demand,
+            now_seconds=now,
+            lead_seconds=lead,
+            step_seconds=self.settings.tick_seconds,
+            floor_rps=FLOOR_REPLICAS * capacity.rate_rps,
+            without=self.without,
+        )
+        score = self._score(memory.risk, promise.objective)
+        plan = Plan(
+            ahead=foresight.at(Target.AHEAD, score),
+            meanwhile=foresight.at(Target.MEANWHILE, score).where(Part.CONSOLIDATION not in self.without),
+            hold_seconds=np.where(foresight.trusted, _hold(lead), self.settings.scale_down_hold_seconds),
+            lead_seconds=lead,
+            score=score,
+            trust=foresight.trust,
+        )
+        made = decide.decide(bounds, seen.fleet, load, capacity, plan, memory, now_seconds=now, settings=self.settings)
+        remembered = replace(
+            made.memory,
+            sight=sight,
+            risk=_risk(memory.risk, made, foresight, sight, elapsed),
+            kappa=self._kappa(seen, memory, load, capacity),
+            looked_seconds=np.full(len(seen), now),
+        )
+        return replace(made, memory=remembered)
+
+    def _lead(self, seen: Observation, memory: Memory) -> Floats:
+        if Part.LEAD_TIME in self.without:
+            return np.full(len(seen), ASSUMED_LEAD_SECONDS)
+        return lead_time.quantile(memory.lead_times, seen.pods, level=LEAD_LEVEL)
+
+    def _score(self, risk: Risk, objective: Floats) -> Floats:
+        """Normal score of the quantile that is provided for."""
+        if self.level is not None:
+            return np.full(len(objective), normal_score(np.array([self.level]))[0])
+        return (Risk.fresh(len(objective)) if Part.ADAPTIVE_RISK in self.without else risk).score(objective)
+
+    def _learned(self, seen: Observation, memory: Memory, elapsed: Floats) -> Memory:
+        """Batch times, and cold starts."""
+        return replace(
             memory,
-            now_seconds=seen.now_seconds,
-            settings=self.settings,
+            evidence=learn(memory.evidence, seen.batches),
+            lead_times=lead_time.learn(memory.lead_times, seen.pods, elapsed_seconds=elapsed),
+        )
+
+    def _kappa(self, seen: Observation, memory: Memory, load: Seen, capacity: Capacity) -> Floats:
+        """Latencies tell nothing where some pod has a queue from before: three pods that drained one after a step of
+        load made a fleet of forty look half as fast as it was."""
+        answered = seen.total(self.questions["success_rps"], ready_only=True)
+        latency = _ratio(seen.total(self.questions["request_seconds"], ready_only=True), answered)
+        served = seen.total(self.questions["inference_rps"], ready_only=True)
+        ready = Readings(value=load.ready.astype(np.float64), known=(load.ready > 0) & (load.silent == 0))
+        quiet = load.demand.known & (load.pending <= capacity.queue_items)
+        return kappa.observe(
+            memory.kappa,
+            mean_latency_seconds=Readings.checked(latency.value, latency.known & quiet),
+            rate_per_ready_replica=_ratio(served, ready),
+            law=fit(memory.evidence),
+            max_batch=seen.promise.max_batch,
+            instances=seen.promise.instances,
+        )
+
+    def _capacity(self, seen: Observation, memory: Memory) -> Capacity:
+        promise = seen.promise
+        return rate_per_replica(
+            fit(memory.evidence),
+            slo_latency_seconds=promise.slo_latency_seconds,
+            objective=promise.objective,
+            max_batch=promise.max_batch,
+            instances=promise.instances,
+            kappa=None if Part.KAPPA in self.without else memory.kappa,
         )
 
     def _table(self, seen: Observation) -> Pods:
@@ -88,5 +194,36 @@ class Brain:
             service=seen.pods.service,
             ready=seen.pods.ready,
             ready_age_seconds=seen.pods.ready_age_seconds,
-            **{column: seen.answers[query] for column, query in self.questions.items()},
+            **{column: seen.answers[query] for column, query in self.questions.items() if column != "request_seconds"},
         )
+
+
+def _hold(lead_seconds: Floats) -> Floats:
+    """How long a replica that is not needed stays."""
+    powers = np.round(np.log(np.maximum(HOLD_SHARE * lead_seconds, 15.0) / 15.0) / math.log(HOLD_RATIO))
+    hold: Floats = 15.0 * HOLD_RATIO**powers
+    return hold
+
+
+def _ratio(over: Readings, under: Readings) -> Readings:
+    """Known where both are, and the lower one is above 0."""
+    known = over.known & under.known & (under.value > 0.0)
+    return Readings.checked(over.value / np.where(known, under.value, 1.0), known, low=0.0)
+
+
+def _risk(risk: Risk, made: Decisions, foresight: Foresight, sight: Sight, elapsed: Floats) -> Risk:
+    """What was late as measured, and what will be as foreseen with the replicas that were decided."""
+    seen, capacity = made.seen, made.capacity
+    asked, replicas = seen.demand.value, made.desired.astype(np.float64)
+    late = np.where(made.backlog > 0.0, asked, late_rps(asked, seen.ready.astype(np.float64), capacity))
+    known = seen.demand.known & (seen.expected > 0)
+    risk = risk.measured(asked, np.minimum(late, asked), known=known, elapsed_seconds=elapsed)
+    usual = np.where(np.isfinite(sight.slow.mean_day), sight.slow.mean_day, asked)
+    return risk.foreseen(
+        asked,
+        foresight.expected(Target.AHEAD, lambda demand_rps: late_rps(demand_rps, replicas, capacity)),
+        usual_rps=np.maximum(usual, LEAST_USUAL_REPLICAS * capacity.rate_rps),
+        objective=capacity.objective,
+        known=known & foresight.trusted,
+        elapsed_seconds=elapsed,
+    )

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.capacity.rate import Capacity
-from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Seen
 from foretide.scaling.readings import Readings
 from foretide.scaling.settings import ScalingSettings
+
+if TYPE_CHECKING:  # a memory holds what was seen of pods, whose seam names the bounds below
+    from foretide.scaling.memory import Memory
 
 
 class Bound(IntEnum):
@@ -30,6 +35,7 @@ class Bound(IntEnum):
     UNKNOWN = 11  # the load is unknown
     PAUSED = 12
     PINNED = 13
+    STAYING = 14  # fewer would do now, and more are foreseen before a new one would be ready, or soon after
 
     @property
     def label(self) -> str:
@@ -57,6 +63,31 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """What is foreseen, as demand in items a second, and for how long a replica that is not needed is kept."""
+
+    ahead: Readings  # when a replica started now has become ready
+    meanwhile: Readings  # until then: only those that are there can serve it
+    hold_seconds: Floats
+    lead_seconds: Floats  # from the decision until a replica is ready: nine of ten times less
+    score: Floats  # normal score of the quantile of `ahead` and `meanwhile`
+    trust: Ints  # a forecast.Trust
+
+    @classmethod
+    def none(cls, services: int, *, hold_seconds: float) -> Plan:
+        """Nothing is foreseen: decisions are reactive."""
+        unknown, nothing = Readings.unknown(services), np.zeros(services)
+        return cls(
+            ahead=unknown,
+            meanwhile=unknown,
+            hold_seconds=np.full(services, hold_seconds),
+            lead_seconds=nothing,
+            score=nothing,
+            trust=np.ones(services, dtype=np.int64),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Decisions:
     """The answer, the new memory, and all that a sentence about it needs; one row per service."""
 
@@ -66,13 +97,15 @@ class Decisions:
     asked: Ints  # replicas that the load measured now asks for, backlog included
     foreseen: Ints  # replicas that the forecast asks for
     spacious: Ints  # replicas below which there is too little room: margin, and silent pods at full load
+    staying: Ints  # replicas that the forecast keeps: what comes before new ones are ready, or soon after
     held: Ints  # most replicas needed within the hold
     backlog: Floats  # items that wait beyond what waits in a healthy queue
     bounds: Bounds
     fleet: Fleet
     seen: Seen
     capacity: Capacity
-    forecast: Readings
+    plan: Plan
+    reactive: Ints  # what the Kubernetes HPA would run, at its usual 70 % of saturation: the counterfactual
     settings: ScalingSettings
 
     def __len__(self) -> int:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from foretide.api.status import MAX_MEMORY_BYTES
+from foretide.scaling import lead_time
 from foretide.scaling.capacity.evidence import (
     CLASS_STARTS,
     LONGEST_SECONDS,
@@ -21,10 +22,12 @@ from foretide.scaling.capacity.evidence import (
     Evidence,
     aged,
 )
+from foretide.scaling.capacity.rate import LEAST_KAPPA, MOST_KAPPA
 from foretide.scaling.memory import Memory
+from foretide.scaling.risk import LEAST_SHIFT
 from foretide.scaling.window import SLOTS, Window
 
-VERSION: Final = 1
+VERSION: Final = 2
 MOST_REPLICAS: Final = 2**31 - 1
 # Wall clocks from 1970 to the year 5138: more is no time.
 MOST_SECONDS: Final = 1e11
@@ -46,6 +49,9 @@ def encode(memory: Memory, row: int, *, uid: str, model: str) -> str:
         "uid": _digest(uid),
         "model": _digest(model),
         "items": _short(memory.items_per_request[row]),
+        "kappa": _short(memory.kappa[row]),
+        "saved": _short(memory.risk.saved[row]),
+        "starts": [[_short(seconds) for seconds in kind] for kind in lead_time.starts(memory.lead_times, row)],
         "batches": [
             [index, *(_short(column[row, index]) for column in (evidence.executions, evidence.items, evidence.seconds))]
             for index in np.flatnonzero(evidence.executions[row]).tolist()
@@ -76,11 +82,24 @@ def decode(text: str, *, uid: str, model: str) -> Memory | Lost:
         window = _window(document) if "seen" in document else Window.fresh(1)
         items = _number(document.get("items"), 1.0, 1e6)
         evidence = _evidence(document.get("batches"))
+        # A release that narrows a range must not lose the whole memory, and the hold with it.
+        kappa = np.clip(_number(document.get("kappa"), 0.0, 1e3), LEAST_KAPPA, MOST_KAPPA)
+        saved = np.clip(_number(document.get("saved"), -1e3, 0.0), LEAST_SHIFT, 0.0)
+        starts = _starts(document.get("starts"))
         if document.get("model") != _digest(model):
             evidence = aged(evidence)
     except _Unsound as unsound:
         return Lost(f"unsound: {unsound}")
-    return Memory(window=window, items_per_request=np.array([items]), evidence=evidence)
+    fresh = Memory.fresh(1)
+    return replace(
+        fresh,
+        window=window,
+        items_per_request=np.array([items]),
+        evidence=evidence,
+        kappa=np.array([kappa]),
+        lead_times=lead_time.remembered(starts),
+        risk=replace(fresh.risk, saved=np.array([saved])),
+    )
 
 
 class _Unsound(Exception):
@@ -113,6 +132,14 @@ def _evidence(batches: object) -> Evidence:
             seconds, 0.999 * count * SHORTEST_SECONDS, 1.001 * count * LONGEST_SECONDS
         )
     return evidence
+
+
+def _starts(kinds: object) -> list[list[float]]:
+    found = [kind if isinstance(kind, list) else [] for kind in _list(kinds, lead_time.KINDS)]
+    if any(len(kind) > lead_time.REMEMBERED for kind in found):
+        raise _Unsound("starts")
+    shortest, longest = lead_time.SHORTEST_SECONDS, lead_time.LONGEST_SECONDS
+    return [[_number(seconds, 0.999 * shortest, 1.001 * longest) for seconds in kind] for kind in found]
 
 
 def _list(value: object, length: int) -> list[object]:

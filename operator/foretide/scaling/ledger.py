@@ -5,6 +5,7 @@ from typing import Final
 from foretide.api.durations import format_seconds
 from foretide.api.reasons import Reason
 from foretide.scaling.decision import Bound, Decisions
+from foretide.scaling.normal import STANDARD
 from foretide.scaling.observation import Gap, Seen
 
 # Unchanged replicas are explained by what keeps them; changed ones by the direction.
@@ -16,6 +17,7 @@ KEPT: Final = {
     Bound.MAXIMUM: Reason.AT_MAX_REPLICAS,
     Bound.HOLD: Reason.SCALE_DOWN_HELD,
     Bound.BACKLOG: Reason.SCALE_DOWN_HELD,
+    Bound.STAYING: Reason.SCALE_DOWN_HELD,
     Bound.STEP_LIMIT: Reason.STEP_LIMITED,
     Bound.SILENT_PODS: Reason.PARTIAL_SERIES,
     Bound.NOT_READY: Reason.NO_READY_REPLICAS,
@@ -88,7 +90,8 @@ def _keeper(made: Decisions, row: int, bound: Bound) -> str:
         Bound.NOT_READY: "no replica is ready long enough to show the whole load",
         Bound.BACKLOG: "the queue must be gone first",
         Bound.STEP_LIMIT: f"one step takes away no more than {made.fleet.replicas[row] - made.desired[row]}",
-        Bound.HOLD: f"{made.held[row]} were needed within the last {settings.scale_down_hold_seconds:g}s",
+        Bound.HOLD: f"{made.held[row]} were needed within the last {made.plan.hold_seconds[row]:.0f}s",
+        Bound.STAYING: f"{made.staying[row]} are foreseen to be needed soon",
         Bound.SILENT_PODS: f"{made.seen.silent[row]} silent replicas count as fully loaded",
         Bound.MARGIN: f"that leaves less than {settings.scale_down_margin:.0%} of room",
     }[bound]
@@ -109,7 +112,8 @@ def _load(made: Decisions, row: int) -> str:
     if made.backlog[row] > 0.0:
         asked += f" and {made.backlog[row]:.0f} waiting"
     if made.foreseen[row] > made.asked[row]:
-        asked += f", {made.forecast.value[row]:.1f} foreseen"
+        asked += f", {made.plan.ahead.value[row]:.1f} foreseen in {_duration(made.plan.lead_seconds[row])}"
+        asked += f" (p{100.0 * STANDARD.cdf(made.plan.score[row]):.3g})"
     slo, objective = _duration(capacity.slo_seconds[row]), f"p{100.0 * capacity.objective[row]:g}"
     fixed, per_item = _duration(capacity.fixed_seconds[row]), _duration(capacity.per_item_seconds[row])
     source = f"measured {fixed} + {per_item} per item" if capacity.measured[row] else "assumed, nothing measured yet"

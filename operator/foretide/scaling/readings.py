@@ -40,3 +40,7 @@ class Readings:
         """Known only where `known` says so and the value is finite and within [low, high]."""
         sound = known & np.isfinite(value) & (value >= low) & (value <= high)
         return cls(value=np.where(sound, value, 0.0), known=sound)
+
+    def where(self, kept: bool) -> Readings:
+        """This, or nothing known."""
+        return self if kept else Readings.unknown(len(self))

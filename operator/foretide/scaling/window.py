@@ -52,6 +52,7 @@ def advance(
     anew: Bools,
     replicas: Ints,
     now_seconds: float,
+    hold_seconds: Floats,
     settings: ScalingSettings,
 ) -> Window:
     """The window with the need of now in it; rows whose need is unknown stay as they are.
@@ -62,8 +63,8 @@ def advance(
     """
     if not math.isfinite(now_seconds):
         raise ValueError(f"now_seconds must be finite, not {now_seconds}")
-    hold = settings.scale_down_hold_seconds
-    current = math.floor(now_seconds / (hold / (SLOTS - 1)))
+    hold = hold_seconds
+    current = np.floor(now_seconds / (hold / (SLOTS - 1))).astype(np.int64)
     silence = now_seconds - window.last_seen_seconds
     restart = (
         anew

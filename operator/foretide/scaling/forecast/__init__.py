@@ -1,13 +1,11 @@
-"""The seam of the forecaster: whatever forecasts gives one `Readings` per tick, in items a second.
+"""What demand comes, with its uncertainty.
 
-A value is the upper quantile of the *maximum* demand between the moment when a replica started now becomes ready
-and one decision later. A forecast adds capacity and never takes any away, so that the worst it can do is to cost
-replicas up to the maximum; unknown (no history, not trusted, failed) leaves the reactive decision.
+    Readings    -> history.History   quarter minutes, minutes, a fortnight
+    History     -> features.Scene    ratios to the present level
+    Scene       -> model.GlobalModel, voices.points -> quantiles of the coming maximum, one voice each
+    quantiles   -> calibration.Calibration -> corrected by what came, weighted by how well each voice did
+    all of it   -> sight.look        -> Foresight, and the Sight that is remembered
+
+A forecast adds capacity and never takes any away, so that the worst it can do is to cost replicas up to the maximum;
+where it is not trusted (`Trust`), the decision is reactive.
 """
-
-from foretide.scaling.readings import Readings
-
-
-def none(services: int) -> Readings:
-    """No forecast for any service: decisions are reactive."""
-    return Readings.unknown(services)

@@ -1,0 +1,110 @@
+"""Which quantile is provided for: as much risk as the error budget allows.
+
+A newsvendor who loses (1 - objective) of a replica's time with a replica too many and all of it with one too few
+stocks the quantile `objective` (Arrow, Harris, Marschak 1951). That is where every service begins. How much is late
+at that quantile differs: a smooth load exceeds it by little, a bursty one by all there is. So the quantile moves, as
+far as what is late, foreseen and measured, leaves the budget whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from foretide.scaling.arrays import Bools, Floats
+from foretide.scaling.capacity.attainment import late_share
+from foretide.scaling.capacity.rate import Capacity
+from foretide.scaling.normal import normal_score
+
+# Normal scores: the quantile 0.99 may become 0.63, and 0.998.
+LEAST_SHIFT: Final = -2.0
+MOST_SHIFT: Final = 0.5
+HIGHEST_SCORE: Final = 3.3
+# Of the budget, what may be late as foreseen; the rest is for what nobody foresees.
+FORESEEN_SHARE: Final = 0.5
+# Of the normal score, per tick of 15 s, for each time that the foreseen share is over; a score takes an hour or two.
+GAIN: Final = 0.003
+MOST_RATIO: Final = 10.0
+# Measured late requests are remembered for a day, weighted by requests: a flash crowd that nobody could foresee is no
+# reason to provide for the next one all afternoon.
+BURN_SECONDS: Final = 86_400.0
+# For each time that the whole budget is burnt the score rises by this, at once.
+BURN_SHIFT: Final = 0.25
+USUAL_TICK_SECONDS: Final = 15.0
+# A quiet hour counts as so much of a replica, or idle services would have no budget to weigh against.
+LEAST_USUAL_REPLICAS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Risk:
+    """One row per service."""
+
+    saved: Floats  # <= 0: normal score given up, for little is late as foreseen
+    late_rps: Floats  # discounted means of what was measured
+    demand_rps: Floats
+
+    @classmethod
+    def fresh(cls, services: int) -> Risk:
+        """As the objective has it."""
+        return cls(saved=np.zeros(services), late_rps=np.zeros(services), demand_rps=np.zeros(services))
+
+    def burn(self, objective: Floats) -> Floats:
+        """How many times the budget is being used up; 0 where nothing was measured."""
+        share = self.late_rps / np.where(self.demand_rps > 0.0, self.demand_rps, 1.0)
+        burn: Floats = np.clip(share / np.maximum(1.0 - objective, 1e-6), 0.0, 1e3)
+        return burn
+
+    def score(self, objective: Floats) -> Floats:
+        """Normal score of the quantile to provide for."""
+        objective = np.nan_to_num(objective, nan=0.99)
+        shift = self.saved + BURN_SHIFT * np.maximum(self.burn(objective) - 1.0, 0.0)
+        base = normal_score(np.clip(objective, 0.5, 0.9999))
+        score: Floats = np.minimum(base + np.clip(shift, LEAST_SHIFT, MOST_SHIFT), HIGHEST_SCORE)
+        return score
+
+    def measured(self, demand_rps: Floats, late_rps: Floats, *, known: Bools, elapsed_seconds: Floats) -> Risk:
+        """With what was asked for and what of it was late since the last look.
+
+        Before the first look a service is taken to have been asked for as much, with nothing late: one overloaded
+        minute of a service that is five minutes old would else be a fifth of all there was.
+        """
+        before = np.where(known & (self.demand_rps <= 0.0), demand_rps, self.demand_rps)
+        fade = np.where(known, np.exp(-elapsed_seconds / BURN_SECONDS), 1.0)
+        return replace(
+            self,
+            late_rps=fade * self.late_rps + (1.0 - fade) * np.where(known, late_rps, 0.0),
+            demand_rps=fade * before + (1.0 - fade) * np.where(known, demand_rps, 0.0),
+        )
+
+    def foreseen(
+        self,
+        demand_rps: Floats,
+        late_rps: Floats,
+        *,
+        usual_rps: Floats,
+        objective: Floats,
+        known: Bools,
+        elapsed_seconds: Floats,
+    ) -> Risk:
+        """Moves towards the quantile at which, over a day, the foreseen late requests are their share of the budget.
+
+        `usual_rps` is the mean demand of the last day: what is late in a quiet hour weighs little.
+        """
+        allowed = FORESEEN_SHARE * np.maximum(1.0 - objective, 1e-6)
+        usual = np.maximum(usual_rps, 1e-9)
+        over = np.clip(late_rps / (allowed * usual), 0.0, MOST_RATIO) - np.clip(demand_rps / usual, 0.0, MOST_RATIO)
+        step = GAIN * np.minimum(elapsed_seconds / USUAL_TICK_SECONDS, 4.0)
+        return replace(self, saved=np.clip(self.saved + np.where(known, step * over, 0.0), LEAST_SHIFT, 0.0))
+
+
+def late_rps(demand_rps: Floats, replicas: Floats, capacity: Capacity) -> Floats:
+    """Of a demand (any shape [services, ...]) on so many replicas (of each service), the late requests a second."""
+    axes = (slice(None),) + (None,) * (demand_rps.ndim - 1)
+    saturation = (np.maximum(replicas, 1e-3) * capacity.rate_rps / capacity.utilisation)[axes]
+    share = late_share(
+        demand_rps / saturation, utilisation=capacity.utilisation[axes], objective=capacity.objective[axes]
+    )
+    late: Floats = demand_rps * share
+    return late

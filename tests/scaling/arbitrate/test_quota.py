@@ -1,0 +1,335 @@
+"""The quota against an exact solver, and the promises that make it bearable for those who get less."""
+
+import time
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import LinearConstraint, milp
+
+from foretide.scaling.arbitrate import NO_QUOTA, Claims, Curves, Grants, grant, shortage
+from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.readings import Readings
+from tests.scaling.build import floats, ints
+from tests.scaling.strategies import anything, often, seeds
+
+# A solver takes some milliseconds a case.
+solved = settings(deadline=None, max_examples=15)
+LEVELS: Final = np.array([0.05, 0.25, 0.5, 0.75, 0.95, 0.99])
+
+
+def claims(
+    *desired: int, priority: Ints | None = None, minimum: Ints | None = None, running: Ints | None = None
+) -> Claims:
+    """All in group 0, of one priority, with no minimum and nothing running."""
+    none = np.zeros(len(desired), dtype=np.int64)
+    return Claims(
+        group=none,
+        priority=none if priority is None else priority,
+        desired=np.array(desired, dtype=np.int64),
+        minimum=none if minimum is None else minimum,
+        running=none if running is None else running,
+    )
+
+
+def constant(*demand: float, weight: Floats | None = None) -> Curves:
+    """Demands that are certain, for replicas of 10 rps: each whole replica saves 10 / demand of the weight."""
+    return Curves(
+        levels=LEVELS,
+        demand_rps=Readings(
+            value=np.repeat(np.array(demand)[:, None], len(LEVELS), axis=1),
+            known=np.ones((len(demand), len(LEVELS)), dtype=np.bool_),
+        ),
+        rate_rps=np.full(len(demand), 10.0),
+        weight=np.array(demand) if weight is None else weight,
+    )
+
+
+def random_case(seed: int, services: int = 8, groups: int = 1) -> tuple[Claims, Curves, Ints]:
+    random = np.random.default_rng(seed)
+    demand = np.sort(random.gamma(1.5, 30.0, (services, len(LEVELS))), axis=1)
+    wanted = random.integers(0, 12, services)
+    case = Claims(
+        group=random.integers(NO_QUOTA, groups, services) if groups > 1 else np.zeros(services, dtype=np.int64),
+        priority=random.integers(0, 3, services),
+        desired=wanted,
+        minimum=random.integers(0, 3, services),
+        running=random.integers(0, 12, services),
+    )
+    curves = Curves(
+        levels=LEVELS,
+        demand_rps=Readings(value=demand, known=np.ones_like(demand, dtype=np.bool_)),
+        rate_rps=random.uniform(3.0, 30.0, services),
+        weight=random.uniform(1.0, 1e4, services),
+    )
+    return case, curves, random.integers(0, max(2, int(wanted.sum())), groups)
+
+
+def late(curves: Curves, replicas: Ints) -> float:
+    return float((curves.weight * shortage(curves, np.arange(len(replicas)), replicas)).sum())
+
+
+def fewest_late(case: Claims, curves: Curves, quota: int) -> float:
+    """By HiGHS: each service takes one of the counts from its minimum to what it desires. Convexity is not used."""
+    low = np.minimum(case.minimum, case.desired)
+    choices = [(row, count) for row in range(len(case)) for count in range(low[row], case.desired[row] + 1)]
+    row, count = np.array(choices).T
+    late_requests = curves.weight[row] * shortage(curves, row, count)
+    once = (row == np.arange(len(case))[:, None]).astype(float)
+    found = milp(
+        late_requests,
+        integrality=np.ones(len(row)),
+        bounds=(0.0, 1.0),
+        constraints=[LinearConstraint(once, 1.0, 1.0), LinearConstraint(count[None].astype(float), -np.inf, quota)],
+        options={"mip_rel_gap": 0.0},
+    )
+    assert found.success
+    return float(found.fun)
+
+
+def total(case: Claims, granted: Ints, group: int = 0) -> int:
+    return int(granted[case.group == group].sum())
+
+
+def test_where_the_quota_is_enough_all_get_what_they_desire() -> None:
+    result = grant(claims(3, 4), constant(30.0, 40.0), quota=ints(7))
+    assert result.granted.tolist() == [3, 4]
+    assert (result.price.value[0], result.price.known[0]) == (0.0, True)
+
+
+def test_a_replica_goes_where_it_saves_the_most_requests() -> None:
+    """25 rps want three replicas: the third saves half of what a full one does."""
+    result = grant(claims(3, 2), constant(25.0, 20.0), quota=ints(4))
+    assert result.granted.tolist() == [2, 2]
+    assert result.price.value[0] == pytest.approx(5.0)
+
+
+def test_weight_is_the_requests_that_are_expected() -> None:
+    curves = constant(20.0, 20.0, weight=floats(1.0, 1_000.0))
+    assert grant(claims(2, 2), curves, quota=ints(2)).granted.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("nothing", [0.0, -0.0, -1.0, float("nan")])
+def test_no_weight_is_the_least_weight(nothing: float) -> None:
+    curves = constant(20.0, 20.0, weight=floats(nothing, 1e-3))
+    assert grant(claims(2, 2), curves, quota=ints(3)).granted.tolist() == [1, 2]
+
+
+def test_a_higher_priority_is_met_first_whatever_the_others_lose() -> None:
+    case = claims(3, 3, priority=ints(-5, 100))
+    result = grant(case, constant(3_000.0, 1.0), quota=ints(4))
+    assert result.granted.tolist() == [1, 3]
+
+
+def test_no_priority_takes_the_minimum_of_another() -> None:
+    case = claims(5, 5, priority=ints(0, 100), minimum=ints(2, 1))
+    assert grant(case, constant(50.0, 50.0), quota=ints(6)).granted.tolist() == [2, 4]
+
+
+def test_minimums_that_exceed_the_quota_are_filled_by_priority_then_evenly() -> None:
+    case = claims(9, 9, 9, priority=ints(0, 7, 0), minimum=ints(4, 2, 4))
+    curves = constant(90.0, 90.0, 9_000.0)
+    assert grant(case, curves, quota=ints(1)).granted.tolist() == [0, 1, 0]
+    assert grant(case, curves, quota=ints(6)).granted.tolist() == [2, 2, 2]
+    assert grant(case, curves, quota=ints(7)).granted.tolist() == [3, 2, 2]
+    running = replace(case, running=ints(0, 0, 9))
+    assert grant(running, curves, quota=ints(7)).granted.tolist() == [2, 2, 3]
+
+
+def test_ties_keep_what_runs_and_then_go_to_the_lower_row() -> None:
+    curves = constant(30.0, 30.0, 30.0)
+    assert grant(claims(3, 3, 3), curves, quota=ints(4)).granted.tolist() == [3, 1, 0]
+    assert grant(claims(3, 3, 3, running=ints(0, 1, 3)), curves, quota=ints(5)).granted.tolist() == [1, 1, 3]
+
+
+def test_what_runs_counts_for_nothing_else() -> None:
+    case = claims(3, 3, running=ints(3, 0))
+    assert grant(case, constant(29.0, 30.0, weight=floats(1.0, 2.0)), quota=ints(3)).granted.tolist() == [0, 3]
+
+
+def test_an_unknown_demand_keeps_what_runs_and_grows_last() -> None:
+    curves = constant(1e6, 1.0)
+    unknown = replace(curves, demand_rps=replace(curves.demand_rps, known=curves.demand_rps.known & [[True], [False]]))
+    case = claims(9, 5, running=ints(9, 3))
+    assert grant(case, unknown, quota=ints(8)).granted.tolist() == [5, 3]
+    assert grant(case, unknown, quota=ints(13)).granted.tolist() == [9, 4]
+    cut = grant(case, unknown, quota=ints(13)).price
+    assert (cut.value[0], cut.known[0]) == (0.0, False)
+
+
+def test_groups_are_apart_and_without_a_quota_nothing_is_cut() -> None:
+    case = replace(claims(4, 4, 4, 4), group=ints(1, NO_QUOTA, 0, 1))
+    result = grant(case, constant(40.0, 40.0, 40.0, 40.0), quota=ints(2, 8))
+    assert result.granted.tolist() == [4, 4, 2, 4]
+    assert result.price.value.tolist() == [pytest.approx(10.0), 0.0]
+
+
+@pytest.mark.parametrize("quota", [0, -3])
+def test_a_quota_of_nothing_grants_nothing(quota: int) -> None:
+    result = grant(claims(2), constant(30.0), quota=ints(quota))
+    assert result.granted.tolist() == [0]
+    assert result.price.value[0] == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("group", [1, -2])
+def test_a_group_that_has_no_quota_is_refused(group: int) -> None:
+    with pytest.raises(ValueError, match="groups must be from -1 to 0"):
+        grant(replace(claims(1), group=ints(group)), constant(1.0), quota=ints(3))
+
+
+def test_nobody_and_no_quota_at_all_are_no_fault() -> None:
+    assert len(grant(claims(), constant(), quota=ints()).granted) == 0
+    assert grant(replace(claims(3), group=ints(NO_QUOTA)), constant(9.0), quota=ints()).granted.tolist() == [3]
+
+
+@solved
+@given(seeds)
+def test_no_solver_finds_fewer_late_requests(seed: int) -> None:
+    case, curves, quota = random_case(seed)
+    case = replace(case, priority=np.zeros_like(case.priority), minimum=np.minimum(case.minimum, case.desired))
+    enough = max(int(quota[0]), int(case.minimum.sum()))
+    granted = grant(case, curves, quota=ints(enough)).granted
+    assert late(curves, granted) == pytest.approx(fewest_late(case, curves, enough), rel=1e-6, abs=1e-6)
+
+
+@solved
+@given(seeds)
+def test_within_each_priority_no_solver_finds_fewer_either(seed: int) -> None:
+    """What the higher priorities left is shared best among the next."""
+    case, curves, quota = random_case(seed)
+    case = replace(case, minimum=np.zeros_like(case.minimum))
+    granted, left = grant(case, curves, quota=quota).granted, int(quota[0])
+    for priority in (2, 1, 0):
+        rows = np.flatnonzero(case.priority == priority)
+        if len(rows):
+            mine = Claims(**{name: getattr(case, name)[rows] for name in Claims.__slots__})
+            own = Curves(
+                levels=LEVELS,
+                demand_rps=Readings(value=curves.demand_rps.value[rows], known=curves.demand_rps.known[rows]),
+                rate_rps=curves.rate_rps[rows],
+                weight=curves.weight[rows],
+            )
+            assert late(own, granted[rows]) == pytest.approx(fewest_late(mine, own, left), rel=1e-6, abs=1e-6)
+        left -= int(granted[rows].sum())
+
+
+@often
+@given(seeds)
+def test_a_quota_is_used_and_never_exceeded(seed: int) -> None:
+    case, curves, quota = random_case(seed, services=40, groups=4)
+    result = grant(case, curves, quota=quota)
+    assert ((result.granted >= 0) & (result.granted <= case.desired)).all()
+    assert (result.granted[case.group == NO_QUOTA] == case.desired[case.group == NO_QUOTA]).all()
+    low = np.minimum(case.minimum, case.desired)
+    for group, most in enumerate(quota):
+        assert total(case, result.granted, group) == min(most, total(case, case.desired, group))
+        mine = case.group == group
+        if low[mine].sum() <= most:
+            assert (result.granted >= low)[mine].all()
+        else:
+            assert (result.granted <= low)[mine].all()
+
+
+@often
+@given(seeds, st.integers(1, 20))
+def test_more_quota_takes_a_replica_from_nobody(seed: int, more: int) -> None:
+    case, curves, quota = random_case(seed, services=20, groups=2)
+    less, after = (grant(case, curves, quota=each) for each in (quota, quota + more))
+    assert (after.granted >= less.granted).all()
+
+
+@often
+@given(seeds)
+def test_the_price_falls_with_the_quota_and_nothing_granted_saves_less(seed: int) -> None:
+    case, curves, quota = random_case(seed)
+    case = replace(case, priority=np.zeros_like(case.priority), minimum=np.zeros_like(case.minimum))
+    results = [grant(case, curves, quota=quota + more) for more in range(5)]
+    prices = [float(result.price.value[0]) for result in results]
+    assert prices == sorted(prices, reverse=True)
+    rows, got = np.arange(len(case)), results[0].granted
+    last = curves.weight * (shortage(curves, rows, np.maximum(got - 1, 0)) - shortage(curves, rows, got))
+    assert (last[got > 0] >= prices[0] * (1.0 - 1e-6)).all()
+
+
+@often
+@given(seeds)
+def test_the_order_of_rows_plays_no_part(seed: int) -> None:
+    """But in ties: minimums are left out here, for they are filled one by one."""
+    case, curves, quota = random_case(seed, services=20, groups=2)
+    case = replace(case, minimum=np.zeros_like(case.minimum))
+    shuffled = np.random.default_rng(seed).permutation(20)
+    other = Claims(**{name: getattr(case, name)[shuffled] for name in Claims.__slots__})
+    moved = Curves(
+        levels=LEVELS,
+        demand_rps=Readings(value=curves.demand_rps.value[shuffled], known=curves.demand_rps.known[shuffled]),
+        rate_rps=curves.rate_rps[shuffled],
+        weight=curves.weight[shuffled],
+    )
+
+    def served(result: Grants, which: Claims, shapes: Curves) -> Floats:
+        # Replicas that save nothing are all equal, and the lower row gets them.
+        useful = np.ceil(shapes.demand_rps.value[:, -1] / shapes.rate_rps)
+        return np.minimum(result.granted, useful)
+
+    one, two = grant(case, curves, quota=quota), grant(other, moved, quota=quota)
+    assert (served(one, case, curves)[shuffled] == served(two, other, moved)).all()
+    assert one.price.value == pytest.approx(two.price.value)
+    again = grant(case, curves, quota=quota)
+    assert (again.granted == one.granted).all()
+
+
+@often
+@given(seeds)
+def test_any_numbers_at_all_keep_the_quota(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    case, _, quota = random_case(seed, services=20, groups=3)
+    broken = Curves(
+        levels=LEVELS,
+        demand_rps=Readings(
+            value=anything(random, 20 * len(LEVELS)).reshape(20, -1), known=random.random((20, len(LEVELS))) < 0.99
+        ),
+        rate_rps=anything(random, 20),
+        weight=anything(random, 20),
+    )
+    case = replace(case, desired=case.desired - 2, minimum=case.minimum - 1, running=case.running - 3)
+    with np.errstate(divide="raise", over="raise", invalid="raise"):
+        result = grant(case, broken, quota=quota)
+    assert np.isfinite(result.price.value).all()
+    assert (result.price.value >= 0.0).all()
+    assert (result.price.value[~result.price.known] == 0.0).all()
+    for group, most in enumerate(quota):
+        wanted = np.maximum(case.desired, 0)
+        assert total(case, result.granted, group) == min(most, total(case, wanted, group))
+
+
+def test_one_service_that_wants_the_world_costs_no_more_than_its_quota() -> None:
+    case = claims(2**62, 3)
+    assert grant(case, constant(1e9, 30.0), quota=ints(5)).granted.sum() == 5
+
+
+def test_five_thousand_services_with_forty_replicas_each_take_some_milliseconds() -> None:
+    random, services, groups = np.random.default_rng(1), 5_000, 6
+    demand = np.sort(random.gamma(2.0, 50.0, (services, len(LEVELS))), axis=1)
+    curves = Curves(
+        levels=LEVELS,
+        demand_rps=Readings(value=demand, known=np.ones_like(demand, dtype=np.bool_)),
+        rate_rps=random.uniform(5.0, 20.0, services),
+        weight=random.uniform(1.0, 1e4, services),
+    )
+    case = Claims(
+        group=random.integers(0, groups, services),
+        priority=random.integers(0, 3, services),
+        desired=np.full(services, 40),
+        minimum=np.ones(services, dtype=np.int64),
+        running=random.integers(0, 40, services),
+    )
+    spent = []
+    for _ in range(4):
+        began = time.process_time()
+        result = grant(case, curves, quota=np.full(groups, 10_000))
+        spent.append(time.process_time() - began)
+    assert result.granted.sum() == 10_000 * groups
+    assert min(spent) < 0.25  # it takes about 50 ms of one core
