@@ -140,7 +140,7 @@ def test_it_is_never_below_what_the_measured_load_needs_and_never_out_of_bounds(
         assert ((made.desired >= 1) & (made.desired <= MOST)).all()
         known = made.seen.demand.known
         assert (made.desired[~known] >= made.fleet.replicas[~known]).all(), "unknown never shrinks"
-        for numbers in (made.plan.ahead.value, made.plan.meanwhile.value, made.plan.hold_seconds, made.reactive):
+        for numbers in (made.plan.ahead.value, made.plan.meanwhile.value, made.plan.hold_seconds, made.hpa):
             assert np.isfinite(numbers).all()
             assert (numbers >= 0).all()
 

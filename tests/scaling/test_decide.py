@@ -141,7 +141,7 @@ def test_any_world_gives_bounded_numbers_without_a_warning(seed: int) -> None:
     assert made.desired.dtype == np.int64
     assert (made.desired[free(world)] >= world.bounds.minimum[free(world)]).all()
     assert (made.desired[free(world)] <= world.bounds.maximum[free(world)]).all()
-    for numbers in (made.asked, made.foreseen, made.spacious, made.held, made.staying, made.backlog, made.reactive):
+    for numbers in (made.asked, made.foreseen, made.spacious, made.held, made.staying, made.backlog, made.hpa):
         assert np.isfinite(numbers).all()
         assert (numbers >= 0).all()
 
@@ -294,5 +294,5 @@ def test_a_forecast_moves_no_memory_but_the_hold(seed: int) -> None:
     same_hold = replace(world, plan=replace(world.plan, hold_seconds=np.full(len(world), 300.0))).decide()
     assert (same_hold.memory.window.peaks >= without.memory.window.peaks).all()
     assert (same_hold.desired >= without.desired).all()
-    assert (same_hold.reactive == without.reactive).all(), "the counterfactual knows no forecast"
+    assert (same_hold.hpa == without.hpa).all(), "the counterfactual knows no forecast"
     assert (same_hold.asked == without.asked).all()

@@ -2,8 +2,10 @@
 
     Pods        -> demand.observe -> Seen
     BatchCounts -> capacity.learn -> Evidence -> capacity.fit -> Law -> capacity.rate_per_replica -> Capacity
-    forecast    -> Readings (none yet)
-    Bounds, Fleet, Seen, Capacity, Readings, Memory -> decide.decide -> Decisions (with the new Memory)
+    PodList     -> lead_time.learn, lead_time.quantile -> how long a new replica takes
+    Readings    -> forecast.sight.look -> Foresight: quantiles of the demand until then, and at that time
+    Risk        -> which of the quantiles; with the lead time it makes a Plan
+    Bounds, Fleet, Seen, Capacity, Plan, Memory -> decide.decide -> Decisions (with the new Memory)
     Decisions   -> ledger.explain, ledger.reason;  Memory -> journal.encode, journal.decode
 
 `brain.Brain` takes these steps for whoever runs it, the operator or the simulator, through the seam in `policy`.

@@ -115,7 +115,7 @@ def decide(
         seen=seen,
         capacity=capacity,
         plan=replace(plan, ahead=ahead, meanwhile=meanwhile),
-        reactive=_replicas(seen.demand.value * capacity.utilisation / (HPA_TARGET * rate)),
+        hpa=_replicas(seen.demand.value * capacity.utilisation / (HPA_TARGET * rate)),
         settings=settings,
     )
 

@@ -105,7 +105,7 @@ class Decisions:
     seen: Seen
     capacity: Capacity
     plan: Plan
-    reactive: Ints  # what the Kubernetes HPA would run, at its usual 70 % of saturation: the counterfactual
+    hpa: Ints  # what the Kubernetes HPA would run, at its usual 70 % of saturation: the counterfactual
     settings: ScalingSettings
 
     def __len__(self) -> int:

@@ -49,6 +49,7 @@ class Trust(IntEnum):
     MISSED = 3  # far more outcomes than foreseen were above the quantiles
 
 
+VOICED: Final = len(Voice) * len(Target)
 # Midpoints of the probabilities over which a mean is taken, denser where demand is high.
 POINTS: Final = np.array([0.1, 0.3, 0.5, 0.7, 0.85, 0.93, 0.965, 0.98, 0.99, 0.995, 0.998, 0.9995])
 WEIGHTS: Final = np.diff([0.0, *((POINTS[1:] + POINTS[:-1]) / 2.0), 1.0])
@@ -175,32 +176,15 @@ def look(
     """
     history = sight.history.append(demand, now_seconds=now_seconds)
     slow = sight.slow.renewed(history, floor_rps)
-    calibration = sight.calibration
     scene = Scene.of(history, slow, floor_rps)
     start, width = windows(lead_seconds, step_seconds=step_seconds)
-    services, targets = start.shape
-    tables = [scene.table(start_seconds=start[:, one], width_seconds=width[:, one]) for one in range(targets)]
-    base = np.log(scene.level + floor_rps)[:, None, None]
+    said = _said(scene, model, start, width)
 
-    # Sizes by name: of no services none can be inferred.
-    voices, levels = len(Voice), len(model.levels)
-    learned = model.quantiles(np.concatenate(tables)).reshape(targets, services, levels).transpose(1, 0, 2)
-    experts = np.stack([points(table) for table in tables], axis=1)  # [services, targets, experts]
-    said = np.concatenate([learned[None], np.repeat(experts.transpose(2, 0, 1)[..., None], learned.shape[2], axis=3)])
-    said = (
-        said.transpose(1, 0, 2, 3).reshape(services, voices * targets, levels) + base
-    )  # [services, voices x targets, Q]
-
+    calibration = sight.calibration
     due = calibration.is_due(history.slot)
     if due and Part.CONFORMAL not in without:
         calibration = calibration.scored(history, model.levels)
-    voiced = said.shape[1]
-    each = calibration.calibrated(said, slice(0, voiced)).reshape(services, voices, targets, levels)
-    speaks = _finite(each[..., 0]) & _heard(without)[:, None]
-    loss = calibration.loss[:, :voiced].reshape(services, voices, targets)
-    share = np.stack([weights(loss[..., one], speaks[..., one]) for one in range(targets)], axis=2)
-    blended = (np.where(speaks, share, 0.0)[..., None] * np.where(speaks[..., None], each, 0.0)).sum(axis=1)
-    blended = np.where(share.sum(axis=1)[..., None] > 0.0, blended, np.nan)
+    blended = _blended(said, calibration, _heard(without))
     if due:
         first = np.maximum(np.ceil(start / SLOT_SECONDS - 1e-9), 1.0)
         last = np.maximum(np.ceil((start + width) / SLOT_SECONDS - 1e-9), first)
@@ -212,17 +196,45 @@ def look(
             first=np.tile(first, (1, again)),
             last=np.tile(last, (1, again)),
         )
-    final = calibration.calibrated(blended, slice(voiced, None))
-    most = MOST_TIMES_PEAK * np.fmax(np.fmax(slow.max_week, highest(history.recent)), 0.0) + floor_rps
-    demand_rps = np.maximum(np.exp(np.clip(final, -700.0, 60.0)) - floor_rps[:, None, None], 0.0)
-    demand_rps = np.minimum(demand_rps, most[:, None, None])
+
+    final = calibration.calibrated(blended, slice(VOICED, None))
     known = _finite(final.sum(axis=(1, 2)))
+    most = MOST_TIMES_PEAK * np.fmax(np.fmax(slow.max_week, highest(history.recent)), 0.0) + floor_rps
+    demand_rps = np.exp(np.clip(final, -700.0, 60.0)) - floor_rps[:, None, None]
     foresight = Foresight(
         levels=model.levels,
-        demand_rps=np.where(known[:, None, None], demand_rps, 0.0),
+        demand_rps=np.where(known[:, None, None], np.clip(demand_rps, 0.0, most[:, None, None]), 0.0),
         trust=_trust(history, calibration, known),
     )
     return Sight(history=history, slow=slow, calibration=calibration), foresight
+
+
+def _said(scene: Scene, model: GlobalModel, start_seconds: Floats, width_seconds: Floats) -> Floats:
+    """[services, voices x targets, levels]: logarithms of demand, as each voice has them before calibration."""
+    services, targets, levels = *start_seconds.shape, len(model.levels)
+    tables = [
+        scene.table(start_seconds=start_seconds[:, target], width_seconds=width_seconds[:, target])
+        for target in range(targets)
+    ]
+    learned = model.quantiles(np.concatenate(tables)).reshape(targets, services, levels)
+    experts = np.stack([points(table) for table in tables])  # [targets, services, experts]
+    ratios = np.empty((services, len(Voice), targets, levels))
+    ratios[:, Voice.GLOBAL] = learned.transpose(1, 0, 2)
+    ratios[:, Voice.GLOBAL + 1 :] = experts.transpose(1, 2, 0)[..., None]
+    base = np.log(scene.level + scene.floor)
+    return ratios.reshape(services, VOICED, levels) + base[:, None, None]
+
+
+def _blended(said: Floats, calibration: Calibration, heard: Bools) -> Floats:
+    """[services, targets, levels]: the mean of the voices, each with its calibration and the weight that it earned."""
+    services, _, levels = said.shape
+    shape = (services, len(Voice), len(Target))
+    each = calibration.calibrated(said, slice(0, VOICED)).reshape(*shape, levels)
+    speaks = _finite(each[..., 0]) & heard[:, None]
+    loss = calibration.loss[:, :VOICED].reshape(shape)
+    share = np.stack([weights(loss[..., one], speaks[..., one]) for one in Target], axis=2)
+    blended = (share[..., None] * np.where(speaks[..., None], each, 0.0)).sum(axis=1)
+    return np.where(share.sum(axis=1)[..., None] > 0.0, blended, np.nan)
 
 
 def _heard(without: frozenset[Part]) -> Bools:
