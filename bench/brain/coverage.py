@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from multiprocessing import get_context
 from typing import Final
 
 import numpy as np
@@ -34,21 +38,28 @@ class Covered:
     share: dict[str, float]  # of outcomes below the quantile, by target
 
 
-def coverage(*, days: float, seed: int = 1) -> list[Covered]:
+def coverage(*, days: float, workers: int, seed: int = 1) -> list[Covered]:
     """Of all series that judge, from where their past ends, as many days as there are."""
+    names = [one.name for one in read_split() if one.split is Split.JUDGE]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        found: list[Covered] = []
+        for name, some in zip(names, pool.map(partial(_of_series, days=days, seed=seed), names), strict=True):
+            print(f"quantiles of {name}: counted", flush=True)
+            found += some
+        return found
+
+
+def _of_series(name: str, *, days: float, seed: int) -> list[Covered]:
+    trace = next(one.trace for one in read_split() if one.name == name)
     random = np.random.default_rng(seed)
-    found: list[Covered] = []
-    for one in read_split():
-        if one.split is not Split.JUDGE:
-            continue
-        trace = one.trace
-        demand = np.concatenate([_demand(trace.rates_rps[0], trace.step_seconds, size, random) for size in SIZES])
-        begin = int(JUDGED_FROM_SHARE * demand.shape[1]) // MINUTE_SLOTS * MINUTE_SLOTS
-        end = min(demand.shape[1], begin + round(days * 86_400.0 / SLOT_SECONDS))
-        shares = _replay(np.repeat(demand[:, :end], len(LEADS_SECONDS), axis=0), begin)
-        for row, (size, lead) in enumerate((size, lead) for size in SIZES for lead in LEADS_SECONDS):
-            found.append(Covered(one.name, size, lead, {target.name: float(shares[row, target]) for target in Target}))
-    return found
+    demand = np.concatenate([_demand(trace.rates_rps[0], trace.step_seconds, size, random) for size in SIZES])
+    begin = int(JUDGED_FROM_SHARE * demand.shape[1]) // MINUTE_SLOTS * MINUTE_SLOTS
+    end = min(demand.shape[1], begin + round(days * 86_400.0 / SLOT_SECONDS))
+    shares = _replay(np.repeat(demand[:, :end], len(LEADS_SECONDS), axis=0), begin)
+    return [
+        Covered(name, size, lead, {target.name: float(shares[row, target]) for target in Target})
+        for row, (size, lead) in enumerate(product(SIZES, LEADS_SECONDS))
+    ]
 
 
 def _demand(rates: Floats, step_seconds: float, size: int, random: np.random.Generator) -> Floats:

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import groupby
 from multiprocessing import get_context
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -56,27 +56,44 @@ class Job:
     cold_start_seconds: float
     seeds: tuple[int, ...]
     hours: float
-    split: Split = Split.JUDGE
+
+    @property
+    def name(self) -> str:
+        """With its seeds."""
+        return f"{self.variant.name}, {self.hours:g} h, seeds {', '.join(map(str, self.seeds))}"
 
     def perform(self) -> list[Ran]:
         """In the order of series and seeds."""
-        setting = Setting(QueueName.DEFAULT, self.cold_start_seconds)
-        loads = [
-            load
-            for one in read_split()
-            if one.split is self.split
-            for load in one.loads(
-                service(setting, Variation(SMALL, 1.0)),
-                rate_at_slo_rps=rate_of_a_replica(1.0),
-                seeds=self.seeds,
-                judged_seconds=self.hours * HOUR_SECONDS,
-            )
-        ]
         found: list[Ran] = []
-        for _, group in groupby(sorted(loads, key=_together), key=_together):
-            same = list(group)
+        for same in together(loads_of(self.cold_start_seconds, seeds=self.seeds, hours=self.hours)):
             found += run(self.variant.build(same), same, name=self.variant.name)
         return found
+
+
+def loads_of(cold_start_seconds: float, *, seeds: Sequence[int], hours: float) -> list[Workload]:
+    """The hours around the largest minute of each series that judges, with each seed."""
+    setting = Setting(QueueName.DEFAULT, cold_start_seconds)
+    return [
+        load
+        for one in read_split()
+        if one.split is Split.JUDGE
+        for load in one.loads(
+            service(setting, Variation(SMALL, 1.0)),
+            rate_at_slo_rps=rate_of_a_replica(1.0),
+            seeds=seeds,
+            judged_seconds=hours * HOUR_SECONDS,
+        )
+    ]
+
+
+def together(loads: Sequence[Workload]) -> Iterator[list[Workload]]:
+    """Loads that begin at one time and are of one length can run together."""
+
+    def key(load: Workload) -> tuple[float, float, float]:
+        return (load.lane().seconds, load.warm_up_seconds, load.epoch_seconds)
+
+    for _, group in groupby(sorted(loads, key=key), key=key):
+        yield list(group)
 
 
 def run(
@@ -112,7 +129,28 @@ def run(
     ]
 
 
-def perform(jobs: Sequence[Job], *, workers: int) -> Iterator[tuple[Job, list[Ran]]]:
+class Work(Protocol):
+    """What a process is given."""
+
+    @property
+    def name(self) -> str:
+        """For a line about it."""
+        ...
+
+    @property
+    def cold_start_seconds(self) -> float:
+        """The setting."""
+        ...
+
+    def perform(self) -> list[Ran]:
+        """The runs."""
+        ...
+
+
+W = TypeVar("W", bound=Work)
+
+
+def perform(jobs: Sequence[W], *, workers: int) -> Iterator[tuple[W, list[Ran]]]:
     """The jobs as they end."""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         futures = {pool.submit(job.perform): job for job in jobs}
@@ -163,7 +201,3 @@ class Summary:
             cost_geometric=float(np.exp(np.log(cost.mean(axis=1)).mean())),
             events_a_day=float(np.mean([ran.scale_events for ran in rans]) * 24.0 / hours),
         )
-
-
-def _together(load: Workload) -> tuple[float, float, float]:
-    return (load.lane().seconds, load.warm_up_seconds, load.epoch_seconds)

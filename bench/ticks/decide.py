@@ -1,5 +1,10 @@
-"""How long one tick of the scaling core takes: `python -m bench.ticks.decide [services]`, milliseconds, best of 20."""
+"""How long one tick of the brain takes, for services with two weeks of minutes.
 
+`python -m bench.ticks.decide [services]`. Its steps: milliseconds, best of 20. Whole ticks, one after the other as the
+operator has them: median and slowest of 24, and the most memory that the process had.
+"""
+
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +18,8 @@ from foretide.scaling.capacity import BatchCounts, Evidence, fit, learn, rate_pe
 from foretide.scaling.decide import decide
 from foretide.scaling.decision import Bounds, Fleet, Plan
 from foretide.scaling.demand import observe
+from foretide.scaling.forecast.history import DAY_MINUTES, DAYS, SLOT_SECONDS, SLOTS, History
+from foretide.scaling.forecast.sight import Sight
 from foretide.scaling.journal import encode
 from foretide.scaling.ledger import explain
 from foretide.scaling.memory import Memory
@@ -23,6 +30,8 @@ from foretide.scaling.settings import ScalingSettings
 
 PODS_A_SERVICE: Final = 4
 ROUNDS: Final = 20
+TICKS: Final = 24
+NOW_SECONDS: Final = 1.76e9
 
 
 def main(services: int) -> None:
@@ -55,7 +64,12 @@ def main(services: int) -> None:
     )
     whole, one = np.ones(services), np.ones(services, dtype=np.int64)
     none = np.zeros(services, dtype=np.bool_)
-    memory = replace(Memory.fresh(services), evidence=learn(Evidence.none(services), counts))
+    memory = replace(
+        Memory.fresh(services),
+        evidence=learn(Evidence.none(services), counts),
+        sight=Sight.of(_fortnight(services, random)),
+        looked_seconds=np.full(services, NOW_SECONDS - settings.tick_seconds),
+    )
     law = fit(memory.evidence)
     capacity = rate_per_replica(
         law, slo_latency_seconds=0.1 * whole, objective=0.99 * whole, max_batch=8 * one, instances=one
@@ -64,9 +78,9 @@ def main(services: int) -> None:
     bounds = Bounds(minimum=one, maximum=40 * one, paused=none, is_pinned=none, pinned=one)
     fleet = Fleet(replicas=4 * one, rolling=none)
     plan = Plan.none(services, hold_seconds=settings.scale_down_hold_seconds)
-    made = decide(bounds, fleet, seen, capacity, plan, memory, now_seconds=1.76e9, settings=settings)
+    made = decide(bounds, fleet, seen, capacity, plan, memory, now_seconds=NOW_SECONDS, settings=settings)
     observation = Observation(
-        now_seconds=1.76e9,
+        now_seconds=NOW_SECONDS,
         pods=PodList(
             service=table.service,
             ready=table.ready,
@@ -90,14 +104,39 @@ def main(services: int) -> None:
         "observe": lambda: observe(
             table, services=services, max_batch=8 * one, items_per_request=whole, settings=settings
         ),
-        "decide": lambda: decide(bounds, fleet, seen, capacity, plan, memory, now_seconds=1.76e9, settings=settings),
-        "all of it": lambda: brain.decide(observation, memory),
+        "decide": lambda: decide(
+            bounds, fleet, seen, capacity, plan, memory, now_seconds=NOW_SECONDS, settings=settings
+        ),
         "explain and encode one": lambda: (explain(made, 0), encode(made.memory, 0, uid="u", model="m")),
     }
     print(f"{services} services, {pods} pods")
     for name, step in steps.items():
         best = min(_seconds(step) for _ in range(ROUNDS))
         print(f"{name:24} {best * 1e3:8.2f} ms")
+
+    took = []
+    for tick in range(TICKS):
+        now = NOW_SECONDS + tick * settings.tick_seconds
+        begun = time.perf_counter()
+        memory = brain.decide(replace(observation, now_seconds=now), memory).memory
+        took.append(time.perf_counter() - begun)
+    usual = sorted(took[1:])
+    print(f"{'a tick, median':24} {usual[len(usual) // 2]:8.3f} s")
+    print(f"{'a tick, slowest':24} {usual[-1]:8.3f} s; the first after a start {took[0]:.3f} s")
+    print(f"{'most memory':24} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8.0f} MiB")
+
+
+def _fortnight(services: int, random: np.random.Generator) -> History:
+    """Two weeks of minutes of every service, a day at a time."""
+    slot = int(NOW_SECONDS // SLOT_SECONDS) - 1
+    return History(
+        slot=slot,
+        recent=random.random((services, SLOTS), dtype=np.float32) * 100.0,
+        day=slot // (4 * DAY_MINUTES),
+        minutes=tuple(
+            (random.random((services, DAY_MINUTES), dtype=np.float32) * 10.0).astype(np.float16) for _ in range(DAYS)
+        ),
+    )
 
 
 def _seconds(step: Callable[[], object]) -> float:

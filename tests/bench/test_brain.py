@@ -8,6 +8,7 @@ import pytest
 from bench.brain import page
 from bench.brain.judge import Ran, Summary
 from bench.brain.oracle import Oracle
+from bench.brain.peers import Point, Sweep, cost_at
 from bench.brain.special import Result
 from bench.brain.variants import VARIANTS, WHOLE
 from bench.scaling.plan import SMALL, USUAL, Variation, service
@@ -41,7 +42,8 @@ def test_series_weigh_alike_and_the_worst_one_is_named() -> None:
     ]
     summary = Summary.of(rans, hours=12.0)
     assert summary.late_mean == pytest.approx((0.01 + 0.04) / 2)
-    assert (summary.worst_series, summary.late_worst) == ("b", pytest.approx(0.04))
+    assert summary.worst_series == "b"
+    assert summary.late_worst == pytest.approx(0.04)
     assert summary.cost_mean == pytest.approx((1.5 + 3.0) / 2)
     assert summary.cost_geometric == pytest.approx((1.5 * 3.0) ** 0.5)
     assert summary.events_a_day == pytest.approx(8.0)
@@ -64,10 +66,18 @@ def results(*, late: int, hpa_late: float) -> page.Results:
             for seed in (1, 2)
             for c in page.MOST_COST
         ],
+        ablation_hours=6.0,
+        ablations=[ran(one) for one in series],
         flash=flash,
         refusing=flash,
         new=flash,
         covered=[],
+        ours={120.0: Point(0.01, 1.5), 300.0: Point(0.01, 1.6)},
+        peers=[
+            (Sweep("static", (), cold_start), point)
+            for cold_start in page.MOST_COST
+            for point in (Point(hpa_late / 10.0, 4.0), Point(0.2, 1.0))
+        ],
     )
 
 
@@ -78,6 +88,14 @@ def test_each_bar_tells_whether_it_holds() -> None:
     assert len(missed) == 8, missed  # of both cold starts the mean and the worst; smooth days; three against the HPA
     assert "MISSED" in "\n".join(page.table(bad))
     assert "MISSED" not in "\n".join(page.table(good))
+
+
+def test_the_cost_for_so_few_late_requests_is_read_off_the_front() -> None:
+    points = [Point(0.10, 1.0), Point(0.02, 4.0), Point(0.05, 9.0), Point(0.01, 16.0)]
+    assert cost_at(0.02, points) == pytest.approx(4.0)
+    assert cost_at(0.06, points) == pytest.approx(2.0), "dear points beside the front count for nothing"
+    assert cost_at(0.5, points) == pytest.approx(1.0)
+    assert cost_at(0.001, points) is None
 
 
 def test_the_page_names_every_variant_that_was_run() -> None:

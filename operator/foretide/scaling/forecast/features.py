@@ -23,6 +23,7 @@ HOUR_LAGS: Final = (60, 120, 180, 240, 300, 360)
 ALL_LAGS: Final = tuple(sorted({*LAGS_MINUTES, *DAY_LAGS, *HOUR_LAGS}))
 # Ticks of 15 s between two looks at whole days: ten minutes.
 RENEWED_EVERY: Final = 40
+RENEWED_TOGETHER: Final = 250
 # The level at a lag is the mean of so many minutes, the last one that of the moment: none of what came after it.
 LEVEL_MINUTES: Final = 2
 NAMES: Final = (
@@ -81,13 +82,15 @@ class Slow:
     def renewed(self, history: History, floor: Floats) -> Slow:
         """With what was never computed, and every fortieth service, as it is now."""
         due = ~self.known | (np.arange(len(history)) % RENEWED_EVERY == history.slot % RENEWED_EVERY)
-        some = np.flatnonzero(due)
-        if not len(some):
+        if not due.any():
             return self
-        now = Slow.of(rows.take(history, some), floor[some])
         found = {field.name: getattr(self, field.name).copy() for field in fields(self)}
-        for name, column in found.items():
-            column[some] = getattr(now, name)
+        some = np.flatnonzero(due)
+        # A few at a time: at the first tick all are due, and a copy of all that is known of them takes 200 MiB.
+        for part in np.array_split(some, -(-len(some) // RENEWED_TOGETHER)):
+            now = Slow.of(rows.take(history, part), floor[part])
+            for name, column in found.items():
+                column[part] = getattr(now, name)
         return Slow(**found)
 
 
