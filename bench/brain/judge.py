@@ -103,7 +103,7 @@ def run(
     outcomes = simulate(
         policy,
         [load.lane() for load in loads],
-        conditions=Conditions(scrape_seconds=SCRAPE_SECONDS),
+        conditions=Conditions(scrape_seconds=scrape_seconds),
         past=joined_past(loads),
         warm_up_seconds=loads[0].warm_up_seconds,
         epoch_seconds=loads[0].epoch_seconds,

@@ -140,7 +140,7 @@ def test_where_nothing_is_foreseen_a_decision_is_the_reactive_one(seed: int) -> 
     learned = replace(world.memory, evidence=learn(world.memory.evidence, batches), kappa=made.memory.kappa)
     nothing = Plan.none(len(world), hold_seconds=SETTINGS.scale_down_hold_seconds)
     expected = replace(world, memory=learned, plan=nothing).decide()
-    for name in ("desired", "bound", "asked", "foreseen", "spacious", "staying", "held", "backlog", "reactive"):
+    for name in ("desired", "bound", "asked", "foreseen", "spacious", "staying", "held", "backlog", "hpa"):
         assert same(getattr(made, name), getattr(expected, name)), name
     for name in ("window", "items_per_request", "evidence"):
         assert same(getattr(made.memory, name), getattr(expected.memory, name)), name

@@ -14,7 +14,7 @@ import numpy as np
 from foretide.adapters.clock import Clock
 from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
-from foretide.adapters.prometheus import Prometheus
+from foretide.adapters.prometheus import Pod, Prometheus
 from foretide.adapters.resources import Object
 from foretide.adapters.triton import Triton
 from foretide.control import observe, scaling_status
@@ -79,6 +79,7 @@ class Autoscaler:
         self._batches: Final = BatchReader(ports.triton, world)
         self._actuator: Final = Actuator(ports.kubernetes, ports.events, world)
         self._recall: Final = Recall()
+        self._once_ready: frozenset[Pod] = frozenset()
 
     async def tick(self) -> Outcome:
         """Observes, decides and acts once for every service that has a Deployment."""
@@ -130,7 +131,15 @@ class Autoscaler:
     ) -> Observation:
         """What was read, as arrays: all that the brain is told."""
         keys = [row.key for row in rows]
-        pods, answers = observe.pods(self._world, keys, metrics, queries=self._brain.queries, now_seconds=now_seconds)
+        pods, answers = observe.pods(
+            self._world,
+            keys,
+            metrics,
+            queries=self._brain.queries,
+            now_seconds=now_seconds,
+            once_ready=self._once_ready,
+        )
+        self._once_ready = observe.once_ready(self._world, keys, self._once_ready)
         return Observation(
             now_seconds=now_seconds,
             pods=pods,

@@ -72,10 +72,26 @@ def _unseen(world: World, key: Key, *, ready: int) -> int:
     return max(0, min(state.ready, state.wanted) - ready)
 
 
+def once_ready(world: World, keys: Sequence[Key], before: frozenset[Pod]) -> frozenset[Pod]:
+    """Pods that are there and are ready, or were (`before`)."""
+    shown = [_shown(pod, key) for key in keys for pod in world.pods(key)]
+    return frozenset(one.pod for one in shown if one.ready_since is not None or one.pod in before)
+
+
 def pods(
-    world: World, keys: Sequence[Key], found: Metrics | NoMetrics, *, queries: Sequence[Query], now_seconds: float
+    world: World,
+    keys: Sequence[Key],
+    found: Metrics | NoMetrics,
+    *,
+    queries: Sequence[Query],
+    now_seconds: float,
+    once_ready: frozenset[Pod] = frozenset(),
 ) -> tuple[PodList, Mapping[Query, Readings]]:
-    """The pods of all services as one table, and what each of them answers; `service` is the position in `keys`."""
+    """The pods of all services as one table, and what each of them answers; `service` is the position in `keys`.
+
+    The age of a pod that was ready before is no number: one whose probe failed for a moment is not one that takes half
+    an hour to start.
+    """
     rows: list[tuple[int, _Shown]] = []
     for row, key in enumerate(keys):
         known = [_shown(pod, key) for pod in world.pods(key)]
@@ -97,7 +113,9 @@ def pods(
         ready=np.array([shown.ready_since is not None for _, shown in rows], dtype=np.bool_),
         leaving=np.array([shown.leaving for _, shown in rows], dtype=np.bool_),
         ready_age_seconds=ages([shown.ready_since for _, shown in rows]),
-        age_seconds=ages([shown.created for _, shown in rows]),
+        age_seconds=np.where(
+            [shown.pod in once_ready for _, shown in rows], np.nan, ages([shown.created for _, shown in rows])
+        ),
     )
     return table, {query: readings(query) for query in queries}
 

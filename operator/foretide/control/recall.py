@@ -12,8 +12,11 @@ import numpy as np
 from pydantic import BaseModel
 
 from foretide.control.world import Key, Served
-from foretide.scaling.journal import Lost, decode, encode
+from foretide.scaling.capacity import kappa
+from foretide.scaling.capacity.evidence import aged
+from foretide.scaling.journal import Lost, decode
 from foretide.scaling.memory import Memory
+from foretide.scaling.rows import take
 from foretide.scaling.window import Window
 
 log: Final = logging.getLogger(__name__)
@@ -61,9 +64,12 @@ class Recall:
         for wanted, status in zip(identities, statuses, strict=True):
             known, row = self._rows.get(wanted.key, (None, -1))
             if known != wanted:
-                text = self._text(known, row, wanted)
-                memory = _decoded(text, wanted) if text else _restarted(_decoded(status.get("memory"), wanted))
-                memories.append(memory)
+                same = known is not None and known.uid == wanted.uid
+                memories.append(
+                    _of_another_model(take(self._memory, np.array([row])))
+                    if same
+                    else _restarted(_decoded(status.get("memory"), wanted))
+                )
                 row, length = length, length + 1
             rows.append(row)
         return Memory.concatenate(memories).take(np.array(rows, dtype=np.int64))
@@ -73,11 +79,10 @@ class Recall:
         self._memory = memory
         self._rows = {wanted.key: (wanted, row) for row, wanted in enumerate(identities)}
 
-    def _text(self, known: Identity | None, row: int, wanted: Identity) -> str | None:
-        """What this process remembers of the same object with another model: decode() drops the batch times."""
-        if known is None or known.uid != wanted.uid:
-            return None
-        return encode(self._memory, row, uid=known.uid, model=known.model)
+
+def _of_another_model(memory: Memory) -> Memory:
+    """The same object with a new version, image or limit: its batch times are learned anew. Its demand stays."""
+    return replace(memory, evidence=aged(memory.evidence), kappa=kappa.fresh(len(memory)))
 
 
 def _decoded(text: object, wanted: Identity) -> Memory:

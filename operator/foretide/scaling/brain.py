@@ -33,7 +33,7 @@ FLOOR_REPLICAS: Final = 0.1
 # Break-even: to keep a replica for a lead time costs what starting it again does. With a forecast beside it, ski
 # rental holds for a share of that (Purohit, Svitkina, Kumar 2018).
 HOLD_SHARE: Final = 0.25
-# Holds are 15 s times powers of this, so that learning a lead time does not begin the hold anew each time.
+# Holds are the shortest one times powers of this, so that learning a lead time does not begin the hold anew each time.
 HOLD_RATIO: Final = 1.5
 
 
@@ -116,7 +116,8 @@ class Brain:
         sight, foresight = self.foresee(
             memory.sight,
             self.model,
-            load.demand,
+            # Where pods are silent the demand is a lower bound: nothing that a forecast should learn from.
+            Readings.checked(load.demand.value, load.demand.known & (load.silent == 0)),
             now_seconds=now,
             lead_seconds=lead,
             step_seconds=self.settings.tick_seconds,
@@ -127,7 +128,7 @@ class Brain:
         plan = Plan(
             ahead=foresight.at(Target.AHEAD, score),
             meanwhile=foresight.at(Target.MEANWHILE, score).where(Part.CONSOLIDATION not in self.without),
-            hold_seconds=np.where(foresight.trusted, _hold(lead), self.settings.scale_down_hold_seconds),
+            hold_seconds=np.where(foresight.trusted, self._hold(lead), self.settings.scale_down_hold_seconds),
             lead_seconds=lead,
             score=score,
             trust=foresight.trust,
@@ -146,6 +147,14 @@ class Brain:
         if Part.LEAD_TIME in self.without:
             return np.full(len(seen), ASSUMED_LEAD_SECONDS)
         return lead_time.quantile(memory.lead_times, seen.pods, level=LEAD_LEVEL)
+
+    def _hold(self, lead_seconds: Floats) -> Floats:
+        """How long a replica stays that neither the load nor a trusted forecast needs."""
+        # Longer than a lost tick and the next one: with a hold of one tick one low sample took two of eight replicas.
+        least = self.settings.restart_after_seconds + self.settings.tick_seconds
+        powers = np.ceil(np.log(np.maximum(HOLD_SHARE * lead_seconds / least, 1.0)) / math.log(HOLD_RATIO) - 0.5)
+        hold: Floats = least * HOLD_RATIO**powers
+        return hold
 
     def _score(self, risk: Risk, objective: Floats) -> Floats:
         """Normal score of the quantile that is provided for."""
@@ -198,13 +207,6 @@ class Brain:
         )
 
 
-def _hold(lead_seconds: Floats) -> Floats:
-    """How long a replica that is not needed stays."""
-    powers = np.round(np.log(np.maximum(HOLD_SHARE * lead_seconds, 15.0) / 15.0) / math.log(HOLD_RATIO))
-    hold: Floats = 15.0 * HOLD_RATIO**powers
-    return hold
-
-
 def _ratio(over: Readings, under: Readings) -> Readings:
     """Known where both are, and the lower one is above 0."""
     known = over.known & under.known & (under.value > 0.0)
@@ -214,7 +216,10 @@ def _ratio(over: Readings, under: Readings) -> Readings:
 def _risk(risk: Risk, made: Decisions, foresight: Foresight, sight: Sight, elapsed: Floats) -> Risk:
     """What was late as measured, and what will be as foreseen with the replicas that were decided."""
     seen, capacity = made.seen, made.capacity
-    asked, replicas = seen.demand.value, made.desired.astype(np.float64)
+    asked = seen.demand.value
+    # Of its own making: a minimum or a pinned number above it is no merit of the quantile.
+    own = np.maximum(np.maximum(made.asked, made.foreseen), made.staying)
+    replicas = np.minimum(made.desired, own).astype(np.float64)
     late = np.where(made.backlog > 0.0, asked, late_rps(asked, seen.ready.astype(np.float64), capacity))
     known = seen.demand.known & (seen.expected > 0)
     risk = risk.measured(asked, np.minimum(late, asked), known=known, elapsed_seconds=elapsed)

@@ -65,7 +65,7 @@ class PodList:
     ready: Bools  # false also for a pod that is told to leave
     leaving: Bools  # told to leave
     ready_age_seconds: Floats  # 0 where not ready
-    age_seconds: Floats  # since its creation
+    age_seconds: Floats  # since its creation; NaN where it tells nothing of how long a start takes
 
     def __len__(self) -> int:
         return len(self.service)
@@ -119,7 +119,7 @@ class Observation:
 class Past:
     """Demand before the first tick, as a range query returns it: shape [services, steps], oldest first."""
 
-    demand: Readings  # requests a second that were asked for; mean of each step
+    demand: Readings  # items a second that were asked for; mean of each step
     step_seconds: float
     end_seconds: float  # Unix time at which the last step ends
 

@@ -25,7 +25,8 @@ class ScalingSettings:
     """The knobs of a decision, range-checked."""
 
     tick_seconds: float = 15.0
-    # Nothing shrinks before the need was lower for this long (the default of the Kubernetes HPA).
+    # Without a trusted forecast nothing shrinks before the need was lower for this long (the default of the Kubernetes
+    # HPA); with one it is a share of the lead time, for the forecast says what comes after.
     scale_down_hold_seconds: float = 300.0
     # Share of the replicas that one decision may take away (at least one replica).
     scale_down_step: float = 0.2

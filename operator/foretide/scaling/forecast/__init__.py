@@ -6,6 +6,7 @@
     quantiles   -> calibration.Calibration -> corrected by what came, weighted by how well each voice did
     all of it   -> sight.look        -> Foresight, and the Sight that is remembered
 
-A forecast adds capacity and never takes any away, so that the worst it can do is to cost replicas up to the maximum;
-where it is not trusted (`Trust`), the decision is reactive.
+A forecast adds capacity to what the load of now needs and never takes any of that away. Where it is trusted it also
+says what comes after, and the hold is short; where it is not (`Trust`), the decision is reactive, with the
+administrator's hold.
 """

@@ -40,6 +40,7 @@ class Calibration:
     loss: Floats  # [services, T], discounted pinball loss of the logarithm, mean of the levels
     outcomes: Floats  # [services, T], how many were scored
     slot: int  # of the newest that was issued
+    issued_slot: Ints  # [services, KEPT], when each was
     issued: Singles  # [services, KEPT, T, Q], logarithms, the newest first
     floor: Singles  # [services, KEPT]
     first: npt.NDArray[np.int16]  # [services, KEPT, T], slots from the issue to the window
@@ -55,6 +56,7 @@ class Calibration:
             loss=np.tile(loss, (services, 1)),
             outcomes=np.zeros((services, targets)),
             slot=0,
+            issued_slot=np.zeros((services, KEPT), dtype=np.int64),
             issued=np.full((services, KEPT, targets, levels), np.nan, dtype=np.float32),
             floor=np.zeros((services, KEPT), dtype=np.float32),
             first=np.zeros((services, KEPT, targets), dtype=np.int16),
@@ -65,20 +67,19 @@ class Calibration:
         return len(self.offset)
 
     def is_due(self, slot: int) -> bool:
-        """Whether it is time to score and to issue; a clock that went back by more than a while starts anew."""
+        """Whether it is time to score and to issue; with a clock that went back, what was issued is forgotten."""
         return not 0 <= slot - self.slot < ISSUED_EVERY_SLOTS
 
-    def scored(self, history: History, levels: Floats) -> Calibration:
-        """With what came of the windows that ended since the last look."""
-        age = self._ages(history.slot)
+    def scored(self, history: History, levels: Floats, *, correct: bool = True) -> Calibration:
+        """With what came of the windows that ended since the last look; `correct`: offsets learn from it, too."""
+        age = (history.slot - self.issued_slot)[:, :, None]
         passed = history.slot - self.slot
-        last = self.last
-        ended = (last <= age[:, None]) & (last > age[:, None] - passed) & np.isfinite(self.issued[..., 0])
+        ended = (self.last <= age) & (self.last > age - passed) & np.isfinite(self.issued[..., 0])
         service, place, target = np.nonzero(ended)
         if not len(service):
             return self
-        from_back = (age[place] - self.last[service, place, target]).astype(np.int64)
-        to_back = (age[place] - self.first[service, place, target]).astype(np.int64)
+        ages = age[service, place, 0]
+        from_back, to_back = ages - self.last[service, place, target], ages - self.first[service, place, target]
         highest, known = _outcome(history.recent, service, from_back, to_back)
         service, place, target, highest = service[known], place[known], target[known], highest[known]
         came = np.log(highest + self.floor[service, place])
@@ -88,7 +89,7 @@ class Calibration:
         offset, missed, loss, outcomes = (
             column.copy() for column in (self.offset, self.missed, self.loss, self.outcomes)
         )
-        np.add.at(offset, (service, target), STEP * (error - (1.0 - levels)))
+        np.add.at(offset, (service, target), (STEP if correct else 0.0) * (error - (1.0 - levels)))
         np.add.at(missed, (service, target), MISSED_FADE * (error - self.missed[service, target]))
         np.add.at(loss, (service, target), LOSS_FADE * (pinball - self.loss[service, target]))
         np.add.at(outcomes, (service, target), 1.0)
@@ -102,21 +103,22 @@ class Calibration:
 
     def with_issued(self, slot: int, quantiles: Floats, *, floor: Floats, first: Ints, last: Ints) -> Calibration:
         """With new quantiles (logarithms, [services, T, Q]) of the windows from `first` to `last` slots ahead."""
-        steps = min(max(round((slot - self.slot) / ISSUED_EVERY_SLOTS), 1), KEPT)
+        before = self if slot >= self.slot else _begun(self, slot)
 
-        def shifted(old: np.ndarray, new: np.ndarray, blank: float) -> np.ndarray:
-            table = np.full_like(old, blank)
-            table[:, steps:] = old[:, : KEPT - steps]
+        def shifted(old: np.ndarray, new: np.ndarray | int) -> np.ndarray:
+            table = np.empty_like(old)
+            table[:, 1:] = old[:, :-1]
             table[:, 0] = new
             return table
 
         return replace(
-            self,
+            before,
             slot=slot,
-            issued=shifted(self.issued, quantiles, np.nan),
-            floor=shifted(self.floor, floor, 0.0),
-            first=shifted(self.first, first, 0),
-            last=shifted(self.last, last, 0),
+            issued_slot=shifted(before.issued_slot, slot),
+            issued=shifted(before.issued, quantiles),
+            floor=shifted(before.floor, floor),
+            first=shifted(before.first, first),
+            last=shifted(before.last, last),
         )
 
     def calibrated(self, quantiles: Floats, forecasts: slice) -> Floats:
@@ -129,11 +131,6 @@ class Calibration:
         """All rows of all; forecasts of other moments than the newest's are not scored."""
         slot = max(one.slot for one in calibrations)
         return rows.concatenate([one if one.slot == slot else _begun(one, slot) for one in calibrations])
-
-    def _ages(self, slot: int) -> Ints:
-        """Slots since each place was issued."""
-        ages: Ints = slot - self.slot + ISSUED_EVERY_SLOTS * np.arange(KEPT)
-        return ages
 
 
 def _begun(calibration: Calibration, slot: int) -> Calibration:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from foretide.scaling import rows
-from foretide.scaling.arrays import Bools, Floats, Ints
+from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.forecast.history import DAY_MINUTES, History, highest, lowest, mean
 
 # The same window so many minutes ago; an hour more and less than a day: clocks are set.
@@ -21,8 +21,8 @@ GROWTH_LAGS: Final = LAGS_MINUTES[2:]
 DAY_LAGS: Final = (1_440, 2_880, 4_320, 5_760, 7_200, 8_640, 10_080)
 HOUR_LAGS: Final = (60, 120, 180, 240, 300, 360)
 ALL_LAGS: Final = tuple(sorted({*LAGS_MINUTES, *DAY_LAGS, *HOUR_LAGS}))
-# Ticks of 15 s between two looks at whole days: ten minutes.
-RENEWED_EVERY: Final = 40
+# Quarter minutes between two looks at whole days: ten minutes.
+RENEWED_AFTER_SLOTS: Final = 40
 RENEWED_TOGETHER: Final = 250
 # The level at a lag is the mean of so many minutes, the last one that of the moment: none of what came after it.
 LEVEL_MINUTES: Final = 2
@@ -50,10 +50,10 @@ NAMES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Slow:
-    """What whole days tell, per service. Each tick renews every fortieth service, so that none is older than ten
-    minutes and no tick does it for all: 5,000 days of minutes take 1.5 s."""
+    """What whole days tell, per service. Each is renewed after ten minutes, and they are spread over those: 5,000 days
+    of minutes take 1.5 s."""
 
-    known: Bools  # false: never computed, all else is NaN
+    slot: Ints  # when it was computed; -1: never, all else is NaN
     mean_day: Floats
     max_day: Floats
     max_week: Floats
@@ -63,8 +63,8 @@ class Slow:
     def fresh(cls, services: int) -> Slow:
         """Nothing was computed yet."""
         unknown = np.full(services, np.nan)
-        known = np.zeros(services, dtype=np.bool_)
-        return cls(known=known, mean_day=unknown, max_day=unknown, max_week=unknown, idle_day=unknown)
+        never = np.full(services, -1, dtype=np.int64)
+        return cls(slot=never, mean_day=unknown, max_day=unknown, max_week=unknown, idle_day=unknown)
 
     @classmethod
     def of(cls, history: History, floor: Floats) -> Slow:
@@ -72,7 +72,7 @@ class Slow:
         day = history.last(DAY_MINUTES)
         blocks = [highest(block) ** 2 for block in history.minutes[-7:]]
         return cls(
-            known=np.ones(len(history), dtype=np.bool_),
+            slot=np.full(len(history), history.slot, dtype=np.int64),
             mean_day=mean(day),
             max_day=highest(day),
             max_week=highest(np.stack(blocks, axis=1)) if blocks else np.full(len(history), np.nan),
@@ -80,8 +80,9 @@ class Slow:
         )
 
     def renewed(self, history: History, floor: Floats) -> Slow:
-        """With what was never computed, and every fortieth service, as it is now."""
-        due = ~self.known | (np.arange(len(history)) % RENEWED_EVERY == history.slot % RENEWED_EVERY)
+        """With what was never computed or is too old (or of a clock that was ahead) as it is now."""
+        never, age = self.slot < 0, history.slot - self.slot
+        due = never | (age >= RENEWED_AFTER_SLOTS) | (age < 0)
         if not due.any():
             return self
         found = {field.name: getattr(self, field.name).copy() for field in fields(self)}
@@ -91,6 +92,10 @@ class Slow:
             now = Slow.of(rows.take(history, part), floor[part])
             for name, column in found.items():
                 column[part] = getattr(now, name)
+        # All at once at the first look, and no more later: each looks older than it is by another share of the time,
+        # drawn from the last digits of its own load, so that no row depends on its place.
+        early = np.ascontiguousarray(history.recent[:, -1]).view(np.int32) % RENEWED_AFTER_SLOTS
+        found["slot"] = np.where(never, np.maximum(history.slot - early, 0), found["slot"])
         return Slow(**found)
 
 

@@ -51,7 +51,9 @@ class History:
 
     @classmethod
     def of(cls, past: Past) -> History:
-        """What a range query returned."""
+        """What a range query returned; raises ValueError for steps that are no whole minutes."""
+        if past.step_seconds % MINUTE_SECONDS:
+            raise ValueError(f"step_seconds must be a multiple of {MINUTE_SECONDS:g}, not {past.step_seconds:g}")
         history = cls.empty(past.services)
         steps = past.demand.value.shape[1]
         if not steps:
@@ -89,7 +91,8 @@ class History:
 
     def append(self, demand: Readings, *, now_seconds: float) -> History:
         """With what is known now. Of a quarter minute the newest is kept; a clock that went back a little changes
-        nothing, and one that went back by more than `recent` is followed: else one wrong hour stops an hour."""
+        nothing, and one that went back by more than `recent` is followed: else one wrong hour stops an hour. One that
+        is ahead by DAYS for a tick leaves nothing to go back to."""
         if not math.isfinite(now_seconds):
             raise ValueError(f"now_seconds must be finite, not {now_seconds}")
         slot = math.floor(now_seconds / SLOT_SECONDS)

@@ -182,8 +182,8 @@ def look(
 
     calibration = sight.calibration
     due = calibration.is_due(history.slot)
-    if due and Part.CONFORMAL not in without:
-        calibration = calibration.scored(history, model.levels)
+    if due:
+        calibration = calibration.scored(history, model.levels, correct=Part.CONFORMAL not in without)
     blended = _blended(said, calibration, _heard(without))
     if due:
         first = np.maximum(np.ceil(start / SLOT_SECONDS - 1e-9), 1.0)
