@@ -17,6 +17,7 @@ from foretide.control.recall import Identity, Recall, identity
 from foretide.control.world import Key, Served
 from foretide.scaling.journal import encode
 from foretide.scaling.memory import Memory
+from foretide.scaling.readings import Readings
 from tests.control import objects
 from tests.scaling.build import evidence_of, held_since_long
 
@@ -101,6 +102,16 @@ def test_another_model_keeps_the_hold_and_little_of_the_batch_times() -> None:
     after_a_restart = Recall().recall([whose(model="m2")], [{"memory": encode(learned(), 0, uid="1", model="m")}])
     for memory in (in_one_process, after_a_restart):
         assert 0 < memory.evidence.executions.max() <= 10 < learned().evidence.executions.max()
+
+
+def test_a_new_version_keeps_the_demand_and_forgets_how_slow_the_old_one_was() -> None:
+    recall, memory = Recall(), learned()
+    history = memory.sight.history.append(Readings.of([42.0]), now_seconds=1.76e9)
+    sight = replace(memory.sight, history=history)
+    recall.keep([whose()], replace(memory, sight=sight, kappa=np.array([1.5])))
+    found = recall.recall([whose(model="m2")], [{}])
+    assert found.sight.history.recent[0, -1] == 42.0
+    assert found.kappa[0] == 1.0
 
 
 @pytest.mark.parametrize(

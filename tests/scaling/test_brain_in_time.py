@@ -16,6 +16,7 @@ from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.brain import Brain
 from foretide.scaling.capacity import BatchCounts
 from foretide.scaling.decision import Bounds, Decisions, Fleet
+from foretide.scaling.lead_time import remembered
 from foretide.scaling.memory import Memory
 from foretide.scaling.parts import Part
 from foretide.scaling.policy import Observation, PodList, Promise, Quantity
@@ -187,3 +188,15 @@ def test_an_operator_that_was_restarted_shrinks_nothing_before_the_hold_is_over(
     before = services.replicas
     services.memory = replace(Memory.fresh(len(TREMBLING)), evidence=services.memory.evidence)
     assert (services.live(8) >= before).all(), "two minutes of metrics are not trusted yet"
+
+
+def test_one_low_sample_after_a_lost_tick_shrinks_nothing() -> None:
+    def load(times: Floats) -> Floats:
+        tick = times // SETTINGS.tick_seconds - MIDNIGHT // SETTINGS.tick_seconds
+        return np.where(tick == 200, np.nan, np.where(tick == 201, 75.0, 150.0))
+
+    services = Services(load, replicas=8, days=0.5)
+    # Starts of 20 s, all of them: the hold is as short as it can be.
+    services.memory = replace(services.memory, lead_times=remembered([[20.0] * 32, []]))
+    before = services.live(199)[-1, 0]
+    assert services.live(2).tolist() == [[before], [before]]
