@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from bench.brain.judge import Job, Ran, W, perform
 from bench.brain.special import flash_crowd, new_service
 from bench.brain.variants import VARIANTS
 from bench.places import FOLDER, PAGES
-from bench.scaling.console import ended, parsed
+from bench.scaling.console import NOTHING_IS_WRITTEN, ended, parsed
 from foretide.simulate.workload import QueueName
 
 PAGE: Final = PAGES / "brain.md"
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="an hour and a half of each series, no ablations, no page")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page to write (default docs/benchmarks/brain.md)")
     given = parsed(parser, arguments, seeds=5, seeds_of="seeds of each series under the whole brain")
-    return ended(lambda: _run(given))
+    return ended(lambda: _run(given), interrupted=NOTHING_IS_WRITTEN)
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -77,16 +78,17 @@ def _run(given: argparse.Namespace) -> int:
 
 def _told(jobs: Sequence[W], workers: int) -> dict[W, list[Ran]]:
     """What came of each job, and a line about it as soon as it is there."""
-    began, found = time.monotonic(), {}
-    for number, (job, rans) in enumerate(perform(jobs, workers=workers), start=1):
-        found[job] = rans
+    began, numbers = time.monotonic(), count(1)
+
+    def told(job: W, rans: list[Ran]) -> None:
         late = sum(ran.late for ran in rans) / sum(ran.requests for ran in rans)
         print(
-            f"{time.monotonic() - began:6.0f} s  {number}/{len(jobs)}  {job.name}, cold start "
+            f"{time.monotonic() - began:6.0f} s  {next(numbers)}/{len(jobs)}  {job.name}, cold start "
             f"{job.cold_start_seconds:g} s: {late:.2%} late",
             flush=True,
         )
-    return found
+
+    return perform(jobs, workers=workers, told=told)
 
 
 def _all(found: Mapping[W, list[Ran]]) -> list[Ran]:

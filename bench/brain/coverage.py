@@ -11,14 +11,17 @@ from typing import Final
 
 import numpy as np
 
+from bench.forecast_model.sample import readings
+from bench.forecast_model.series import quarters
 from bench.scaling.plan import rate_of_a_replica
 from bench.scaling.split import Split, read_split
 from foretide.scaling.arrays import Floats
 from foretide.scaling.forecast.history import SLOT_SECONDS
 from foretide.scaling.forecast.model import shipped
-from foretide.scaling.forecast.sight import Sight, Target, look, windows
+from foretide.scaling.forecast.sight import Sight, Target, look, slots, windows
 from foretide.scaling.policy import Past
 from foretide.scaling.readings import Readings
+from foretide.simulate.traces import Trace
 from foretide.simulate.workload import JUDGED_FROM_SHARE
 
 LEADS_SECONDS: Final = (30.0, 120.0, 300.0, 600.0)
@@ -52,7 +55,7 @@ def coverage(*, days: float, workers: int, seed: int = 1) -> list[Covered]:
 def _of_series(name: str, *, days: float, seed: int) -> list[Covered]:
     trace = next(one.trace for one in read_split() if one.name == name)
     random = np.random.default_rng(seed)
-    demand = np.concatenate([_demand(trace.rates_rps[0], trace.step_seconds, size, random) for size in SIZES])
+    demand = np.concatenate([_demand(trace, size, random) for size in SIZES])
     begin = int(JUDGED_FROM_SHARE * demand.shape[1]) // MINUTE_SLOTS * MINUTE_SLOTS
     end = min(demand.shape[1], begin + round(days * 86_400.0 / SLOT_SECONDS))
     shares = _replay(np.repeat(demand[:, :end], len(LEADS_SECONDS), axis=0), begin)
@@ -62,22 +65,15 @@ def _of_series(name: str, *, days: float, seed: int) -> list[Covered]:
     ]
 
 
-def _demand(rates: Floats, step_seconds: float, size: int, random: np.random.Generator) -> Floats:
-    """What Prometheus shows each 15 s: windows of 30 s of Poisson requests; [1, slots]."""
-    scaled = rates * size * rate_of_a_replica(1.0) / np.quantile(rates, 0.999)
-    if step_seconds >= SLOT_SECONDS:
-        slots = np.repeat(scaled, round(step_seconds / SLOT_SECONDS))
-    else:
-        whole = round(SLOT_SECONDS / step_seconds)
-        slots = scaled[: len(scaled) // whole * whole].reshape(-1, whole).mean(axis=1)
-    counts = random.poisson(slots * SLOT_SECONDS) / SLOT_SECONDS
-    smooth: Floats = 0.5 * (counts + np.concatenate([counts[:1], counts[:-1]]))
-    return smooth[None, :]
+def _demand(trace: Trace, size: int, random: np.random.Generator) -> Floats:
+    """What Prometheus shows each 15 s of Poisson requests; [1, slots]."""
+    rates = quarters(trace.scaled_to(size * rate_of_a_replica(1.0)))
+    return readings(random.poisson(rates * SLOT_SECONDS) / SLOT_SECONDS)[None, :]
 
 
 def _replay(demand: Floats, begin: int) -> Floats:
     """[services, targets]: shares of outcomes below the quantile LEVEL."""
-    services, slots = demand.shape
+    services, length = demand.shape
     minutes = demand[:, max(begin - MOST_PAST_MINUTES * MINUTE_SLOTS, 0) : begin]
     minutes = minutes.reshape(services, -1, MINUTE_SLOTS).mean(axis=2)
     # Slots are counted from a midnight, as the past is.
@@ -89,13 +85,12 @@ def _replay(demand: Floats, begin: int) -> Floats:
     )
     lead = np.tile(LEADS_SECONDS, len(SIZES))
     start, width = windows(lead, step_seconds=SLOT_SECONDS)
-    first = np.maximum(np.ceil(start / SLOT_SECONDS - 1e-9), 1.0).astype(int)
-    last = np.maximum(np.ceil((start + width) / SLOT_SECONDS - 1e-9), first).astype(int)
+    first, last = slots(start, width)
     sight, model = Sight.started(past), shipped()
     level = int(np.flatnonzero(model.levels == LEVEL)[0])
     floor = np.full(services, 0.1 * rate_of_a_replica(1.0))
     below, counted = np.zeros((services, len(Target))), 0
-    for slot in range(begin, slots - int(last.max())):
+    for slot in range(begin, length - int(last.max())):
         sight, foresight = look(
             sight,
             model,

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from multiprocessing import get_context
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from bench.brain.variants import Variant
-from bench.scaling.plan import SMALL, Setting, Variation, rate_of_a_replica, service
+from bench.scaling.plan import FULL, Plan, Setting, together
 from bench.scaling.split import Split, read_split
-from foretide.scaling.policy import AnyPolicy
-from foretide.simulate.optimum import zero_violation
+from foretide.simulate.command.disturbances import UNDISTURBED
+from foretide.simulate.command.processes import Work, perform_all
+from foretide.simulate.command.results import HOUR_SECONDS, Run, run_of
+from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.policies import SCRAPE_SECONDS
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions
 from foretide.simulate.workload import QueueName, Workload, joined_past
-
-HOUR_SECONDS: Final = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +34,21 @@ class Ran:
     replica_hours: float
     optimum_replica_hours: float
     scale_events: int
+
+    @classmethod
+    def of(cls, run: Run) -> Ran:
+        """What is compared of an entry."""
+        return cls(
+            variant=run["policy"],
+            cold_start_seconds=run["cold_start_seconds"],
+            series=run["series"],
+            seed=run["seed"],
+            requests=run["requests"],
+            late=run["violations"],
+            replica_hours=run["replica_hours"],
+            optimum_replica_hours=run["optimum_replica_hours"],
+            scale_events=run["scale_events"],
+        )
 
     @property
     def late_share(self) -> float:
@@ -62,79 +74,53 @@ class Job:
         """With its seeds."""
         return f"{self.variant.name}, {self.hours:g} h, seeds {', '.join(map(str, self.seeds))}"
 
-    def perform(self) -> list[Ran]:
+    @property
+    def weight(self) -> float:
+        """About how long it takes: hours of series."""
+        return len(self.seeds) * self.hours
+
+    def perform(self, progress: Callable[[float], None]) -> list[Run]:
         """In the order of series and seeds."""
-        found: list[Ran] = []
-        for same in together(loads_of(self.cold_start_seconds, seeds=self.seeds, hours=self.hours)):
-            found += run(self.variant.build(same), same, name=self.variant.name)
-        return found
+        return [
+            run
+            for loads in together(loads_of(self.cold_start_seconds, seeds=self.seeds, hours=self.hours))
+            for run in self._performed(loads, progress)
+        ]
+
+    def _performed(self, loads: Sequence[Workload], progress: Callable[[float], None]) -> Iterator[Run]:
+        outcomes = simulate(
+            self.variant.build(loads),
+            [load.lane() for load in loads],
+            conditions=Conditions(scrape_seconds=SCRAPE_SECONDS),
+            past=joined_past(loads),
+            warm_up_seconds=loads[0].warm_up_seconds,
+            epoch_seconds=loads[0].epoch_seconds,
+            progress=progress,
+        )
+        for load, outcome in zip(loads, outcomes, strict=True):
+            yield run_of(
+                load,
+                outcome,
+                policy=self.variant.name,
+                knobs={},
+                fidelity=Fidelity.ARRIVALS,
+                disturbances=UNDISTURBED,
+            )
 
 
 def loads_of(cold_start_seconds: float, *, seeds: Sequence[int], hours: float) -> list[Workload]:
     """The hours around the largest minute of each series that judges, with each seed."""
+    plan = Plan(FULL, read_split(), policies=())
     setting = Setting(QueueName.DEFAULT, cold_start_seconds)
-    return [
-        load
-        for one in read_split()
-        if one.split is Split.JUDGE
-        for load in one.loads(
-            service(setting, Variation(SMALL, 1.0)),
-            rate_at_slo_rps=rate_of_a_replica(1.0),
-            seeds=seeds,
-            judged_seconds=hours * HOUR_SECONDS,
-        )
-    ]
+    return plan.loads(plan.of(Split.JUDGE), setting, hours * HOUR_SECONDS, seeds=seeds)
 
 
-def together(loads: Sequence[Workload]) -> Iterator[list[Workload]]:
-    """Loads that begin at one time and are of one length can run together."""
-
-    def key(load: Workload) -> tuple[float, float, float]:
-        return (load.lane().seconds, load.warm_up_seconds, load.epoch_seconds)
-
-    for _, group in groupby(sorted(loads, key=key), key=key):
-        yield list(group)
-
-
-def run(
-    policy: AnyPolicy, loads: Sequence[Workload], *, name: str, scrape_seconds: float = SCRAPE_SECONDS
-) -> list[Ran]:
-    """Loads that begin at one time and are of one length, under one policy."""
-    outcomes = simulate(
-        policy,
-        [load.lane() for load in loads],
-        conditions=Conditions(scrape_seconds=scrape_seconds),
-        past=joined_past(loads),
-        warm_up_seconds=loads[0].warm_up_seconds,
-        epoch_seconds=loads[0].epoch_seconds,
-    )
-    return [
-        Ran(
-            variant=name,
-            cold_start_seconds=load.service.cold_start.mean_seconds,
-            series=load.name,
-            seed=load.seed,
-            requests=outcome.requests,
-            late=outcome.violations,
-            replica_hours=outcome.replica_seconds / HOUR_SECONDS,
-            optimum_replica_hours=zero_violation(
-                load.needed(),
-                step_seconds=load.step_seconds,
-                cold_start_seconds=load.service.cold_start.mean_seconds,
-            ).replica_seconds
-            / HOUR_SECONDS,
-            scale_events=outcome.scale_events,
-        )
-        for load, outcome in zip(loads, outcomes, strict=True)
-    ]
-
-
-class Work(Protocol):
-    """What a process is given."""
+class Named(Work, Protocol):
+    """Work that a line can be written about."""
 
     @property
     def name(self) -> str:
-        """For a line about it."""
+        """What is run."""
         ...
 
     @property
@@ -142,24 +128,21 @@ class Work(Protocol):
         """The setting."""
         ...
 
-    def perform(self) -> list[Ran]:
-        """The runs."""
-        ...
+
+W = TypeVar("W", bound=Named)
 
 
-W = TypeVar("W", bound=Work)
+def perform(jobs: Sequence[W], *, workers: int, told: Callable[[W, list[Ran]], None]) -> dict[W, list[Ran]]:
+    """What came of each job; `told` hears of it as soon as it is there."""
+    found: dict[W, list[Ran]] = {}
 
+    def keep(place: int, runs: list[Run]) -> None:
+        found[jobs[place]] = [Ran.of(run) for run in runs]
+        told(jobs[place], found[jobs[place]])
 
-def perform(jobs: Sequence[W], *, workers: int) -> Iterator[tuple[W, list[Ran]]]:
-    """The jobs as they end."""
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(job.perform): job for job in jobs}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    if jobs:
+        perform_all(jobs, workers=workers, report=lambda share: None, keep=keep)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

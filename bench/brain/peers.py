@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from bench.brain.judge import Ran, loads_of, run, together
-from bench.scaling.plan import sweeps
-from foretide.simulate.observe import profile, promise
-from foretide.simulate.policies import POLICIES, listed
+from bench.brain.judge import Ran, loads_of
+from bench.scaling.plan import sweeps, together
+from foretide.simulate.command.results import Run
+from foretide.simulate.command.work import Task
+from foretide.simulate.policies import POLICIES
 
 # Those that kept the objective in some setting of docs/benchmarks/scaling.md, and what most people run.
 PEERS: Final = (
@@ -43,15 +44,18 @@ class Sweep:
         """With its knobs."""
         return f"{self.policy} {', '.join(f'{name}={value:g}' for name, value in self.knobs)}"
 
-    def perform(self) -> list[Ran]:
+    @property
+    def weight(self) -> float:
+        """About how long it takes: hours of series."""
+        return HOURS
+
+    def perform(self, progress: Callable[[float], None]) -> list[Run]:
         """One seed of each series that judges."""
-        entry = listed(self.policy)
-        found: list[Ran] = []
-        for same in together(loads_of(self.cold_start_seconds, seeds=(1,), hours=HOURS)):
-            lanes = [load.lane() for load in same]
-            policy = entry.policy(profile(lanes), promise(lanes), dict(self.knobs))
-            found += run(policy, same, name=self.policy, scrape_seconds=entry.scrape_seconds)
-        return found
+        return [
+            run
+            for loads in together(loads_of(self.cold_start_seconds, seeds=(1,), hours=HOURS))
+            for run in Task(workloads=tuple(loads), policy=self.policy, knobs=dict(self.knobs)).perform(progress)
+        ]
 
 
 def all_sweeps(cold_starts_seconds: Sequence[float]) -> list[Sweep]:

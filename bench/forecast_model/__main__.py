@@ -6,7 +6,7 @@ import argparse
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,14 +16,10 @@ from bench.forecast_model.holdout import held_out, markdown
 from bench.forecast_model.sample import Samples
 from bench.forecast_model.series import Series, read_series
 from bench.places import REPOSITORY
-from bench.scaling.console import FAILED, INTERRUPTED, UNUSABLE
+from bench.scaling.console import FAILED, NOTHING_IS_WRITTEN, ended
 from bench.scaling.split import SERIES, TRACES
 from foretide.scaling.forecast import model
-from foretide.simulate.command.processes import WorkerLost
 from foretide.simulate.command.progress import Progress
-from foretide.simulate.command.refused import Refused
-from foretide.simulate.command.signals import sigterm_as_ctrl_c
-from foretide.simulate.traces import TraceError
 
 MODULE: Final = Path("operator") / "foretide" / "scaling" / "forecast" / "model.py"
 FILE: Final = REPOSITORY / MODULE.with_name(model.FILE)
@@ -59,22 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, least in (("rows", FEWEST_ROWS), ("seed", 0), ("workers", 1)):
         if getattr(given, name) < least:
             parser.error(f"--{name} must be {least} or more, not {getattr(given, name)}")
-    return _ended(lambda: _check(given) if given.check else _train(given))
-
-
-def _ended(run: Callable[[], int]) -> int:
-    sigterm_as_ctrl_c()
-    try:
-        return run()
-    except (Refused, TraceError) as error:
-        sys.stderr.write(f"{error}\n")
-        return UNUSABLE
-    except (WorkerLost, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return FAILED
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted: nothing is written\n")
-        return INTERRUPTED
+    return ended(lambda: _check(given) if given.check else _train(given), interrupted=NOTHING_IS_WRITTEN)
 
 
 def _samples(given: argparse.Namespace) -> tuple[Sequence[Series], list[Samples]]:

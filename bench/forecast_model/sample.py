@@ -13,7 +13,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.forecast.features import Scene, Slow
-from foretide.scaling.forecast.history import DAY_MINUTES, DAYS, SLOT_SECONDS, SLOTS, Halves, History, Singles
+from foretide.scaling.forecast.history import DAY_MINUTES, DAYS, SLOTS, Halves, History, Singles
+from foretide.scaling.forecast.sight import slots
 
 MINUTE_SLOTS: Final = 4
 
@@ -33,13 +34,12 @@ class Moments:
     @property
     def first(self) -> Ints:
         """Slots from the newest one to the first of the window, as `forecast.sight` scores outcomes."""
-        return np.maximum(np.ceil(self.start_seconds / SLOT_SECONDS - 1e-9), 1.0).astype(np.int64)
+        return slots(self.start_seconds, self.width_seconds)[0]
 
     @property
     def last(self) -> Ints:
         """Slots to its last one."""
-        end = self.start_seconds + self.width_seconds
-        return np.maximum(np.ceil(end / SLOT_SECONDS - 1e-9).astype(np.int64), self.first)
+        return slots(self.start_seconds, self.width_seconds)[1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

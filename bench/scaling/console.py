@@ -17,6 +17,8 @@ FAILED: Final = 1
 UNUSABLE: Final = 2  # what was given, as argparse says it
 INTERRUPTED: Final = 130
 MOST_SEEDS: Final = 20
+CELLS_ARE_KEPT: Final = "the finished cells are kept, the same command goes on from there"
+NOTHING_IS_WRITTEN: Final = "nothing is written"
 
 
 def parsed(
@@ -33,8 +35,8 @@ def parsed(
     return given
 
 
-def ended(run: Callable[[], int]) -> int:
-    """The exit status of a run, with a sentence where it could not go on."""
+def ended(run: Callable[[], int], *, interrupted: str = CELLS_ARE_KEPT) -> int:
+    """The exit status of a run, with a sentence where it could not go on; `interrupted` says what Ctrl-C leaves."""
     sigterm_as_ctrl_c()
     try:
         return run()
@@ -45,5 +47,5 @@ def ended(run: Callable[[], int]) -> int:
         sys.stderr.write(f"{error}\n")
         return FAILED
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: the finished cells are kept, the same command goes on from there\n")
+        sys.stderr.write(f"interrupted: {interrupted}\n")
         return INTERRUPTED

@@ -215,15 +215,15 @@ class Plan:
     ) -> Iterator[Cell]:
         """The loads under one policy, as many together as can be."""
         splits = {one.name: one.split for one in self.series}
-        for together in _divided(loads) if entry.divides else _even(loads):
+        for group in _divided(loads) if entry.divides else together(loads):
             yield Cell(
                 stage=stage,
-                workloads=tuple(together),
+                workloads=tuple(group),
                 policy=entry.name,
                 knobs=dict(knobs),
                 fidelity=fidelity,
-                splits=tuple(str(splits[load.name]) for load in together),
-                timelines=tuple(stage is Stage.JUDGE and is_drawn(load) for load in together),
+                splits=tuple(str(splits[load.name]) for load in group),
+                timelines=tuple(stage is Stage.JUDGE and is_drawn(load) for load in group),
             )
 
 
@@ -276,13 +276,14 @@ def knobs_key(knobs: Knobs) -> KnobsKey:
     return tuple(sorted(knobs.items()))
 
 
-def _together(load: Workload) -> tuple[float, float, float]:
+def _shared(load: Workload) -> tuple[float, float, float]:
     """What lanes of one run share: their length, the warm-up and the time of the week."""
     return (load.lane().seconds, load.warm_up_seconds, load.epoch_seconds)
 
 
-def _even(loads: Sequence[Workload]) -> Iterator[list[Workload]]:
-    for _, group in groupby(sorted(loads, key=_together), key=_together):
+def together(loads: Sequence[Workload]) -> Iterator[list[Workload]]:
+    """Loads that can be run as one, as many as should be."""
+    for _, group in groupby(sorted(loads, key=_shared), key=_shared):
         same = list(group)
         for first in range(0, len(same), LANES_TOGETHER):
             yield same[first : first + LANES_TOGETHER]
@@ -294,7 +295,7 @@ def _divided(loads: Sequence[Workload]) -> Iterator[list[Workload]]:
     def setting(load: Workload) -> tuple[float | str, ...]:
         service = load.service
         mine = (service.cold_start.mean_seconds, str(service.queue), service.size, service.arrival_cv, load.seed)
-        return (*_together(load), *mine)
+        return (*_shared(load), *mine)
 
     for _, group in groupby(sorted(loads, key=setting), key=setting):
         yield list(group)

@@ -21,6 +21,7 @@ from bench.forecast_model.holdout import held_out, markdown, persistence, score,
 from bench.forecast_model.sample import Moments, Samples, history_at, readings, samples
 from bench.forecast_model.series import Series, quarters, read_series
 from bench.places import REPOSITORY
+from bench.scaling import console
 from bench.scaling.split import SERIES, TRACES
 from foretide.scaling.arrays import Floats
 from foretide.scaling.forecast import model
@@ -331,6 +332,6 @@ def test_how_it_ends(
         raise raised
 
     monkeypatch.setattr(command, "read_series", stopped)
-    monkeypatch.setattr(command, "sigterm_as_ctrl_c", lambda: None)
+    monkeypatch.setattr(console, "sigterm_as_ctrl_c", lambda: None)
     assert command.main([]) == status
     assert words in capsys.readouterr().err

@@ -11,7 +11,7 @@ import numpy as np
 
 from foretide.scaling import decide, demand, lead_time
 from foretide.scaling.arrays import Floats
-from foretide.scaling.capacity import Capacity, fit, kappa, learn, rate_per_replica
+from foretide.scaling.capacity import Capacity, Law, fit, kappa, learn, rate_per_replica
 from foretide.scaling.decision import Decisions, Plan
 from foretide.scaling.forecast.model import GlobalModel, shipped
 from foretide.scaling.forecast.sight import Foresight, Sight, Target, look
@@ -104,7 +104,8 @@ class Brain:
         now, bounds, promise = seen.now_seconds, seen.bounds, seen.promise
         elapsed = np.where(memory.looked_seconds > 0.0, np.maximum(now - memory.looked_seconds, 0.0), 0.0)
         memory = self._learned(seen, memory, elapsed)
-        capacity = self._capacity(seen, memory)
+        law = fit(memory.evidence)
+        capacity = self._capacity(seen, memory, law)
         load = demand.observe(
             self._table(seen),
             services=len(seen),
@@ -138,7 +139,7 @@ class Brain:
             made.memory,
             sight=sight,
             risk=_risk(memory.risk, made, foresight, sight, elapsed),
-            kappa=self._kappa(seen, memory, load, capacity),
+            kappa=self._kappa(seen, memory, law, load, capacity),
             looked_seconds=np.full(len(seen), now),
         )
         return replace(made, memory=remembered)
@@ -170,7 +171,7 @@ class Brain:
             lead_times=lead_time.learn(memory.lead_times, seen.pods, elapsed_seconds=elapsed),
         )
 
-    def _kappa(self, seen: Observation, memory: Memory, load: Seen, capacity: Capacity) -> Floats:
+    def _kappa(self, seen: Observation, memory: Memory, law: Law, load: Seen, capacity: Capacity) -> Floats:
         """Latencies tell nothing where some pod has a queue from before: three pods that drained one after a step of
         load made a fleet of forty look half as fast as it was."""
         answered = seen.total(self.questions["success_rps"], ready_only=True)
@@ -182,15 +183,15 @@ class Brain:
             memory.kappa,
             mean_latency_seconds=Readings.checked(latency.value, latency.known & quiet),
             rate_per_ready_replica=_ratio(served, ready),
-            law=fit(memory.evidence),
+            law=law,
             max_batch=seen.promise.max_batch,
             instances=seen.promise.instances,
         )
 
-    def _capacity(self, seen: Observation, memory: Memory) -> Capacity:
+    def _capacity(self, seen: Observation, memory: Memory, law: Law) -> Capacity:
         promise = seen.promise
         return rate_per_replica(
-            fit(memory.evidence),
+            law,
             slo_latency_seconds=promise.slo_latency_seconds,
             objective=promise.objective,
             max_batch=promise.max_batch,

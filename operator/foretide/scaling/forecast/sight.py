@@ -159,6 +159,13 @@ def windows(lead_seconds: Floats, *, step_seconds: float) -> tuple[Floats, Float
     return start, np.maximum((lead + step_seconds)[:, None] - start, SHORTEST_SECONDS)
 
 
+def slots(start_seconds: Floats, width_seconds: Floats) -> tuple[Ints, Ints]:
+    """(first, last) quarter minute of each window, counted from the newest one: what its outcome is the largest of."""
+    first = np.maximum(np.ceil(start_seconds / SLOT_SECONDS - 1e-9), 1.0).astype(np.int64)
+    last = np.ceil((start_seconds + width_seconds) / SLOT_SECONDS - 1e-9).astype(np.int64)
+    return first, np.maximum(last, first)
+
+
 def look(
     sight: Sight,
     model: GlobalModel,
@@ -186,8 +193,7 @@ def look(
         calibration = calibration.scored(history, model.levels, correct=Part.CONFORMAL not in without)
     blended = _blended(said, calibration, _heard(without))
     if due:
-        first = np.maximum(np.ceil(start / SLOT_SECONDS - 1e-9), 1.0)
-        last = np.maximum(np.ceil((start + width) / SLOT_SECONDS - 1e-9), first)
+        first, last = slots(start, width)
         again = len(Voice) + 1
         calibration = calibration.with_issued(
             history.slot,
