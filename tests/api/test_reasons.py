@@ -13,7 +13,7 @@ ModelLoaded ModelLoading ModelLoadFailed
 MetricsComplete PrometheusUnreachable PrometheusTimeout PrometheusRejected PrometheusMalformed NoSeries PartialSeries
 StaleSeries NotFinite NoReadyReplicas
 ScalingActive ScalingPaused ReplicasPinned ForeignScaler MetricsUnavailable
-WithinLimits AtMaxReplicas AtMinReplicas StepLimited ScaleDownHeld RolloutHeld ScaledUp ScaledDown Steady
+WithinLimits AtMaxReplicas AtMinReplicas AtQuota StepLimited ScaleDownHeld RolloutHeld ScaledUp ScaledDown Steady
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +14,8 @@ from foretide.api.reasons import Reason
 from foretide.api.status import InferenceServiceStatus
 from foretide.control.observe import NoMetrics
 from foretide.control.scaling_status import Circumstances, status
-from foretide.scaling.decision import Decisions
-from tests.scaling.build import bounds, held_since_long, judge
+from foretide.scaling.decision import Bound, Decisions
+from tests.scaling.build import bounds, held_since_long, ints, judge
 from tests.scaling.strategies import random_world, seeds
 
 DOWN = NoMetrics(Reason.PROMETHEUS_UNREACHABLE, "ConnectionRefusedError: connection refused")
@@ -51,6 +52,11 @@ PAUSED, PINNED = bounds(paused=True), bounds(pinned=3)
             judge(500.0, replicas=10),
             known(),
             ("True MetricsComplete", "True ScalingActive", "True AtMaxReplicas"),
+        ),
+        (
+            replace(judge(55.0, replicas=1), desired=ints(4), quota=ints(4), bound=ints(Bound.QUOTA)),
+            known(),
+            ("True MetricsComplete", "True ScalingActive", "True AtQuota"),
         ),
         (
             judge(0.0, replicas=1),

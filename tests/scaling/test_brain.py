@@ -13,7 +13,7 @@ from hypothesis import given
 from foretide.scaling.arrays import Ints
 from foretide.scaling.brain import Brain
 from foretide.scaling.capacity import BatchCounts, learn
-from foretide.scaling.decision import Bound, Decisions, Plan
+from foretide.scaling.decision import Bound, Decisions, Plan, Quotas
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import (
     Answer,
@@ -156,6 +156,22 @@ def test_no_row_looks_at_another(seed: int, other: int) -> None:
     alone = BRAIN.decide(seen(mine, own), mine.memory)
     together = BRAIN.decide(seen(both, batches), both.memory)
     assert same(rows_of(together, np.arange(20, 50)), alone)
+
+
+@seldom
+@given(seeds)
+def test_a_quota_takes_from_what_was_decided_and_changes_nothing_that_is_remembered(seed: int) -> None:
+    world, batches = sighted(seed, 30), executions(seed, 30)
+    random = np.random.default_rng(seed)
+    quotas = Quotas(group=random.integers(-1, 2, 30), priority=random.integers(0, 2, 30), limit=np.array([20, 30]))
+    free = BRAIN.decide(seen(world, batches), world.memory)
+    bound = BRAIN.decide(replace(seen(world, batches), quotas=quotas), world.memory)
+    assert same(bound.memory, free.memory)
+    assert same(bound.wanted, free.desired)
+    assert (bound.desired <= free.desired).all()
+    assert (bound.desired < free.desired).any()
+    plenty = replace(quotas, limit=np.array([10**9, 10**9]))
+    assert same(BRAIN.decide(replace(seen(world, batches), quotas=plenty), world.memory).desired, free.desired)
 
 
 def test_a_decision_says_which_bound_decided() -> None:

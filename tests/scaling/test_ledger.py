@@ -1,15 +1,30 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 
 from foretide.api.reasons import Reason
 from foretide.scaling.decide import decide
-from foretide.scaling.decision import Bound, Decisions, Plan
+from foretide.scaling.decision import Bound, Decisions, Plan, Quotas
+from foretide.scaling.forecast.sight import Foresight, Trust
 from foretide.scaling.ledger import CHANGED, KEPT, explain, reason
 from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Gap
-from tests.scaling.build import NOW, SETTINGS, bounds, capacity, fleet, foreseen, held_since_long, judge, seen
+from foretide.scaling.ration import ration
+from tests.scaling.build import (
+    NOW,
+    SETTINGS,
+    bounds,
+    capacity,
+    fleet,
+    floats,
+    foreseen,
+    held_since_long,
+    ints,
+    judge,
+    seen,
+)
 from tests.scaling.strategies import random_world, seeds, seldom
 
 
@@ -55,6 +70,28 @@ def test_growth_says_what_was_asked_what_a_replica_serves_and_what_follows() -> 
 def test_every_bound_has_its_sentence_and_its_word(made: Decisions, text: str, word: Reason) -> None:
     assert text in explain(made, 0)
     assert reason(made, 0) == word
+
+
+def rationed(demand: float | None, *, replicas: int, limit: int) -> Decisions:
+    """Alone under a quota."""
+    quotas = Quotas(group=ints(0), priority=ints(0), limit=ints(limit))
+    nothing = Foresight(levels=floats(0.5), demand_rps=np.zeros((1, 2, 1)), trust=ints(Trust.NO_HISTORY))
+    return ration(judge(demand, replicas=replicas), quotas, nothing)
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (rationed(55.0, replicas=2, limit=4), "2 -> 4: 55.0 items/s asked, 10.0 a replica within 100ms at p99 "
+         "(measured 4.5ms + 1.2ms per item), so 6 are wanted, but the quota of 4 replicas leaves 4"),
+        (rationed(55.0, replicas=4, limit=4), "stays at 4: 55.0 items/s asked"),
+        (rationed(None, replicas=3, limit=2), "3 -> 2: the load is unknown (there is no series of any ready replica), "
+         "but the quota of 2 replicas leaves 2"),
+    ],
+)  # fmt: skip
+def test_a_quota_has_its_sentence_and_its_word(made: Decisions, text: str) -> None:
+    assert text in explain(made, 0)
+    assert reason(made, 0) == Reason.AT_QUOTA
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,10 @@ class Reason(StrEnum):
     WITHIN_LIMITS = "WithinLimits", "The wanted number of replicas lies between the bounds."
     AT_MAX_REPLICAS = "AtMaxReplicas", "The load needs more replicas than maxReplicas allows."
     AT_MIN_REPLICAS = "AtMinReplicas", "The load needs fewer replicas than minReplicas."
+    AT_QUOTA = (
+        "AtQuota",
+        "More replicas are wanted than the quota leaves; services of a higher priority, or that save more, come first.",
+    )
     STEP_LIMITED = "StepLimited", "Fewer replicas would do, but one step takes away no more; the rest follows."
     SCALE_DOWN_HELD = (
         "ScaleDownHeld",

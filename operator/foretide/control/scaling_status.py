@@ -89,6 +89,9 @@ def _active(made: Decisions, row: int, known: Circumstances) -> _Statement:
 def _limited(made: Decisions, row: int) -> _Statement:
     wanted = max(int(made.asked[row]), int(made.foreseen[row]))
     maximum, minimum = int(made.bounds.maximum[row]), int(made.bounds.minimum[row])
+    if Bound(made.bound[row]) is Bound.QUOTA:
+        message = f"the quota of {made.quota[row]} replicas leaves {made.desired[row]} of {made.wanted[row]}"
+        return ConditionStatus.TRUE, Reason.AT_QUOTA, message
     if wanted > maximum and made.seen.demand.known[row]:
         message = f"the load needs more than maxReplicas = {maximum} replicas"
         return ConditionStatus.TRUE, Reason.AT_MAX_REPLICAS, message

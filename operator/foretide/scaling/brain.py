@@ -20,6 +20,7 @@ from foretide.scaling.normal import normal_score
 from foretide.scaling.observation import Pods, Seen
 from foretide.scaling.parts import NOTHING, Part
 from foretide.scaling.policy import Observation, Over, Past, Quantity, Query
+from foretide.scaling.ration import ration
 from foretide.scaling.readings import Readings
 from foretide.scaling.risk import LEAST_USUAL_REPLICAS, Risk, late_rps
 from foretide.scaling.settings import ScalingSettings
@@ -135,6 +136,7 @@ class Brain:
             trust=foresight.trust,
         )
         made = decide.decide(bounds, seen.fleet, load, capacity, plan, memory, now_seconds=now, settings=self.settings)
+        made = ration(made, seen.quotas, foresight)
         remembered = replace(
             made.memory,
             sight=sight,
@@ -218,9 +220,9 @@ def _risk(risk: Risk, made: Decisions, foresight: Foresight, sight: Sight, elaps
     """What was late as measured, and what will be as foreseen with the replicas that were decided."""
     seen, capacity = made.seen, made.capacity
     asked = seen.demand.value
-    # Of its own making: a minimum or a pinned number above it is no merit of the quantile.
+    # Of its own making: a minimum or a pinned number above it is no merit of the quantile, and a quota no fault.
     own = np.maximum(np.maximum(made.asked, made.foreseen), made.staying)
-    replicas = np.minimum(made.desired, own).astype(np.float64)
+    replicas = np.minimum(made.wanted, own).astype(np.float64)
     late = np.where(made.backlog > 0.0, asked, late_rps(asked, seen.ready.astype(np.float64), capacity))
     known = seen.demand.known & (seen.expected > 0)
     risk = risk.measured(asked, np.minimum(late, asked), known=known, elapsed_seconds=elapsed)

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from foretide.scaling.arbitrate.quota import NO_QUOTA
 from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.capacity.rate import Capacity
 from foretide.scaling.decision import Bound, Bounds, Decisions, Fleet, Plan
@@ -104,6 +105,8 @@ def decide(
         desired=desired,
         bound=np.select(list(won.values()), [int(bound) for bound in won], default=Bound.REACTIVE),
         memory=replace(memory, window=window, items_per_request=seen.items_per_request),
+        wanted=desired,
+        quota=np.full(len(desired), NO_QUOTA),
         asked=asked,
         foreseen=foreseen,
         spacious=spacious,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.scaling.arbitrate.quota import NO_QUOTA
 from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.capacity.rate import Capacity
 from foretide.scaling.observation import Seen
@@ -36,6 +37,7 @@ class Bound(IntEnum):
     PAUSED = 12
     PINNED = 13
     STAYING = 14  # fewer would do now, and more are foreseen before a new one would be ready, or soon after
+    QUOTA = 15  # more are wanted than a quota leaves
 
     @property
     def label(self) -> str:
@@ -52,6 +54,25 @@ class Bounds:
     paused: Bools
     is_pinned: Bools
     pinned: Ints  # of use where is_pinned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Quotas:
+    """What administrators let services take together."""
+
+    group: Ints  # [services]; the quota that each falls under, NO_QUOTA for none
+    priority: Ints  # [services]; the higher one is served first
+    limit: Ints  # [groups]; replicas
+
+    @classmethod
+    def none(cls) -> Quotas:
+        """Every service takes what it needs, however many there are."""
+        nobody = np.zeros(0, dtype=np.int64)
+        return cls(group=nobody, priority=nobody, limit=nobody)
+
+    def of_each(self) -> Ints:
+        """[services]; the limit that each falls under, NO_QUOTA for none."""
+        return np.append(self.limit, NO_QUOTA)[self.group]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,6 +115,8 @@ class Decisions:
     desired: Ints
     bound: Ints  # a Bound
     memory: Memory
+    wanted: Ints  # replicas before a quota was looked at
+    quota: Ints  # replicas that the services of its group may take together, NO_QUOTA for any number
     asked: Ints  # replicas that the load measured now asks for, backlog included
     foreseen: Ints  # replicas that the forecast asks for
     spacious: Ints  # replicas below which there is too little room: margin, and silent pods at full load

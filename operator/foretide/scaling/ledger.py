@@ -25,12 +25,14 @@ KEPT: Final = {
     Bound.UNKNOWN: Reason.METRICS_UNAVAILABLE,
     Bound.PAUSED: Reason.SCALING_PAUSED,
     Bound.PINNED: Reason.REPLICAS_PINNED,
+    Bound.QUOTA: Reason.AT_QUOTA,
 }
 # Bounds that name a change better than its direction does.
 CHANGED: Final = {
     Bound.PINNED: Reason.REPLICAS_PINNED,
     Bound.MINIMUM: Reason.AT_MIN_REPLICAS,
     Bound.MAXIMUM: Reason.AT_MAX_REPLICAS,
+    Bound.QUOTA: Reason.AT_QUOTA,
 }
 GAPS: Final = {
     Gap.NO_READY_REPLICAS: (Reason.NO_READY_REPLICAS, "no replica is ready long enough to report"),
@@ -74,6 +76,8 @@ def _because(made: Decisions, row: int, bound: Bound) -> str:
     if not made.seen.demand.known[row]:
         ending = "so nothing changes" if bound is Bound.UNKNOWN else f"but {_limit(made, row, bound)}"
         return f"the load is unknown ({GAPS[Gap(made.seen.gap[row])][1]}), {ending}"
+    if bound is Bound.QUOTA:
+        return f"{_load(made, row)}, so {made.wanted[row]} are wanted, but {_limit(made, row, bound)}"
     needed = int(max(made.asked[row], made.foreseen[row]))
     if bound in (Bound.REACTIVE, Bound.FORECAST):
         return f"{_load(made, row)}, so {needed}"
@@ -100,6 +104,8 @@ def _keeper(made: Decisions, row: int, bound: Bound) -> str:
 def _limit(made: Decisions, row: int, bound: Bound) -> str:
     if bound is Bound.MINIMUM:
         return f"minReplicas is {made.bounds.minimum[row]}"
+    if bound is Bound.QUOTA:
+        return f"the quota of {made.quota[row]} replicas leaves {made.desired[row]}"
     return f"maxReplicas is {made.bounds.maximum[row]}"
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from foretide.scaling.arrays import Bools, Floats, Ints, count, total
 from foretide.scaling.capacity.evidence import BatchCounts
-from foretide.scaling.decision import Bounds, Fleet
+from foretide.scaling.decision import Bounds, Fleet, Quotas
 from foretide.scaling.readings import Readings
 
 
@@ -98,6 +98,7 @@ class Observation:
     promise: Promise
     # What range queries still find of pods that have ended, summed by service; a query of the newest sample finds none.
     ended: Mapping[Query, Floats] = field(default_factory=dict)
+    quotas: Quotas = field(default_factory=Quotas.none)
 
     def __len__(self) -> int:
         return len(self.fleet.replicas)
