@@ -11,8 +11,10 @@ from bench.faro_table.cluster import ShiftedLognormal
 from bench.faro_table.inputs import load, past_of, training_days
 from bench.faro_table.observe import profile
 from bench.faro_table.oracle import Oracle
-from bench.faro_table.world import RESNET34, Outcome, Setting, simulate
+from bench.faro_table.world import RESNET34, TICK_SECONDS, Outcome, Setting, simulate
+from foretide.scaling.brain import Brain
 from foretide.scaling.policy import AnyPolicy, Past
+from foretide.scaling.settings import ScalingSettings
 from foretide.simulate.peers.faro import Faro
 from foretide.simulate.peers.faro_baselines import FairShare, FaroMark, FaroStepping, Step
 from foretide.simulate.peers.faro_solver import Objective
@@ -20,6 +22,7 @@ from foretide.simulate.peers.forecasters.ar_ridge import ArRidge
 from foretide.simulate.peers.forecasters.forecaster import AnyForecaster
 from foretide.simulate.peers.forecasters.persistence import NEVER
 from foretide.simulate.peers.forecasters.smoothing import Ewma
+from foretide.simulate.policies import RATE_WINDOW_SECONDS
 
 QUOTAS: Final = (32, 36, 40)
 ENDLESS: Final = 60  # a quota that no planner uses up
@@ -53,10 +56,12 @@ class Name(StrEnum):
     SUM = "faro-sum"
     FAIR = "faro-fair"
     FAIR_SUM = "faro-fair-sum"  # with the quantile raised while quota is left: the best of Faro's ten variants
+    FORETIDE = "foretide"  # not published
 
     @property
     def foresees(self) -> bool:
-        return self not in (Name.FAIR_SHARE, Name.AIAD, Name.ONE_SHOT)
+        """With a forecaster that it is given."""
+        return self not in (Name.FAIR_SHARE, Name.AIAD, Name.ONE_SHOT, Name.FORETIDE)
 
     @property
     def quantile(self) -> float:
@@ -96,6 +101,8 @@ class Case:
 
     def policy(self, forecaster: AnyForecaster, jobs: int) -> AnyPolicy:
         quantile = self.name.quantile if self.quantile is None else self.quantile
+        if self.name is Name.FORETIDE:
+            return Brain(ScalingSettings(tick_seconds=TICK_SECONDS), rate_window_seconds=RATE_WINDOW_SECONDS)
         if self.name is Name.FAIR_SHARE:
             return FairShare(quota=self.quota)
         if not self.name.foresees:
@@ -121,14 +128,22 @@ class Case:
             trials=PLAN_TRIALS if self.name.foresees else 1,
             first_replicas=fair if self.first_replicas is None else self.first_replicas,
             service=self.service,
+            each_pod=self.name is Name.FORETIDE,
         )
 
 
 def rows() -> Iterator[Case]:
     """The table of the paper."""
     for name in Name:
-        for quota in QUOTAS:
-            yield Case(name=name, quota=quota)
+        if name is not Name.FORETIDE:
+            for quota in QUOTAS:
+                yield Case(name=name, quota=quota)
+
+
+def foretide() -> Iterator[Case]:
+    """Our own policy, which is not in the paper."""
+    for quota in QUOTAS:
+        yield Case(name=Name.FORETIDE, quota=quota)
 
 
 def run(case: Case, *, seed: int, draw: int) -> Outcome:

@@ -7,7 +7,7 @@ replica. It is kept for 30 s after its replica is gone, and counts against the q
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,26 @@ class Worker:
     idle_since: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One that takes requests."""
+
+    slot: int
+    worker: Worker
+    ordered_at: float
+    ready_at: float
+
+
+class Counters(NamedTuple):
+    """What the replicas of a job have counted since the beginning, and what waits now for one of them to be free."""
+
+    executed: float
+    executed_seconds: float
+    request_seconds: float
+    refused: float
+    waiting: float
+
+
 class Cluster:
     """The state of one job."""
 
@@ -53,7 +73,7 @@ class Cluster:
         self.requests["service_seconds"] = service.draw(random, count)
         self.requests["way_out_seconds"] = ROUTE.draw(random, count)
         self.workers: Final[list[Worker]] = []
-        self._replicas: Final[list[tuple[int, Worker]]] = []  # slot and worker, the oldest first
+        self.replicas: Final[list[Replica]] = []  # the oldest first
         self._random: Final = random
         self._way: Final = Way.of(self.requests, slots=SLOTS)
         self._order: Ints = np.zeros(0, dtype=np.int64)
@@ -61,7 +81,7 @@ class Cluster:
     @property
     def running(self) -> int:
         """Replicas that take requests."""
-        return len(self._replicas)
+        return len(self.replicas)
 
     @property
     def refused(self) -> Bools:
@@ -80,21 +100,20 @@ class Cluster:
         self.workers.extend(cold)
         return hot, cold
 
-    def start(self, workers: list[Worker], now: float) -> None:
+    def start(self, workers: list[Worker], now: float, *, ordered_at: float | None = None) -> None:
         """Replicas on these workers take requests from now on."""
         self.advance(now)
         for worker in workers:
-            used = {slot for slot, _ in self._replicas}
+            used = {replica.slot for replica in self.replicas}
             slot = next(slot for slot in range(SLOTS) if slot not in used and self._way.replicas[slot]["count"] == 0)
-            self._replicas.append((slot, worker))
+            self.replicas.append(Replica(slot, worker, now if ordered_at is None else ordered_at, now))
         self._reorder()
 
     def remove(self, count: int, now: float) -> None:
         """The newest replicas get no more requests, finish those they have, and leave their workers idle."""
         self.advance(now)
         for _ in range(count):
-            _, worker = self._replicas.pop()
-            worker.idle_since = now
+            self.replicas.pop().worker.idle_since = now
         self._reorder()
 
     def release(self, now: float) -> None:
@@ -114,9 +133,21 @@ class Cluster:
         first, last = np.searchsorted(self._arrivals, [now - window_seconds, now], side="right")
         return int(last - first)
 
+    def counters(self) -> Counters:
+        """As of the second up to which it was advanced."""
+        job, queued = self._way.state[0], self._way.queue["count"][0] + (self._way.state["held"][0] != NOBODY)
+        behind = np.maximum(self._way.replicas["count"] - 1, 0).sum()
+        return Counters(
+            executed=float(job["executed"]),
+            executed_seconds=float(job["executed_seconds"]),
+            request_seconds=float(job["request_seconds"]),
+            refused=float(job["refused"]),
+            waiting=float(queued + behind),
+        )
+
     def _reorder(self) -> None:
         """Each change of the replicas deals out their turns anew."""
-        slots = np.array([slot for slot, _ in self._replicas], dtype=np.int64)
+        slots = np.array([replica.slot for replica in self.replicas], dtype=np.int64)
         busy = np.flatnonzero(self._way.replicas["count"] > 0)
         self._order = self._random.permutation(slots)
         self._way.state["turn"] = 0

@@ -42,15 +42,22 @@ class Controller:
         self._changes: Final[dict[int, int]] = {}  # of replicas, that each job still has to make
         self._busy_until: Final = [-1.0] * len(clusters)
         self._kept: list[Order] = []
-        self._starts: Final[dict[int, list[tuple[Cluster, list[Worker]]]]] = defaultdict(list)
+        self._ordered_at: Final = [0] * len(clusters)  # of the changes
+        self._starts: Final[dict[int, list[tuple[int, list[Worker], int]]]] = defaultdict(list)  # job, workers, order
         for cluster in clusters:
             hot, cold = cluster.reserve(first_replicas, free_workers=self._free_workers())
             cluster.start([*hot, *cold], 0.0)
 
     def start(self, now: int) -> None:
         """The replicas that are ready at this second."""
-        for cluster, workers in self._starts.pop(now, ()):
-            cluster.start(workers, now)
+        for job, workers, ordered_at in self._starts.pop(now, ()):
+            self._clusters[job].start(workers, now, ordered_at=ordered_at)
+
+    def starting(self, job: int) -> list[int]:
+        """When each replica of a job was ordered that is not ready yet, with a worker or without."""
+        starts = [start for at in self._starts.values() for start in at if start[0] == job]
+        with_worker = [ordered_at for _, workers, ordered_at in starts for _ in workers]
+        return with_worker + [self._ordered_at[job]] * max(self._changes.get(job, 0), 0)
 
     def take(self, orders: Iterable[Order], now: int) -> None:
         """Checks the orders, fewer replicas first, and those left from before."""
@@ -69,6 +76,7 @@ class Controller:
             if change:
                 self.ordered[order.job] += change
                 self._changes[order.job] = change
+                self._ordered_at[order.job] = now
 
     def carry_out(self, now: int) -> None:
         """Removes replicas, and adds those that find a worker; the others try again."""
@@ -85,7 +93,7 @@ class Controller:
                 strict=True,
             ):
                 if workers:
-                    self._starts[now + delay].append((cluster, workers))
+                    self._starts[now + delay].append((job, workers, self._ordered_at[job]))
                     self._busy_until[job] = max(self._busy_until[job], now + delay)
                     self._changes[job] -= len(workers)
             if self._changes[job] == 0:

@@ -1,4 +1,8 @@
-"""What a policy is told in Faro's simulator: exact sums over windows, where Prometheus would have scrapes."""
+"""What a policy is told in Faro's simulator: exact sums over windows, where Prometheus would have scrapes.
+
+Ports of Faro's policies look at sums over the replicas of a job alone: the first one answers for all. Whoever looks at
+each pod is shown each (`Pods`).
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,6 @@ def observe(clusters: Sequence[Cluster], ordered: Ints, queries: Sequence[Query]
     service = np.repeat(np.arange(jobs), running)
     first = np.searchsorted(service, np.arange(jobs))
     everywhere = np.ones(len(service), dtype=np.bool_)
-    nowhere = np.zeros(jobs, dtype=np.bool_)
 
     def answer(query: Query) -> Readings:
         value = np.zeros(len(service))
@@ -59,20 +62,36 @@ def observe(clusters: Sequence[Cluster], ordered: Ints, queries: Sequence[Query]
         ),
         answers={query: answer(query) for query in queries},
         batches=BatchCounts.gather([]),
-        fleet=Fleet(replicas=ordered.copy(), rolling=nowhere),
-        bounds=Bounds(
-            minimum=np.ones(jobs, dtype=np.int64),
-            maximum=np.full(jobs, MOST_REPLICAS),
-            paused=nowhere,
-            is_pinned=nowhere,
-            pinned=np.zeros(jobs, dtype=np.int64),
-        ),
-        promise=Promise(
-            slo_latency_seconds=np.full(jobs, SLO_SECONDS),
-            objective=np.full(jobs, OBJECTIVE),
-            max_batch=np.ones(jobs, dtype=np.int64),
-            instances=np.ones(jobs, dtype=np.int64),
-        ),
+        fleet=fleet(ordered),
+        bounds=bounds(jobs),
+        promise=promise(jobs),
+    )
+
+
+def fleet(ordered: Ints) -> Fleet:
+    """What was ordered for each job."""
+    return Fleet(replicas=ordered.copy(), rolling=np.zeros(len(ordered), dtype=np.bool_))
+
+
+def bounds(jobs: int) -> Bounds:
+    """One replica at least, and more than any quota at most."""
+    nowhere = np.zeros(jobs, dtype=np.bool_)
+    return Bounds(
+        minimum=np.ones(jobs, dtype=np.int64),
+        maximum=np.full(jobs, MOST_REPLICAS),
+        paused=nowhere,
+        is_pinned=nowhere,
+        pinned=np.zeros(jobs, dtype=np.int64),
+    )
+
+
+def promise(jobs: int) -> Promise:
+    """The same of all jobs."""
+    return Promise(
+        slo_latency_seconds=np.full(jobs, SLO_SECONDS),
+        objective=np.full(jobs, OBJECTIVE),
+        max_batch=np.ones(jobs, dtype=np.int64),
+        instances=np.ones(jobs, dtype=np.int64),
     )
 
 

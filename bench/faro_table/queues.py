@@ -42,6 +42,10 @@ JOB: Final = np.dtype(
         ("turn", "i8"),  # place in the order of the replicas
         ("slots", "i8"),  # lines of replicas that may have work
         ("ended", "i8"),
+        ("refused", "i8"),
+        ("executed", "i8"),  # by replicas
+        ("executed_seconds", "f8"),  # at work on them
+        ("request_seconds", "f8"),  # since they arrived
     ]
 )
 
@@ -104,7 +108,11 @@ def _answered(way: Way, slot: int, now: float) -> None:
     request = _leave(way.replicas, slot, way.requests)
     if way.replicas[slot].count > 0:
         way.replicas[slot].ends = now + way.requests[way.replicas[slot].first].service_seconds
-    way.requests[request].phase = ANSWERED
+    job, one = way.state[0], way.requests[request]
+    one.phase = ANSWERED
+    job.executed += 1
+    job.executed_seconds += one.service_seconds
+    job.request_seconds += now - one.arrives
     _enter_proxy(way, request, now)
 
 
@@ -122,6 +130,7 @@ def _passed_proxy(way: Way, order: Table, now: float) -> None:
         job.ended += 1
     elif way.queue[0].count > MOST_WAITING:
         one.phase = REFUSED
+        job.refused += 1
         _enter_proxy(way, request, now)
     else:
         _enter(way.queue, 0, way.requests, request)

@@ -12,6 +12,7 @@ from bench.faro_table.cluster import Cluster, ShiftedLognormal
 from bench.faro_table.controller import Controller, Order
 from bench.faro_table.inputs import MINUTE_SECONDS, arrivals
 from bench.faro_table.observe import SLO_SECONDS, observe
+from bench.faro_table.pods import Pods
 from foretide.scaling.arrays import Ints
 from foretide.scaling.policy import AnyPolicy, Past
 from foretide.simulate.traces import Trace
@@ -32,6 +33,7 @@ class Setting:
     trials: int = 1  # of an order that finds its job at work
     first_replicas: int = 1
     service: ShiftedLognormal = RESNET34
+    each_pod: bool = False  # is shown, and the quota too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,7 @@ def simulate(policy: AnyPolicy, load: Trace, past: Past, setting: Setting) -> Ou
     random = np.random.default_rng([setting.seed, setting.draw])
     clusters = [Cluster(times, setting.service, random) for times in arrivals(load, seed=setting.seed)]
     controller = Controller(clusters, quota=setting.quota, first_replicas=setting.first_replicas)
+    pods = Pods(clusters, controller, quota=setting.quota)
     memory = policy.start(past)
     running = []
     # Events of the same second happen in the order in which SimPy has them: starts, decision, monitor, executors.
@@ -59,7 +62,11 @@ def simulate(policy: AnyPolicy, load: Trace, past: Past, setting: Setting) -> Ou
             for cluster in clusters:
                 cluster.advance(now)
             running.append(sum(cluster.running for cluster in clusters))
-            answer = policy.decide(observe(clusters, controller.ordered, policy.queries, now), memory)
+            if setting.each_pod:
+                seen = pods.see(policy.queries, now)
+            else:
+                seen = observe(clusters, controller.ordered, policy.queries, now)
+            answer = policy.decide(seen, memory)
             memory = answer.memory
             controller.take(_orders(answer.desired, controller.ordered, setting.trials), now)
         if now % ROUND_SECONDS == 0:

@@ -132,7 +132,7 @@ def test_a_higher_priority_goes_without_only_below_the_minimums_of_all(seed: int
 
 
 def test_a_replica_goes_where_it_saves_most_of_an_error_budget() -> None:
-    """Both are one replica short; a third of the small one's requests is more than a tenth of the large one's."""
+    """Three replicas are all that the small one needs; to the large one they are worth less than a third of its ten."""
     made = services(judge(100.0, replicas=1), judge(30.0, replicas=1))
     rationed = ration(made, one_quota(12, 0, 0), foreseen(100.0, 30.0))
     assert rationed.desired.tolist() == [9, 3]
@@ -151,10 +151,11 @@ def test_what_is_foreseen_counts_and_what_is_asked_now_does_too() -> None:
     busy = judge(60.0, replicas=1)
     made = services(calm, busy)
     assert made.desired.tolist() == [6, 6]
-    assert ration(made, one_quota(8, 0, 0), foreseen(60.0, 20.0)).desired.tolist() == [6, 2]
-    # A forecast that nobody trusts tells nothing.
+    # Both tie, and the lower row is given what it needs; the sixth replica saves little.
+    assert ration(made, one_quota(8, 0, 0), foreseen(60.0, 20.0)).desired.tolist() == [5, 3]
+    # A forecast that nobody trusts tells nothing: 20 rps need two replicas.
     untrusted = replace(foreseen(60.0, 20.0), trust=ints(Trust.MISSED, Trust.GOOD))
-    assert ration(made, one_quota(8, 0, 0), untrusted).desired.tolist() == [2, 6]
+    assert ration(made, one_quota(7, 0, 0), untrusted).desired.tolist() == [2, 5]
 
 
 def test_where_the_load_is_unknown_what_runs_is_kept() -> None:

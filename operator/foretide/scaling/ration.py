@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from foretide.scaling.arbitrate import NO_QUOTA, Claims, Curves, grant
-from foretide.scaling.arrays import total
+from foretide.scaling.arbitrate import NO_QUOTA, Claims, Lateness, grant
+from foretide.scaling.arrays import Floats, total
 from foretide.scaling.decision import Bound, Decisions, Quotas
-from foretide.scaling.forecast.sight import Foresight, Target
-from foretide.scaling.readings import Readings
+from foretide.scaling.forecast.sight import POINTS, WEIGHTS, Foresight, Target
+from foretide.scaling.normal import normal_score
 
 
 def ration(made: Decisions, quotas: Quotas, foresight: Foresight) -> Decisions:
@@ -34,7 +34,7 @@ def ration(made: Decisions, quotas: Quotas, foresight: Foresight) -> Decisions:
         running=made.fleet.replicas,
     )
     left = np.maximum(quotas.limit - taken.astype(np.int64), 0)
-    granted = np.where(kept, made.desired, grant(claims, _curves(made, foresight), quota=left).granted)
+    granted = np.where(kept, made.desired, grant(claims, _lateness(made, foresight), quota=left).granted)
     return replace(
         made,
         desired=granted,
@@ -43,14 +43,25 @@ def ration(made: Decisions, quotas: Quotas, foresight: Foresight) -> Decisions:
     )
 
 
-def _curves(made: Decisions, foresight: Foresight) -> Curves:
-    """What is foreseen, and never less than is asked for now; the latter alone where no forecast is trusted."""
+def _lateness(made: Decisions, foresight: Foresight) -> Lateness:
+    """Of what is foreseen, and never of less than is asked for now; of the latter where no forecast is trusted."""
     asked = (made.seen.demand.value + made.backlog / made.settings.drain_seconds)[:, None]
-    foreseen = np.where(foresight.trusted[:, None], foresight.demand_rps[:, Target.AHEAD], 0.0)
-    demand = np.maximum(foreseen, asked)
-    return Curves(
-        levels=foresight.levels,
-        demand_rps=Readings(value=demand, known=np.broadcast_to(made.seen.demand.known[:, None], demand.shape)),
-        rate_rps=made.capacity.rate_rps,
-        weight=1.0 / (1.0 - made.capacity.objective),
+    return Lateness(
+        shares=WEIGHTS,
+        soon_rps=np.maximum(_points(foresight, Target.MEANWHILE), asked),
+        ahead_rps=np.maximum(_points(foresight, Target.AHEAD), asked),
+        saturation_rps=made.capacity.rate_rps / made.capacity.utilisation,
+        utilisation=made.capacity.utilisation,
+        objective=made.capacity.objective,
+        known=made.seen.demand.known,
+        minimum=made.bounds.minimum,
+        running=made.fleet.replicas,
+        wanted=made.desired,
     )
+
+
+def _points(foresight: Foresight, target: Target) -> Floats:
+    """[services, points]; 0 where nothing is foreseen."""
+    services = len(foresight.trust)
+    found = [foresight.at(target, np.full(services, score)).value for score in normal_score(POINTS)]
+    return np.stack(found, axis=1)

@@ -7,10 +7,12 @@ from typing import Final
 
 import numpy as np
 
-from foretide.scaling.arbitrate.shortage import LEAST_RPS, MOST_RPS
 from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.readings import Readings
 
+# Needs and rates are kept within what can be meant: see ABSURD and MOST_FORESEEN of demand and decide.
+MOST_RPS: Final = 1e15
+LEAST_RPS: Final = 1e-9
 # 3.0000000000000004 replicas are 3.
 ROUNDING: Final = 1e-9
 MOST_PRICE: Final = 1e12

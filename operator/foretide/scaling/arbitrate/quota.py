@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
-from foretide.scaling.arbitrate.shortage import MOST_REQUESTS, Curves, shortage
-from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.readings import Readings
 
 NO_QUOTA: Final = -1
@@ -30,24 +29,38 @@ class Claims:
         return len(self.group)
 
 
+class Worth(Protocol):
+    """What replicas are worth to services."""
+
+    @property
+    def known(self) -> Bools:
+        """Whether it is; one row per service."""
+        ...
+
+    def saved(self, row: Ints, number: Ints) -> Floats:
+        """By the replica of that number of that service: finite, not negative, and of one service never rising but
+        above its minimum. Rows follow each other, each with numbers from 1."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grants:
     """What each service gets, and what a replica more would be worth in each group."""
 
     granted: Ints  # [services]
-    # [groups]; late requests that the first replica refused would have saved, 0 where none was. Unknown where the
-    # demand of its service is.
+    # [groups]; what the first replica refused would have saved, 0 where none was. Unknown where the demand of its
+    # service is.
     price: Readings
 
 
-def grant(claims: Claims, curves: Curves, *, quota: Ints) -> Grants:
+def grant(claims: Claims, worth: Worth, *, quota: Ints) -> Grants:
     """Replicas of all services, at most `desired` each and `quota` [groups] a group.
 
     A group is one hardware class: its replicas cost the same, so that a replica is the unit of cost. Each replica is
     granted by itself, in this order: the minimum of all, by priority, then evenly; what is wanted above it, by
-    priority, then by the late requests that it saves, weight x (V(n-1) - V(n)) with V of `shortage`. V is convex,
-    hence the greedy order gives the fewest late requests that a quota allows (Fox 1966). Ties keep what runs, then
-    go to the lower row. More quota only lengthens the order's part that is granted: it never takes a replica away.
+    priority, then by what it saves. That never rises from one replica of a service to its next, hence the greedy
+    order saves the most that a quota allows (Fox 1966). Ties keep what runs, then go to the lower row. More quota
+    only lengthens the order's part that is granted: it never takes a replica away.
 
     Where demand is unknown the replicas that run are worth more than any other of that priority, and further ones
     nothing. Raises ValueError for a group that has no quota. Space goes with the replicas that are asked for, of which
@@ -66,15 +79,15 @@ def grant(claims: Claims, curves: Curves, *, quota: Ints) -> Grants:
 
     # One unit is one replica of one service, numbered from 1. One more than the quota: the one that is refused.
     row, number = _numbered(rows, np.minimum(asked[rows], quota[claims.group[rows]] + 1))
-    saved = _saved(curves, row, number)
+    saved = worth.saved(row, number)
     runs = number <= claims.running[row]
-    uncertain = ~curves.known[row]
-    worth = np.where(uncertain, np.where(runs, np.inf, 0.0), saved)
+    uncertain = ~worth.known[row]
+    value = np.where(uncertain, np.where(runs, np.inf, 0.0), saved)
     guaranteed = number <= claims.minimum[row]
     group, (levels, rank) = claims.group[row], np.unique(claims.priority, return_inverse=True)
     segment = (group * 2 + ~guaranteed) * len(levels) + (len(levels) - 1 - rank)[row]
     # Floats that are not negative sort like their bits, and halves of 16 bits by radix: 200,000 in 12 ms, not in 30.
-    best_first = ~np.abs(worth).astype(np.float32).view(np.uint32)  # abs() for -0.0, whose bits are no zero's
+    best_first = ~np.abs(value).astype(np.float32).view(np.uint32)  # abs() for -0.0, whose bits are no zero's
     key = np.where(guaranteed, number.astype(np.uint32), best_first)
     segment = segment.astype(np.min_scalar_type(segment.max()))
     order = np.lexsort((~runs, key.astype(np.uint16), (key >> 16).astype(np.uint16), segment))
@@ -94,16 +107,3 @@ def _numbered(rows: Ints, amount: Ints) -> tuple[Ints, Ints]:
     row = np.repeat(rows, amount)
     number = np.arange(1, len(row) + 1) - np.repeat(np.cumsum(amount) - amount, amount)
     return row, number
-
-
-def _saved(curves: Curves, row: Ints, number: Ints) -> Floats:
-    """Late requests that the replica of this number saves; rows follow each other with numbers from 1."""
-    weight = np.nan_to_num(curves.weight, nan=0.0).clip(0.0, MOST_REQUESTS)
-    left = shortage(curves, row, number)
-    services = np.arange(len(curves))
-    none = shortage(curves, services, np.zeros_like(services))
-    before = np.where(number > 1, np.roll(left, 1), none.take(row))
-    # Replicas below the lowest quantile all save the same, but for the last digits of a double: in single precision
-    # they tie, and what runs is kept.
-    saved: Floats = (np.maximum(before - left, 0.0) * weight.take(row)).astype(np.float32).astype(np.float64)
-    return saved
