@@ -75,7 +75,7 @@ def test_every_bound_has_its_sentence_and_its_word(made: Decisions, text: str, w
 def rationed(demand: float | None, *, replicas: int, limit: int) -> Decisions:
     """Alone under a quota."""
     quotas = Quotas(group=ints(0), priority=ints(0), limit=ints(limit))
-    nothing = Foresight(levels=floats(0.5), demand_rps=np.zeros((1, 2, 1)), trust=ints(Trust.NO_HISTORY))
+    nothing = Foresight(levels=floats(0.5, 0.9), demand_rps=np.zeros((1, 2, 2)), trust=ints(Trust.NO_HISTORY))
     return ration(judge(demand, replicas=replicas), quotas, nothing)
 
 

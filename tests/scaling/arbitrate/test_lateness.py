@@ -197,7 +197,7 @@ def test_five_thousand_services_with_forty_replicas_each_take_a_fraction_of_a_se
         result = grant(case, worth, quota=np.full(groups, 10_000))
         spent.append(time.process_time() - began)
     assert result.granted[case.group >= 0].sum() == 10_000 * groups
-    assert min(spent) < 2.0  # it takes about 0.4 s of one core
+    assert min(spent) < 2.0  # it takes about 0.6 s of one core
 
 
 def test_nobody_is_worth_nothing() -> None:
