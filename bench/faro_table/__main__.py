@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from bench.faro_table.cases import RUNS, Case, rows, run
+from bench.faro_table import beside
+from bench.faro_table.beside import Beside
+from bench.faro_table.cases import RUNS, Case, foretide, rows, run
 from bench.faro_table.experiments import experiments, forecasts
 from bench.faro_table.page import Row, table, write
 from bench.faro_table.world import Outcome
@@ -20,13 +22,14 @@ MOST_RUNS: Final = min(map(len, RUNS.values()))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs all cases and writes the page; 1 where a row misses the bar."""
+    """Runs all cases and writes the page; 1 where a row misses its bar."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.faro_table",
         description="Runs our ports of Faro's policies in its simulator, written again, with its load and arrivals; "
-        "compares with the results in its repository and writes docs/benchmarks/faro.md. 9 minutes on one processor, "
-        "nothing but the repository is needed.",
-        epilog="A quick look at one policy, without the page: --only aiad --runs 1",
+        "compares with the results in its repository, and our own policy with the best of them, and writes "
+        "docs/benchmarks/faro.md. 15 minutes on one processor, nothing but the repository is needed.",
+        epilog="A quick look at one policy, without the page: --only aiad --runs 1. Our own is compared where "
+        "variants of Faro's are run too: --only foretide is not, --only f is.",
     )
     parser.add_argument("--runs", type=int, default=MOST_RUNS, help=f"of each row, 1 to {MOST_RUNS} (the default)")
     parser.add_argument("--only", default="", help="rows whose name contains this, no experiments, e.g. aiad or faro")
@@ -35,17 +38,20 @@ def main(arguments: list[str] | None = None) -> int:
     if not 1 <= given.runs <= MOST_RUNS:
         parser.error(f"--runs must be from 1 to {MOST_RUNS}, not {given.runs}")
     wanted = [case for case in rows() if given.only in case.name]
-    if not wanted:
-        parser.error(f"--only {given.only!r} matches none of {', '.join(sorted({case.name for case in rows()}))}")
-    results = {case: _told(case, runs=given.runs) for case in wanted}
+    own = [case for case in foretide() if given.only in case.name]
+    if not wanted + own:
+        names = sorted({case.name for case in (*rows(), *foretide())})
+        parser.error(f"--only {given.only!r} matches none of {', '.join(names)}")
+    results = {case: _told(case, runs=given.runs) for case in (*wanted, *own)}
     if not given.only:
         pairs = (case for each in experiments() for pair in each.pairs for case in pair)
         results |= {case: _told(case, runs=1) for case in _new([*forecasts(), *pairs], results)}
     compared = [Row.of(case, results) for case in wanted]
-    print(*table(compared), sep="\n")
+    besides = [found for case in own if (found := Beside.of(case, results)) is not None]
+    print(*table(compared), *beside.table(besides), sep="\n")
     if not given.only:
-        write(compared, experiments(), results, given.page)
-    return 0 if all(row.holds for row in compared) else 1
+        write(compared, beside.section(besides), experiments(), results, given.page)
+    return 0 if all(row.holds for row in compared) and all(each.holds for each in besides) else 1
 
 
 def _told(case: Case, *, runs: int) -> list[Outcome]:

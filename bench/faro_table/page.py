@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
@@ -24,6 +24,7 @@ TITLES: Final = {
     Name.SUM: "Faro-Sum",
     Name.FAIR: "Faro-Fair",
     Name.FAIR_SUM: "Faro-FairSum, quantile raised",
+    Name.FORETIDE: "Foretide",
 }
 
 Results = Mapping[Case, Sequence[Outcome]]
@@ -64,17 +65,19 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|"
     for row in rows:
         yield (
-            f"| {TITLES[row.case.name]} | {row.case.quota} | {_spread(row.published_percent)} | {_spread(row.percent)} "
-            f"| {_off(row.off)} | {_mean(row.theirs, 'refused'):,.0f} / {_mean(row.ours, 'refused'):,.0f} "
-            f"| {_mean(row.theirs, 'replicas'):.2f} / {_mean(row.ours, 'replicas'):.2f} "
+            f"| {TITLES[row.case.name]} | {row.case.quota} | {spread(row.published_percent)} | {spread(row.percent)} "
+            f"| {_off(row.off)} | {mean(row.theirs, 'refused'):,.0f} / {mean(row.ours, 'refused'):,.0f} "
+            f"| {mean(row.theirs, 'replicas'):.2f} / {mean(row.ours, 'replicas'):.2f} "
             f"| {'holds' if row.holds else '**off**'} |"
         )
 
 
-def write(rows: Sequence[Row], experiments: Sequence[Experiment], results: Results, page: Path) -> None:
-    """The page."""
+def write(
+    rows: Sequence[Row], foretide: Iterable[str], experiments: Sequence[Experiment], results: Results, page: Path
+) -> None:
+    """The page; `foretide` are the lines about our own policy."""
     page.parent.mkdir(parents=True, exist_ok=True)
-    parts = (_head(rows), _averages(rows), _forecasts(results), _experiments(experiments, results))
+    parts = (_head(rows), foretide, _averages(rows), _forecasts(results), _experiments(experiments, results))
     page.write_text("\n".join(line for part in parts for line in part) + "\n")
 
 
@@ -115,10 +118,10 @@ many, and overload comes with many: the same runs have more outside the SLO when
         if row.case.quota == AVERAGED_QUOTA:
             yield (
                 f"| {TITLES[row.case.name]} | {row.case.quota} "
-                f"| {_percent(row.published_percent.mean)} / {_percent(row.percent.mean)} "
-                f"| {_percent(100.0 * _mean(row.ours, 'by_job'))} "
-                f"| {_percent(_mean(row.theirs, 'percent_by_request'))} "
-                f"/ {_percent(100.0 * _mean(row.ours, 'by_request'))} |"
+                f"| {percent(row.published_percent.mean)} / {percent(row.percent.mean)} "
+                f"| {percent(100.0 * mean(row.ours, 'by_job'))} "
+                f"| {percent(mean(row.theirs, 'percent_by_request'))} "
+                f"/ {percent(100.0 * mean(row.ours, 'by_request'))} |"
             )
 
 
@@ -155,12 +158,9 @@ def _compared(cases: Sequence[Case], results: Results) -> str:
     """A line: one policy under one quota, as published and in several cases."""
     name, quota = cases[0].name, cases[0].quota
     theirs = published(name, quota)
-    cells = [(_mean(theirs, "percent_by_minute"), _mean(theirs, "replicas"))]
+    cells = [(mean(theirs, "percent_by_minute"), mean(theirs, "replicas"))]
     cells += [(100.0 * results[case][0].by_minute, results[case][0].replicas) for case in cases]
-    texts = (
-        f"{_percent(percent)} ({replicas:.1f}){'' if _near(percent, cells[0][0]) else ' !'}"
-        for percent, replicas in cells
-    )
+    texts = (f"{percent(late)} ({replicas:.1f}){'' if _near(late, cells[0][0]) else ' !'}" for late, replicas in cells)
     return f"| {TITLES[name]} | {quota} | {' | '.join(texts)} |"
 
 
@@ -173,15 +173,18 @@ def _off(share: float) -> str:
     return f"{round(share, 2) + 0.0:+.0%}"
 
 
-def _mean(runs: Sequence[Published] | Sequence[Outcome], field: str) -> float:
+def mean(runs: Sequence[Published] | Sequence[Outcome], field: str) -> float:
+    """Of one field of all runs."""
     return Spread.of(getattr(run, field) for run in runs).mean
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """Three digits."""
     return f"{value:.1f}" if value >= 9.95 else f"{value:.2f}"
 
 
-def _spread(numbers: Spread) -> str:
+def spread(numbers: Spread) -> str:
+    """The mean, and least and largest where they differ."""
     if numbers.least == numbers.largest:
-        return _percent(numbers.mean)
-    return f"{_percent(numbers.mean)} ({_percent(numbers.least)} to {_percent(numbers.largest)})"
+        return percent(numbers.mean)
+    return f"{percent(numbers.mean)} ({percent(numbers.least)} to {percent(numbers.largest)})"

@@ -8,15 +8,20 @@ import numpy as np
 import pytest
 
 from bench.faro_table import __main__ as command
-from bench.faro_table.cases import Case, Forecast, Name, rows, run
+from bench.faro_table import beside
+from bench.faro_table.beside import Beside
+from bench.faro_table.cases import Case, Forecast, Name, foretide, rows, run
 from bench.faro_table.cluster import Cluster, ShiftedLognormal
 from bench.faro_table.controller import COLD_START_SECONDS, HOT_START_SECONDS, Controller, Order
 from bench.faro_table.experiments import experiments, forecasts
 from bench.faro_table.inputs import arrivals, load, training_days
+from bench.faro_table.observe import EPOCH_SECONDS
 from bench.faro_table.page import Row, table, write
+from bench.faro_table.pods import Pods
 from bench.faro_table.published import published
 from bench.faro_table.world import Outcome
 from foretide.scaling.arrays import Floats
+from foretide.scaling.policy import Over, Quantity, Query
 
 SECOND = ShiftedLognormal(shape=0.0, shift_seconds=0.0, scale_seconds=1.0)  # each request takes one second
 SLOWEST_WAY_SECONDS = 0.02
@@ -200,10 +205,76 @@ def test_the_page_has_every_case(tmp_path: Path) -> None:
     changed = [case for each in experiments() for pair in each.pairs for case in pair]
     results = {case: [outcome(0.05)] for case in (*rows(), *forecasts(), *changed)}
     page = tmp_path / "faro.md"
-    write([Row.of(case, results) for case in rows()], experiments(), results, page)
+    write([Row.of(case, results) for case in rows()], ["ours"], experiments(), results, page)
     text = page.read_text()
     assert all(f"here ({forecast})" in text for forecast in Forecast)
     assert all(each.title in text for each in experiments())
+    assert "\nours\n" in text
+
+
+def besides(ours: float, *, summed: float, fair: float) -> Beside:
+    (case,) = (case for case in foretide() if case.quota == 36)
+    rivals = {Case(name=Name.SUM, quota=36): [outcome(summed)], Case(name=Name.FAIR, quota=36): [outcome(fair)]}
+    found = Beside.of(case, {case: [outcome(ours)], **rivals})
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("ours", "holds"), [(0.0099, True), (0.0101, False)])
+def test_our_own_policy_is_judged_by_the_best_of_faros(ours: float, holds: bool) -> None:
+    found = besides(ours, summed=0.02, fair=0.01)
+    assert (found.best.name, found.holds) == (Name.FAIR, holds)
+    assert (list(beside.table([found]))[2].split("|")[-2].strip() == "holds") is holds
+
+
+def test_the_section_tells_how_many_bars_hold() -> None:
+    found = [besides(0.004, summed=0.02, fair=0.01), besides(0.03, summed=0.02, fair=0.01)]
+    text = "\n".join(beside.section(found))
+    assert "1 of 2 hold" in text
+    assert "half of that: 1 of 2" in text
+
+
+def test_alone_our_own_policy_is_compared_with_nobody() -> None:
+    case = next(foretide())
+    assert Beside.of(case, {case: [outcome(0.01)]}) is None
+
+
+def test_each_replica_is_shown_as_a_pod_with_its_part_of_what_a_job_has_counted() -> None:
+    """Requests of 1 s each, two at once from 0 s on: after 10 s 20 are answered by two replicas."""
+    first, second = jobs = [
+        Cluster(times, SECOND, np.random.default_rng(job))
+        for job, times in enumerate([np.repeat(np.arange(0.0, 30.0), 3), np.array([1e6])])
+    ]
+    made = controller(*jobs, quota=5)
+    pods = Pods(jobs, made, quota=5)
+    made.take([Order(job=0, target=3, trials=1)], 2)
+    made.carry_out(2)
+    for job in jobs:
+        job.advance(20.0)
+    rate = Query(Quantity.SUCCESS, Over.RATE, 20.0)
+    waiting = Query(Quantity.PENDING)
+    growth, age = Query(Quantity.PENDING, Over.DERIV, 20.0), Query(Quantity.SUCCESS, Over.AGE)
+    seen = pods.see([rate, waiting, growth, age], 20)
+    assert seen.now_seconds == EPOCH_SECONDS + 20
+    assert seen.pods.service.tolist() == [0, 1, 0, 0]
+    assert seen.pods.ready.tolist() == [True, True, False, False]
+    assert seen.pods.age_seconds[2:].tolist() == [18.0, 18.0]
+    assert seen.answers[rate].known.tolist() == [True, True, False, False]
+    assert seen.total(rate).value == pytest.approx([19.0 / 20.0, 0.0])
+    assert seen.total(waiting).value[0] == pytest.approx(first.counters().waiting)
+    assert seen.total(growth).value[0] == pytest.approx(first.counters().waiting / 20.0)
+    assert (seen.answers[age].value == 0.0).all()
+    assert seen.batches.executions.tolist() == [19.0, 0.0]
+    assert seen.batches.seconds[0] == pytest.approx(19.0)
+    assert (seen.quotas.limit.tolist(), seen.fleet.replicas.tolist()) == ([5], [3, 1])
+    made.start(2 + COLD_START_SECONDS)
+    first.advance(40.0)
+    later = pods.see([rate], 40)
+    assert later.pods.ready_age_seconds.tolist() == [40.0, 3.0, 3.0, 40.0]
+    assert later.pods.age_seconds[1:3].tolist() == [38.0, 38.0]
+    # Spread evenly over the three.
+    assert len(set(later.answers[rate].value[:3])) == 1
+    assert second.running == 1
 
 
 @pytest.mark.parametrize("arguments", [["--runs", "0"], ["--only", "nobody"]])
