@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from bench.forecast_model.sample import Moments, Samples, samples
-from bench.forecast_model.series import Series
+from bench.forecast_model.series import Source
 from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.forecast.history import DAY_MINUTES, SLOT_SECONDS, SLOTS
 from foretide.simulate.command.processes import perform_all
@@ -21,8 +21,6 @@ REPLICA_RPS: Final = 46.9
 FLOOR_RPS: Final = 0.1 * REPLICA_RPS
 # What a service needs at its highest. Between any two the present level does not tell how far that is away.
 FEWEST_REPLICAS, MOST_REPLICAS = 3.0, 100.0
-# Rows with the same size and noise.
-CHUNK_ROWS: Final = 500
 # Half of the loads are burstier than Poisson: the rates of their quarter minutes have a coefficient of variation,
 # and in half of those it lasts for up to two minutes. Steps of a minute and more do not tell what happens within them;
 # real loads of shorter steps are like this.
@@ -47,26 +45,33 @@ FARTHEST_SLOTS: Final = int(np.ceil((SOON_SECONDS + WIDEST_SECONDS) / SLOT_SECON
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draw:
-    """So many samples of a series, in a process of its own."""
+    """So many samples of one source, in a process of its own."""
 
-    series: Series
+    source: Source
     rows: int
     seed: int
 
     @property
     def weight(self) -> float:
-        """Long series take longer: each chunk has noise of its own on all of it."""
-        return self.rows * (1.0 + len(self.series.rates) / 400_000)
+        """Long series take longer: each load has noise of its own on all of it."""
+        return self.rows * (1.0 + self.source.slots / 400_000)
+
+    @property
+    def loads(self) -> int:
+        """How many."""
+        return -(-self.rows // self.source.load_rows)
 
     def perform(self, progress: Callable[[float], None]) -> list[Run]:
-        """One entry a chunk."""
-        chunks = []
-        for begin in range(0, self.rows, CHUNK_ROWS):
-            random = np.random.default_rng([self.seed, zlib.crc32(self.series.name.encode()), begin])
-            found = chunk(self.series.rates, rows=min(CHUNK_ROWS, self.rows - begin), random=random)
-            chunks.append({"features": found.features, "outcome": found.outcome})
-            progress((begin + CHUNK_ROWS) / (self.rows + CHUNK_ROWS))
-        return chunks
+        """One entry a load."""
+        found = []
+        for load in range(self.loads):
+            begin = load * self.source.load_rows
+            random = np.random.default_rng([self.seed, zlib.crc32(self.source.name.encode()), begin])
+            rates = self.source.load(random)
+            some = chunk(rates, rows=min(self.source.load_rows, self.rows - begin), random=random)
+            found.append({"features": some.features, "outcome": some.outcome})
+            progress((load + 1) / (self.loads + 1))
+        return found
 
 
 def chunk(rates: Floats, *, rows: int, random: np.random.Generator) -> Samples:
@@ -109,20 +114,20 @@ def moments(random: np.random.Generator, rows: int, *, slots: int) -> Moments:
 
 
 def drawn(
-    series: Sequence[Series], *, rows: int, seed: int, workers: int, told: Callable[[float], None]
+    sources: Sequence[Source], *, rows: int, seed: int, workers: int, told: Callable[[float], None]
 ) -> list[Samples]:
-    """As many samples of each series, about `rows` of all, in the order of the series; equal for an equal seed."""
-    each = max(rows // len(series), 1)
-    tasks = [Draw(one, each, seed) for one in series]
-    chunks = perform_all(tasks, workers=workers, report=told)
-    per_series = len(chunks) // len(series)
-    return [
-        Samples(
-            np.concatenate([one["features"] for one in chunks[begin : begin + per_series]]),
-            np.concatenate([one["outcome"] for one in chunks[begin : begin + per_series]]),
-        )
-        for begin in range(0, len(chunks), per_series)
-    ]
+    """Samples of each source by its weight, about `rows` of all, in the order of the sources; equal for an equal
+    seed."""
+    unit = rows / sum(one.weight for one in sources)
+    tasks = [Draw(one, max(int(unit * one.weight), 1), seed) for one in sources]
+    loads = iter(perform_all(tasks, workers=workers, report=told))
+    return [_joined([next(loads) for _ in range(task.loads)]) for task in tasks]
+
+
+def _joined(loads: Sequence[Run]) -> Samples:
+    return Samples(
+        np.concatenate([one["features"] for one in loads]), np.concatenate([one["outcome"] for one in loads])
+    )
 
 
 def _log_uniform(random: np.random.Generator, low: float, high: float, rows: int) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.forecast_model.cascade import LEVELS, ROUNDS, fit
 from bench.forecast_model.sample import Samples
-from bench.forecast_model.series import Series
+from bench.forecast_model.series import Source
 from foretide.scaling.arrays import Floats
 from foretide.scaling.forecast.features import NAMES
 
@@ -55,7 +55,7 @@ BASELINES: Final[Mapping[str, Callable[[Samples], Floats]]] = {
 
 
 def held_out(
-    series: Sequence[Series],
+    sources: Sequence[Source],
     drawn: Sequence[Samples],
     *,
     seed: int,
@@ -63,8 +63,8 @@ def held_out(
     told: Callable[[float], None] = lambda share: None,
 ) -> list[Row]:
     """One row for each series that was held out, and one of them all; a baseline gets at each level the offset that its
-    errors have on the series that train."""
-    pairs = list(zip(series, drawn, strict=True))
+    errors have on the sources that train."""
+    pairs = list(zip(sources, drawn, strict=True))
     train = [samples for one, samples in pairs if not one.held_out]
     model = fit(train, seed=seed, rounds=rounds, told=told)
     offsets = {

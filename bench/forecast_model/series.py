@@ -1,14 +1,17 @@
-"""The series that train: of all the traces those that do not judge, and which of them are held out by `--check`."""
+"""What trains: series of the traces that do not judge, pieces of others, and made-up loads."""
 
 from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
+from bench.faro_table.inputs import load as judged_day
+from bench.faro_table.inputs import training_days
+from bench.forecast_model import made
 from bench.scaling.split import SERIES, TRACES, Split
 from foretide.scaling.arrays import Floats
 from foretide.scaling.forecast.history import SLOT_SECONDS
@@ -21,13 +24,99 @@ LEAST_BUSY_SHARE: Final = 0.001
 SHORTEST_SECONDS: Final = 3_600.0
 
 
+# Of six hours of one of Faro's jobs, and of a kind of made-up loads, in rows of a series.
+PIECE_WEIGHT: Final = 0.1
+MADE_WEIGHT: Final = 1.5
+
+
+class Source(Protocol):
+    """Where samples come from."""
+
+    @property
+    def name(self) -> str:
+        """Of the source, unique."""
+        ...
+
+    @property
+    def held_out(self) -> bool:
+        """By `--check`: it chooses knobs in bench.scaling."""
+        ...
+
+    @property
+    def weight(self) -> float:
+        """How many samples are drawn of it, in units of those of a series."""
+        ...
+
+    @property
+    def load_rows(self) -> int:
+        """Samples of one load."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """Quarter minutes of a load."""
+        ...
+
+    def load(self, random: np.random.Generator) -> Floats:
+        """The rate of each quarter minute, in units of its highest rate (but for one step in a thousand)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """One series that trains."""
+    """One series of a trace, or a piece of one: its load is always the same."""
 
     name: str  # trace/series
-    held_out: bool  # by `--check`: it chooses knobs in bench.scaling
-    rates: Floats  # of each quarter minute, in units of its highest rate (but for one step in a thousand)
+    held_out: bool
+    rates: Floats
+    weight: float = 1.0
+    load_rows: int = 500
+
+    @property
+    def slots(self) -> int:
+        return len(self.rates)
+
+    def load(self, random: np.random.Generator) -> Floats:
+        return self.rates
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One kind of made-up loads: each load is another one."""
+
+    kind: str
+    held_out: bool = False
+    weight: float = MADE_WEIGHT
+    load_rows: int = 250
+    slots: int = made.SLOTS
+
+    @property
+    def name(self) -> str:
+        return f"made/{self.kind}"
+
+    def load(self, random: np.random.Generator) -> Floats:
+        return made.made(self.kind, random)
+
+
+def read_sources(file: Path = SERIES, traces: Path = TRACES) -> tuple[Source, ...]:
+    """All that trains: the series, then the pieces, then what is made up. Raises as `read_series`."""
+    return (*read_series(file, traces), *pieces(), *(Made(kind) for kind in made.KINDS))
+
+
+def pieces() -> tuple[Series, ...]:
+    """The days that Faro's own forecaster was trained on (bench/faro_table): each has six hours and nothing before."""
+    days, length = training_days(), round(judged_day().seconds / SLOT_SECONDS)
+    return tuple(
+        Series(f"faro/{job}, day {day + 1}", held_out=False, rates=_scaled(rates), weight=PIECE_WEIGHT)
+        for job in days.series
+        for day, rates in enumerate(quarters(days.select(job)).reshape(-1, length))
+        if rates.any()
+    )
+
+
+def _scaled(rates: Floats) -> Floats:
+    highest = np.quantile(rates, 0.999)
+    return rates / (highest if highest > 0.0 else rates.max())
 
 
 def read_series(file: Path = SERIES, traces: Path = TRACES) -> tuple[Series, ...]:

@@ -53,6 +53,8 @@ def main(services: int) -> None:
         inference_rps=readings(0, 50),
         pending=readings(0, 4),
         pending_growth_rps=readings(-1, 1),
+        sudden_failure_rps=readings(0, 1),
+        sudden_growth_rps=readings(-1, 1),
         sample_age_seconds=readings(0, 5),
     )
     latency = readings(0.1, 2)

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.faro_table.inputs import load as judged_day
 from bench.forecast_model import __main__ as command
-from bench.forecast_model import draw
+from bench.forecast_model import draw, made
 from bench.forecast_model.cascade import LEVELS, fit
 from bench.forecast_model.draw import FARTHEST_SLOTS, chunk, drawn, moments
 from bench.forecast_model.holdout import held_out, markdown, persistence, score, seasonal_day
 from bench.forecast_model.sample import Moments, Samples, history_at, readings, samples
-from bench.forecast_model.series import Series, quarters, read_series
+from bench.forecast_model.series import Made, Series, Source, pieces, quarters, read_series
 from bench.places import REPOSITORY
 from bench.scaling import console
 from bench.scaling.split import SERIES, TRACES
@@ -252,6 +253,39 @@ def test_the_hold_out_says_how_often_and_how_far() -> None:
     assert lines[2].count(" / ") == 2 * len(LEVELS)
 
 
+@pytest.mark.parametrize("kind", made.KINDS)
+@seldom
+@given(seeds)
+def test_made_up_loads_are_loads_and_each_is_another_one(kind: str, seed: int) -> None:
+    first, again, other = (made.made(kind, np.random.default_rng(one)) for one in (seed, seed, seed + 1))
+    assert first.shape == (made.SLOTS,)
+    assert first.min() >= 0.0
+    assert first.max() == 1.0
+    assert (first == again).all()
+    assert kind == "steady" or (first != other).any()
+
+
+def test_a_step_lasts_and_a_clock_strikes_again() -> None:
+    changes = np.flatnonzero(np.diff(made.made("steps", np.random.default_rng(3))))
+    assert 0 < len(changes) < made.SLOTS / 40
+    rises = np.diff(made.made("clocks", np.random.default_rng(3))) > 0.1
+    assert np.count_nonzero(rises) >= 8
+
+
+def test_pieces_are_the_days_before_the_one_that_is_judged() -> None:
+    found = pieces()
+    assert len({one.name for one in found}) == len(found) > 90
+    assert {one.slots for one in found} == {6 * 240}
+    assert all(one.rates.min() >= 0.0 and one.rates.max() > 0.0 and not one.held_out for one in found)
+    judged = {tuple(np.repeat(counts, 4) > np.median(counts)) for counts in judged_day().counts}
+    assert not judged & {tuple(one.rates > np.median(one.rates)) for one in found}
+
+
+def test_samples_are_drawn_by_weight() -> None:
+    sources: list[Source] = [Series("a", held_out=False, rates=np.ones(3_000), weight=0.5), Made("steps", weight=1.0)]
+    assert [len(one) for one in drawn(sources, rows=300, seed=1, workers=1, told=lambda share: None)] == [100, 200]
+
+
 def test_baselines_need_no_training() -> None:
     features = np.full((2, len(NAMES)), np.nan, dtype=np.float32)
     features[0, NAMES.index("growth_1440")] = 0.25
@@ -331,7 +365,7 @@ def test_how_it_ends(
     def stopped(*_: object) -> None:
         raise raised
 
-    monkeypatch.setattr(command, "read_series", stopped)
+    monkeypatch.setattr(command, "read_sources", stopped)
     monkeypatch.setattr(console, "sigterm_as_ctrl_c", lambda: None)
     assert command.main([]) == status
     assert words in capsys.readouterr().err

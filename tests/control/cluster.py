@@ -16,7 +16,15 @@ from tests.control import objects
 from tests.control.fakes import BRAIN, FakeClock, FakeEvents, FakeKubernetes, FakePrometheus, FakeTriton, Write
 
 TICK_SECONDS: Final = BRAIN.tick_seconds
-QUANTITIES: Final = ("success_rps", "failure_rps", "inference_rps", "pending", "pending_growth_rps")
+QUANTITIES: Final = (
+    "success_rps",
+    "failure_rps",
+    "inference_rps",
+    "pending",
+    "pending_growth_rps",
+    "sudden_failure_rps",
+    "sudden_growth_rps",
+)
 
 
 def key(name: str = "ranker", namespace: str = objects.NAMESPACE) -> Key:

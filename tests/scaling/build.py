@@ -137,11 +137,18 @@ def fleet(replicas: int, *, rolling: bool = False) -> Fleet:
 
 
 def seen(
-    demand: float | None, *, pending: float = 0.0, expected: int = 4, silent: int = 0, gap: Gap = Gap.NO_SERIES
+    demand: float | None,
+    *,
+    sudden: float = 0.0,
+    pending: float = 0.0,
+    expected: int = 4,
+    silent: int = 0,
+    gap: Gap = Gap.NO_SERIES,
 ) -> Seen:
     known = demand is not None
     return Seen(
         demand=Readings.of([demand]),
+        sudden=floats(sudden if known else 0.0),
         pending=floats(pending),
         items_per_request=floats(1.0),
         ready=ints(expected),
@@ -209,6 +216,7 @@ def judge(
     rolling: bool = False,
     plan: Plan | None = None,
     rate_rps: float = 10.0,
+    sudden: float = 0.0,
     pending: float = 0.0,
     expected: int = 4,
     silent: int = 0,
@@ -218,7 +226,7 @@ def judge(
     return decide(
         limits or bounds(),
         fleet(replicas, rolling=rolling),
-        seen(demand, pending=pending, expected=expected, silent=silent),
+        seen(demand, sudden=sudden, pending=pending, expected=expected, silent=silent),
         capacity(rate_rps),
         plan or Plan.none(1, hold_seconds=SETTINGS.scale_down_hold_seconds),
         held_since_long(0, now_seconds=now_seconds) if memory is None else memory,

@@ -98,6 +98,8 @@ def random_memory(random: np.random.Generator, services: int, numbers: Numbers) 
             saved=random.uniform(LEAST_SHIFT, 0.0, services),
             late_rps=plausible(random, services),
             demand_rps=plausible(random, services),
+            foreseen_hours=random.uniform(0.0, 50.0, services),
+            late_hours=random.uniform(0.0, 50.0, services),
         ),
         looked_seconds=random.choice([0.0, NOW - 15.0, NOW - 15.0, NOW - 3600.0, NOW + 60.0], services),
     )
@@ -166,6 +168,8 @@ def _random_world(random: np.random.Generator, services: int, numbers: Numbers) 
             inference_rps=readings(random, pods, numbers),
             pending=readings(random, pods, lambda r, n: numbers(r, n) * (r.random(n) < 0.5)),
             pending_growth_rps=readings(random, pods, lambda r, n: numbers(r, n) - numbers(r, n)),
+            sudden_failure_rps=readings(random, pods, numbers),
+            sudden_growth_rps=readings(random, pods, lambda r, n: numbers(r, n) - numbers(r, n)),
             sample_age_seconds=readings(random, pods, lambda r, n: r.choice([2.0] * 8 + [31.0, -600.0, np.nan], n)),
         ),
         memory=random_memory(random, services, numbers),

@@ -91,8 +91,8 @@ def rows_of(record: Any, rows: Ints) -> Any:
     return replace(record, **{field.name: rows_of(getattr(record, field.name), rows) for field in fields(record)})
 
 
-def test_it_asks_seven_questions_and_may_ask_twelve() -> None:
-    assert len(BRAIN.queries) == len(set(BRAIN.queries)) == 7 <= 12
+def test_it_asks_nine_questions_and_may_ask_twelve() -> None:
+    assert len(BRAIN.queries) == len(set(BRAIN.queries)) == 9 <= 12
     assert BRAIN.queries == tuple(BRAIN.questions.values())
 
 
@@ -103,6 +103,8 @@ def test_each_column_of_pods_has_its_query() -> None:
         "inference_rps": Query(Quantity.INFERENCE, Over.RATE, 45.0),
         "pending": Query(Quantity.PENDING, Over.NEWEST),
         "pending_growth_rps": Query(Quantity.PENDING, Over.DERIV, 45.0),
+        "sudden_failure_rps": Query(Quantity.FAILURE, Over.RATE, 22.5),
+        "sudden_growth_rps": Query(Quantity.PENDING, Over.DERIV, 22.5),
         "sample_age_seconds": Query(Quantity.SUCCESS, Over.AGE),
         "request_seconds": Query(Quantity.REQUEST_SECONDS, Over.RATE, 45.0),
     }

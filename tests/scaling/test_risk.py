@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -27,11 +28,25 @@ def measured(risk: Risk, asked: float, late: float, *, ticks: int = 1, known: Bo
 
 
 def foreseen(
-    risk: Risk, asked: float, late: float, *, usual: float = 100.0, ticks: int = 1, known: Bools = KNOWN
+    risk: Risk,
+    asked: float,
+    late: float,
+    *,
+    came: float | None = None,
+    usual: float = 100.0,
+    ticks: int = 1,
+    known: Bools = KNOWN,
 ) -> Risk:
+    """`came` is what was late after all: as was foreseen, unless told otherwise."""
     for _ in range(ticks):
         risk = risk.foreseen(
-            floats(asked), floats(late), usual_rps=floats(usual), objective=P99, known=known, elapsed_seconds=TICK
+            floats(asked),
+            floats(late),
+            measured_rps=floats(late if came is None else came),
+            usual_rps=floats(usual),
+            objective=P99,
+            known=known,
+            elapsed_seconds=TICK,
         )
     return risk
 
@@ -50,7 +65,7 @@ def test_it_begins_at_the_quantile_of_the_objective(objective: float) -> None:
 def test_of_any_objective_and_past_there_is_a_quantile(
     objective: float, saved: float, share: float, asked: float
 ) -> None:
-    risk = Risk(saved=floats(saved), late_rps=floats(share * asked), demand_rps=floats(asked))
+    risk = replace(Risk.fresh(1), saved=floats(saved), late_rps=floats(share * asked), demand_rps=floats(asked))
     assert np.isfinite(score(risk, objective))
     assert -3.0 <= score(risk, objective) <= 4.0
 
@@ -106,6 +121,20 @@ def test_where_too_much_would_be_late_the_quantile_comes_back_and_not_above_the_
     assert score(foreseen(fallen, 100.0, 50.0, ticks=2000)) == score(Risk.fresh(1))
 
 
+def test_a_forecast_that_fears_too_much_is_believed_less_and_one_that_does_not_fear_enough_more() -> None:
+    """What is foreseen to be late all day and never is may be foreseen more often."""
+    vain, right, rash = (foreseen(Risk.fresh(1), 100.0, 0.8, came=came, ticks=1440) for came in (0.0, 0.8, 4.0))
+    assert score(vain) < score(right)
+    assert score(right) == score(Risk.fresh(1))
+    assert vain.fear[0] > 2.0
+    assert right.fear[0] == pytest.approx(1.0)
+    assert rash.fear[0] < 0.6
+
+
+def test_a_quarter_of_an_hour_without_late_requests_is_no_proof() -> None:
+    assert foreseen(Risk.fresh(1), 100.0, 0.5, came=0.0, ticks=60).fear[0] < 1.2
+
+
 def test_a_quiet_hour_weighs_little() -> None:
     fallen = foreseen(Risk.fresh(1), 100.0, 0.0, ticks=100)
     by_day, by_night = (foreseen(fallen, asked, 0.0, usual=100.0) for asked in (100.0, 2.0))
@@ -120,12 +149,13 @@ def test_nothing_makes_it_anything_but_a_number(asked: float, share: float, usua
     risk = risk.foreseen(
         floats(asked),
         floats(late),
+        measured_rps=floats(late),
         usual_rps=floats(usual),
         objective=P99,
         known=KNOWN,
         elapsed_seconds=floats(elapsed),
     )
-    for column in (risk.saved, risk.late_rps, risk.demand_rps, risk.burn(P99), risk.score(P99)):
+    for column in (risk.saved, risk.late_rps, risk.demand_rps, risk.fear, risk.burn(P99), risk.score(P99)):
         assert np.isfinite(column).all()
     assert risk.saved[0] <= 0.0
 
@@ -134,7 +164,13 @@ def test_no_time_passed_and_nothing_changed() -> None:
     risk = measured(foreseen(Risk.fresh(1), 100.0, 0.0, ticks=9), 100.0, 5.0)
     still = risk.measured(floats(9.0), floats(9.0), known=KNOWN, elapsed_seconds=floats(0.0))
     still = still.foreseen(
-        floats(9.0), floats(9.0), usual_rps=floats(9.0), objective=P99, known=KNOWN, elapsed_seconds=floats(0.0)
+        floats(9.0),
+        floats(9.0),
+        measured_rps=floats(9.0),
+        usual_rps=floats(9.0),
+        objective=P99,
+        known=KNOWN,
+        elapsed_seconds=floats(0.0),
     )
     assert same(still, risk)
 

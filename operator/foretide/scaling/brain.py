@@ -33,7 +33,9 @@ ASSUMED_LEAD_SECONDS: Final = 60.0
 FLOOR_REPLICAS: Final = 0.1
 # Break-even: to keep a replica for a lead time costs what starting it again does. With a forecast beside it, ski
 # rental holds for a share of that (Purohit, Svitkina, Kumar 2018).
-HOLD_SHARE: Final = 0.25
+HOLD_SHARE: Final = 0.6
+# Of the window, for what a surge shows first: two scrapes of the four.
+SUDDEN_SHARE: Final = 0.5
 # Holds are the shortest one times powers of this, so that learning a lead time does not begin the hold anew each time.
 HOLD_RATIO: Final = 1.5
 
@@ -88,6 +90,8 @@ class Brain:
             "inference_rps": Query(Quantity.INFERENCE, Over.RATE, window),
             "pending": Query(Quantity.PENDING),
             "pending_growth_rps": Query(Quantity.PENDING, Over.DERIV, window),
+            "sudden_failure_rps": Query(Quantity.FAILURE, Over.RATE, window * SUDDEN_SHARE),
+            "sudden_growth_rps": Query(Quantity.PENDING, Over.DERIV, window * SUDDEN_SHARE),
             "sample_age_seconds": Query(Quantity.SUCCESS, Over.AGE),
             "request_seconds": Query(Quantity.REQUEST_SECONDS, Over.RATE, window),
         }
@@ -230,6 +234,7 @@ def _risk(risk: Risk, made: Decisions, foresight: Foresight, sight: Sight, elaps
     return risk.foreseen(
         asked,
         foresight.expected(Target.AHEAD, lambda demand_rps: late_rps(demand_rps, replicas, capacity)),
+        measured_rps=np.minimum(late, asked),
         usual_rps=np.maximum(usual, LEAST_USUAL_REPLICAS * capacity.rate_rps),
         objective=capacity.objective,
         known=known & foresight.trusted,

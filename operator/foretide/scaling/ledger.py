@@ -113,6 +113,8 @@ def _load(made: Decisions, row: int) -> str:
     """What is asked for, and what a replica is counted on for."""
     capacity, seen = made.capacity, made.seen
     asked = f"{seen.demand.value[row]:.1f} items/s asked"
+    if made.surges[row]:
+        asked = f"{seen.sudden[row]:.1f} items/s asked of a sudden ({seen.demand.value[row]:.1f} over the whole window)"
     if seen.silent[row] > 0:
         asked += f" of {seen.reporting[row]} of {seen.expected[row]} replicas"
     if made.backlog[row] > 0.0:

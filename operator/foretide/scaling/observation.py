@@ -37,6 +37,9 @@ class Pods:
     inference_rps: Readings  # items (batch elements) answered
     pending: Readings  # requests waiting
     pending_growth_rps: Readings  # change of the above; may be negative
+    # The last two over half the window: what a surge shows first.
+    sudden_failure_rps: Readings
+    sudden_growth_rps: Readings
     sample_age_seconds: Readings  # time since the newest sample of the pod
 
     def __post_init__(self) -> None:
@@ -51,6 +54,8 @@ class Pods:
                 self.inference_rps,
                 self.pending,
                 self.pending_growth_rps,
+                self.sudden_failure_rps,
+                self.sudden_growth_rps,
                 self.sample_age_seconds,
             )
         }
@@ -63,6 +68,8 @@ class Seen:
     """Observations per service. Where pods are silent `demand` is a lower bound of what is asked."""
 
     demand: Readings  # items a second that were asked for
+    # As half the window shows it: right sooner, and less sure. What is served, refused and waiting for a server.
+    sudden: Floats
     pending: Floats  # items waiting; 0 where demand is unknown
     items_per_request: Floats  # the newest known ratio; kept in memory for the moments when none is measured
     ready: Ints  # ready pods

@@ -24,6 +24,13 @@ MOST_SHIFT: Final = 0.5
 HIGHEST_SCORE: Final = 3.3
 # Of the budget, what may be late as foreseen; the rest is for what nobody foresees.
 FORESEEN_SHARE: Final = 0.5
+# Forecasts of wild loads fear too much: on one of 5 min steps half the budget was foreseen to be late all day, and a
+# tenth of that was. What may be late as foreseen is corrected by that ratio, which starts at 1: as if the whole budget
+# had been foreseen, and been late, for so many hours before.
+PRIOR_HOURS: Final = 1.5
+LEAST_FEAR, MOST_FEAR = 0.5, 4.0
+LONGEST_TICK_SECONDS: Final = 60.0
+MOST_BUDGETS: Final = 100.0
 # Of the normal score, per tick of 15 s, for each time that the foreseen share is over; a score takes an hour or two.
 GAIN: Final = 0.003
 MOST_RATIO: Final = 10.0
@@ -44,17 +51,27 @@ class Risk:
     saved: Floats  # <= 0: normal score given up, for little is late as foreseen
     late_rps: Floats  # discounted means of what was measured
     demand_rps: Floats
+    # Discounted sums over time, in budgets of a usual hour.
+    foreseen_hours: Floats  # of what was foreseen to be late
+    late_hours: Floats  # of what was
 
     @classmethod
     def fresh(cls, services: int) -> Risk:
         """As the objective has it."""
-        return cls(saved=np.zeros(services), late_rps=np.zeros(services), demand_rps=np.zeros(services))
+        nothing = np.zeros(services)
+        return cls(saved=nothing, late_rps=nothing, demand_rps=nothing, foreseen_hours=nothing, late_hours=nothing)
 
     def burn(self, objective: Floats) -> Floats:
         """How many times the budget is being used up; 0 where nothing was measured."""
         share = self.late_rps / np.where(self.demand_rps > 0.0, self.demand_rps, 1.0)
         burn: Floats = np.clip(share / np.maximum(1.0 - objective, 1e-6), 0.0, 1e3)
         return burn
+
+    @property
+    def fear(self) -> Floats:
+        """How many times more is foreseen to be late than is late."""
+        ratio: Floats = (self.foreseen_hours + PRIOR_HOURS) / (self.late_hours + PRIOR_HOURS)
+        return np.clip(ratio, LEAST_FEAR, MOST_FEAR)
 
     def score(self, objective: Floats) -> Floats:
         """Normal score of the quantile to provide for."""
@@ -83,6 +100,7 @@ class Risk:
         demand_rps: Floats,
         late_rps: Floats,
         *,
+        measured_rps: Floats,
         usual_rps: Floats,
         objective: Floats,
         known: Bools,
@@ -90,13 +108,26 @@ class Risk:
     ) -> Risk:
         """Moves towards the quantile at which, over a day, the foreseen late requests are their share of the budget.
 
-        `usual_rps` is the mean demand of the last day: what is late in a quiet hour weighs little.
+        `measured_rps` is what is late now; `usual_rps` the mean demand of the last day: what is late in a quiet hour
+        weighs little.
         """
-        allowed = FORESEEN_SHARE * np.maximum(1.0 - objective, 1e-6)
         usual = np.maximum(usual_rps, 1e-9)
-        over = np.clip(late_rps / (allowed * usual), 0.0, MOST_RATIO) - np.clip(demand_rps / usual, 0.0, MOST_RATIO)
+        budget = np.maximum(1.0 - objective, 1e-6) * usual
+        allowed = FORESEEN_SHARE * self.fear * budget
+        over = np.clip(late_rps / allowed, 0.0, MOST_RATIO) - np.clip(demand_rps / usual, 0.0, MOST_RATIO)
         step = GAIN * np.minimum(elapsed_seconds / USUAL_TICK_SECONDS, 4.0)
-        return replace(self, saved=np.clip(self.saved + np.where(known, step * over, 0.0), LEAST_SHIFT, 0.0))
+        fade = np.exp(-elapsed_seconds / BURN_SECONDS)
+        hours = np.minimum(elapsed_seconds, LONGEST_TICK_SECONDS) / 3_600.0
+
+        def summed(before: Floats, rps: Floats) -> Floats:
+            return np.where(known, fade * before + hours * np.clip(rps / budget, 0.0, MOST_BUDGETS), before)
+
+        return replace(
+            self,
+            saved=np.clip(self.saved + np.where(known, step * over, 0.0), LEAST_SHIFT, 0.0),
+            foreseen_hours=summed(self.foreseen_hours, late_rps),
+            late_hours=summed(self.late_hours, measured_rps),
+        )
 
 
 def late_rps(demand_rps: Floats, replicas: Floats, capacity: Capacity) -> Floats:
