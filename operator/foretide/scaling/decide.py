@@ -112,6 +112,7 @@ def decide(
         wanted=desired,
         quota=np.full(len(desired), NO_QUOTA),
         surges=surges,
+        load_rps=load,
         asked=asked,
         foreseen=foreseen,
         spacious=spacious,
