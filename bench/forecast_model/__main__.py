@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.forecast_model",
         description="Trains the global forecast model on the public traces, without the series that judge, and on "
-        "made-up loads; seven minutes on two processors. The same seed and rows give the same bytes. Without --write "
+        "synthetic loads; seven minutes on two processors. The same seed and rows give the same bytes. Without --write "
         "or --check it tells whether the model that is shipped is the one that this code makes.",
         epilog="To ship a new model: --write, then set SHA256 in model.py to what it says, then --check, and put its "
         "tables into docs/forecast-model.md. Do so after each change of features.py.",

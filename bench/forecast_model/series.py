@@ -1,4 +1,4 @@
-"""What trains: series of the traces that do not judge, pieces of others, and made-up loads."""
+"""What trains: series of the traces that do not judge, pieces of others, and synthetic loads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.faro_table.inputs import load as judged_day
 from bench.faro_table.inputs import training_days
-from bench.forecast_model import made
+from bench.forecast_model import synthetic
 from bench.scaling.split import SERIES, TRACES, Split
 from foretide.scaling.arrays import Floats
 from foretide.scaling.forecast.history import SLOT_SECONDS
@@ -24,9 +24,9 @@ LEAST_BUSY_SHARE: Final = 0.001
 SHORTEST_SECONDS: Final = 3_600.0
 
 
-# Of six hours of one of Faro's jobs, and of a kind of made-up loads, in rows of a series.
+# Of six hours of one of Faro's jobs, and of a kind of synthetic loads, in rows of a series.
 PIECE_WEIGHT: Final = 0.1
-MADE_WEIGHT: Final = 1.5
+SYNTHETIC_WEIGHT: Final = 1.5
 
 
 class Source(Protocol):
@@ -81,26 +81,26 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """One kind of made-up loads: each load is another one."""
+class Synthetic:
+    """One kind of synthetic loads: each load is another one."""
 
     kind: str
     held_out: bool = False
-    weight: float = MADE_WEIGHT
+    weight: float = SYNTHETIC_WEIGHT
     load_rows: int = 250
-    slots: int = made.SLOTS
+    slots: int = synthetic.SLOTS
 
     @property
     def name(self) -> str:
         return f"made/{self.kind}"
 
     def load(self, random: np.random.Generator) -> Floats:
-        return made.made(self.kind, random)
+        return synthetic.synthetic(self.kind, random)
 
 
 def read_sources(file: Path = SERIES, traces: Path = TRACES) -> tuple[Source, ...]:
-    """All that trains: the series, then the pieces, then what is made up. Raises as `read_series`."""
-    return (*read_series(file, traces), *pieces(), *(Made(kind) for kind in made.KINDS))
+    """All that trains: the series, then the pieces, then the synthetic loads. Raises as `read_series`."""
+    return (*read_series(file, traces), *pieces(), *(Synthetic(kind) for kind in synthetic.KINDS))
 
 
 def pieces() -> tuple[Series, ...]:

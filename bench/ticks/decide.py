@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -53,8 +54,8 @@ def main(services: int) -> None:
         inference_rps=readings(0, 50),
         pending=readings(0, 4),
         pending_growth_rps=readings(-1, 1),
-        sudden_failure_rps=readings(0, 1),
-        sudden_growth_rps=readings(-1, 1),
+        short_failure_rps=readings(0, 1),
+        short_pending_growth_rps=readings(-1, 1),
         sample_age_seconds=readings(0, 5),
     )
     latency = readings(0.1, 2)
@@ -76,7 +77,15 @@ def main(services: int) -> None:
     capacity = rate_per_replica(
         law, slo_latency_seconds=0.1 * whole, objective=0.99 * whole, max_batch=8 * one, instances=one
     )
-    seen = observe(table, services=services, max_batch=8 * one, items_per_request=whole, settings=settings)
+    look = partial(
+        observe,
+        services=services,
+        max_batch=8 * one,
+        items_per_request=whole,
+        short_window_seconds=brain.short_window_seconds,
+        settings=settings,
+    )
+    seen = look(table)
     bounds = Bounds(minimum=one, maximum=40 * one, paused=none, is_pinned=none, pinned=one)
     fleet = Fleet(replicas=4 * one, rolling=none)
     plan = Plan.none(services, hold_seconds=settings.scale_down_hold_seconds)
@@ -103,9 +112,7 @@ def main(services: int) -> None:
         "rate_per_replica": lambda: rate_per_replica(
             law, slo_latency_seconds=0.1 * whole, objective=0.99 * whole, max_batch=8 * one, instances=one
         ),
-        "observe": lambda: observe(
-            table, services=services, max_batch=8 * one, items_per_request=whole, settings=settings
-        ),
+        "observe": lambda: look(table),
         "decide": lambda: decide(
             bounds, fleet, seen, capacity, plan, memory, now_seconds=NOW_SECONDS, settings=settings
         ),

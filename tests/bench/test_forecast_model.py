@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from bench.faro_table.inputs import load as judged_day
 from bench.forecast_model import __main__ as command
-from bench.forecast_model import draw, made
+from bench.forecast_model import draw, synthetic
 from bench.forecast_model.cascade import LEVELS, fit
 from bench.forecast_model.draw import FARTHEST_SLOTS, chunk, drawn, moments
 from bench.forecast_model.holdout import held_out, markdown, persistence, score, seasonal_day
 from bench.forecast_model.sample import Moments, Samples, history_at, readings, samples
-from bench.forecast_model.series import Made, Series, Source, pieces, quarters, read_series
+from bench.forecast_model.series import Series, Source, Synthetic, pieces, quarters, read_series
 from bench.places import REPOSITORY
 from bench.scaling import console
 from bench.scaling.split import SERIES, TRACES
@@ -253,12 +253,12 @@ def test_the_hold_out_says_how_often_and_how_far() -> None:
     assert lines[2].count(" / ") == 2 * len(LEVELS)
 
 
-@pytest.mark.parametrize("kind", made.KINDS)
+@pytest.mark.parametrize("kind", synthetic.KINDS)
 @seldom
 @given(seeds)
-def test_made_up_loads_are_loads_and_each_is_another_one(kind: str, seed: int) -> None:
-    first, again, other = (made.made(kind, np.random.default_rng(one)) for one in (seed, seed, seed + 1))
-    assert first.shape == (made.SLOTS,)
+def test_synthetic_loads_are_loads_and_each_is_another_one(kind: str, seed: int) -> None:
+    first, again, other = (synthetic.synthetic(kind, np.random.default_rng(one)) for one in (seed, seed, seed + 1))
+    assert first.shape == (synthetic.SLOTS,)
     assert first.min() >= 0.0
     assert first.max() == 1.0
     assert (first == again).all()
@@ -266,9 +266,9 @@ def test_made_up_loads_are_loads_and_each_is_another_one(kind: str, seed: int) -
 
 
 def test_a_step_lasts_and_a_clock_strikes_again() -> None:
-    changes = np.flatnonzero(np.diff(made.made("steps", np.random.default_rng(3))))
-    assert 0 < len(changes) < made.SLOTS / 40
-    rises = np.diff(made.made("clocks", np.random.default_rng(3))) > 0.1
+    changes = np.flatnonzero(np.diff(synthetic.synthetic("steps", np.random.default_rng(3))))
+    assert 0 < len(changes) < synthetic.SLOTS / 40
+    rises = np.diff(synthetic.synthetic("clocks", np.random.default_rng(3))) > 0.1
     assert np.count_nonzero(rises) >= 8
 
 
@@ -282,7 +282,10 @@ def test_pieces_are_the_days_before_the_one_that_is_judged() -> None:
 
 
 def test_samples_are_drawn_by_weight() -> None:
-    sources: list[Source] = [Series("a", held_out=False, rates=np.ones(3_000), weight=0.5), Made("steps", weight=1.0)]
+    sources: list[Source] = [
+        Series("a", held_out=False, rates=np.ones(3_000), weight=0.5),
+        Synthetic("steps", weight=1.0),
+    ]
     assert [len(one) for one in drawn(sources, rows=300, seed=1, workers=1, told=lambda share: None)] == [100, 200]
 
 

@@ -22,8 +22,8 @@ QUANTITIES: Final = (
     "inference_rps",
     "pending",
     "pending_growth_rps",
-    "sudden_failure_rps",
-    "sudden_growth_rps",
+    "short_failure_rps",
+    "short_pending_growth_rps",
 )
 
 

@@ -117,8 +117,8 @@ async def test_what_triton_tells_of_batches_becomes_capacity() -> None:
 
 # Unknown is never zero
 
-# Without items the ratio before counts; without half windows a surge is seen later, and the load is known.
-LOAD = [name for name in QUANTITIES if name != "inference_rps" and not name.startswith("sudden")]
+# Without items the ratio before counts; without half windows a burst is seen later, and the load is known.
+LOAD = [name for name in QUANTITIES if name != "inference_rps" and not name.startswith("short")]
 OUTAGES: list[Callable[[Cluster], None]] = [
     lambda cluster: setattr(cluster.prometheus, "down", DOWN),
     lambda cluster: setattr(cluster.prometheus, "down", TIMEOUT),

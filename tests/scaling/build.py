@@ -85,6 +85,7 @@ class World:
             services=len(self),
             max_batch=self.max_batch,
             items_per_request=self.memory.items_per_request,
+            short_window_seconds=15.0,
             settings=settings,
         )
 
@@ -139,7 +140,7 @@ def fleet(replicas: int, *, rolling: bool = False) -> Fleet:
 def seen(
     demand: float | None,
     *,
-    sudden: float = 0.0,
+    short: float = 0.0,
     pending: float = 0.0,
     expected: int = 4,
     silent: int = 0,
@@ -148,7 +149,8 @@ def seen(
     known = demand is not None
     return Seen(
         demand=Readings.of([demand]),
-        sudden=floats(sudden if known else 0.0),
+        short_window_rps=floats(short if known else 0.0),
+        burst_items=floats(15.0 * max(short - demand, 0.0) if demand is not None else 0.0),
         pending=floats(pending),
         items_per_request=floats(1.0),
         ready=ints(expected),
@@ -216,7 +218,7 @@ def judge(
     rolling: bool = False,
     plan: Plan | None = None,
     rate_rps: float = 10.0,
-    sudden: float = 0.0,
+    short: float = 0.0,
     pending: float = 0.0,
     expected: int = 4,
     silent: int = 0,
@@ -226,7 +228,7 @@ def judge(
     return decide(
         limits or bounds(),
         fleet(replicas, rolling=rolling),
-        seen(demand, sudden=sudden, pending=pending, expected=expected, silent=silent),
+        seen(demand, short=short, pending=pending, expected=expected, silent=silent),
         capacity(rate_rps),
         plan or Plan.none(1, hold_seconds=SETTINGS.scale_down_hold_seconds),
         held_since_long(0, now_seconds=now_seconds) if memory is None else memory,

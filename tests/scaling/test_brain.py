@@ -103,8 +103,8 @@ def test_each_column_of_pods_has_its_query() -> None:
         "inference_rps": Query(Quantity.INFERENCE, Over.RATE, 45.0),
         "pending": Query(Quantity.PENDING, Over.NEWEST),
         "pending_growth_rps": Query(Quantity.PENDING, Over.DERIV, 45.0),
-        "sudden_failure_rps": Query(Quantity.FAILURE, Over.RATE, 22.5),
-        "sudden_growth_rps": Query(Quantity.PENDING, Over.DERIV, 22.5),
+        "short_failure_rps": Query(Quantity.FAILURE, Over.RATE, 23.0),
+        "short_pending_growth_rps": Query(Quantity.PENDING, Over.DERIV, 23.0),
         "sample_age_seconds": Query(Quantity.SUCCESS, Over.AGE),
         "request_seconds": Query(Quantity.REQUEST_SECONDS, Over.RATE, 45.0),
     }

@@ -95,12 +95,17 @@ def test_a_queue_adds_what_drains_it_within_a_minute_and_holds_shrinking() -> No
     assert outcome(judge(25.0, replicas=6, pending=32.0)) == (4, Bound.STEP_LIMIT)
 
 
-def test_a_surge_is_believed_at_once_and_a_ripple_is_not() -> None:
-    assert outcome(judge(25.0, replicas=3, sudden=75.0)) == (8, Bound.REACTIVE)
+def test_a_burst_is_believed_at_once_and_a_ripple_is_not() -> None:
+    assert outcome(judge(25.0, replicas=3, short=75.0)) == (8, Bound.REACTIVE)
     # 1.2 times the load and half a replica more: 35 items/s.
-    assert outcome(judge(25.0, replicas=3, sudden=35.0)) == (3, Bound.REACTIVE)
-    assert outcome(judge(25.0, replicas=3, sudden=2.0)) == (3, Bound.REACTIVE)
-    assert outcome(judge(None, replicas=3, sudden=75.0)) == (3, Bound.UNKNOWN)
+    assert outcome(judge(25.0, replicas=3, short=35.0)) == (3, Bound.REACTIVE)
+    assert outcome(judge(25.0, replicas=3, short=2.0)) == (3, Bound.REACTIVE)
+    assert outcome(judge(None, replicas=3, short=75.0)) == (3, Bound.UNKNOWN)
+
+
+def test_a_trickle_is_no_burst() -> None:
+    """Of a model that serves a request in 5 s: two more in the queue of a pod within 15 s."""
+    assert outcome(judge(0.1, replicas=1, expected=1, rate_rps=0.15, short=0.23)) == (1, Bound.REACTIVE)
 
 
 def test_without_a_pod_old_enough_to_show_the_load_nothing_shrinks() -> None:

@@ -24,8 +24,8 @@ def pods(
     items: list[float | None] | None = None,
     pending: list[float | None] | None = None,
     growth: list[float | None] | None = None,
-    sudden_failure: list[float | None] | None = None,
-    sudden_growth: list[float | None] | None = None,
+    short_failure: list[float | None] | None = None,
+    short_growth: list[float | None] | None = None,
     sample_age: list[float | None] | None = None,
     ready: list[bool] | None = None,
     ready_age: list[float] | None = None,
@@ -41,8 +41,8 @@ def pods(
         inference_rps=Readings.of(items or success),
         pending=Readings.of(pending or [0.0] * count),
         pending_growth_rps=Readings.of(growth or [0.0] * count),
-        sudden_failure_rps=Readings.of(sudden_failure or failure or [0.0] * count),
-        sudden_growth_rps=Readings.of(sudden_growth or growth or [0.0] * count),
+        short_failure_rps=Readings.of(short_failure or failure or [0.0] * count),
+        short_pending_growth_rps=Readings.of(short_growth or growth or [0.0] * count),
         sample_age_seconds=Readings.of(sample_age or [3.0] * count),
     )
 
@@ -53,25 +53,27 @@ def look(table: Pods, *, services: int = 1, max_batch: int = 8, before: float = 
         services=services,
         max_batch=ints(*[max_batch] * services),
         items_per_request=floats(*[before] * services),
+        short_window_seconds=15.0,
         settings=SETTINGS,
     )
 
 
-def test_a_surge_shows_first_in_what_is_refused_and_what_piles_up() -> None:
+def test_a_burst_shows_first_in_what_is_refused_and_what_queues_up() -> None:
     """Of two replicas that serve 66/s each: ten seconds of 800/s are a third of a window of 30 s."""
     table = pods(
-        2, success=[66.0, 66.0], failure=[50.0, 50.0], growth=[60.0, 60.0], sudden_failure=[150.0, 150.0],
-        sudden_growth=[184.0, 184.0],
+        2, success=[66.0, 66.0], failure=[50.0, 50.0], growth=[60.0, 60.0], short_failure=[150.0, 150.0],
+        short_growth=[184.0, 184.0],
     )  # fmt: skip
     seen = look(table)
     assert seen.demand.value[0] == pytest.approx(352.0)
-    assert seen.sudden[0] == pytest.approx(800.0)
+    assert seen.short_window_rps[0] == pytest.approx(800.0)
+    assert seen.burst_items[0] == pytest.approx(15.0 * (800.0 - 352.0))
 
 
-def test_a_pod_that_does_not_tell_of_a_surge_adds_what_it_answers() -> None:
-    seen = look(pods(2, success=[10.0, 10.0], sudden_failure=[None, 5.0], sudden_growth=[None, 5.0]))
+def test_a_pod_that_does_not_tell_of_a_burst_adds_what_it_answers() -> None:
+    seen = look(pods(2, success=[10.0, 10.0], short_failure=[None, 5.0], short_growth=[None, 5.0]))
     assert seen.demand.value[0] == pytest.approx(20.0)
-    assert seen.sudden[0] == pytest.approx(30.0)
+    assert seen.short_window_rps[0] == pytest.approx(30.0)
 
 
 def test_demand_is_answered_and_refused_requests_and_growth_of_the_queue() -> None:

@@ -32,7 +32,8 @@ def test_what_is_written_is_read_back(seed: int, uid: str, model: str) -> None:
             assert back.window.hold_seconds[0] == expected.window.hold_seconds[0]
             assert back.window.last_seen_seconds[0] == pytest.approx(expected.window.last_seen_seconds[0], abs=1e-3)
         assert back.kappa[0] == pytest.approx(expected.kappa[0], rel=1e-5)
-        assert back.risk.saved[0] == pytest.approx(expected.risk.saved[0], rel=1e-5)
+        for column in ("saved", "foreseen_hours", "late_hours"):
+            assert getattr(back.risk, column)[0] == pytest.approx(getattr(expected.risk, column)[0], rel=1e-5)
         assert starts(back.lead_times, 0) == [pytest.approx(each, rel=1e-5) for each in starts(expected.lead_times, 0)]
         assert back.items_per_request[0] == pytest.approx(expected.items_per_request[0], rel=1e-5)
         learnt, remembered = fit(expected.evidence), fit(back.evidence)
@@ -82,7 +83,7 @@ def test_any_text_is_lost_and_never_an_error(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "null", "[]", "{}", "[" * 4000, '{"v":' * 700, "9" * 4000, "1e999", "NaN", '{"v":2}', "\ud800", "x" * 9000],
+    ["", "null", "[]", "{}", "[" * 4000, '{"v":' * 700, "9" * 4000, "1e999", "NaN", '{"v":3}', "\ud800", "x" * 9000],
 )
 def test_this_text_is_lost(text: str) -> None:
     assert isinstance(decode(text, uid="a", model="m"), Lost)
@@ -93,7 +94,22 @@ def test_true_is_no_number() -> None:
     assert isinstance(decode(json.dumps({**document, "items": True}), uid="a", model="m"), Lost)
 
 
-FIELDS = ("v", "uid", "model", "items", "kappa", "saved", "starts", "batches", "seen", "hold", "slot", "peaks")
+FIELDS = (
+    "v",
+    "uid",
+    "model",
+    "items",
+    "kappa",
+    "saved",
+    "foreseen",
+    "late",
+    "starts",
+    "batches",
+    "seen",
+    "hold",
+    "slot",
+    "peaks",
+)
 broken: st.SearchStrategy[Any] = st.one_of(
     st.none(),
     st.booleans(),

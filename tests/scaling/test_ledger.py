@@ -57,7 +57,7 @@ def test_growth_says_what_was_asked_what_a_replica_serves_and_what_follows() -> 
         (judge(5.0, replicas=4, silent=3), "5.0 items/s asked of 1 of 4 replicas", Reason.PARTIAL_SERIES),
         (judge(5.0, replicas=4, silent=3), "3 silent replicas count as fully loaded", Reason.PARTIAL_SERIES),
         (judge(25.0, replicas=6, pending=92.0), "25.0 items/s asked and 60 waiting", Reason.SCALE_DOWN_HELD),
-        (judge(25.0, replicas=3, sudden=75.0), "3 -> 8: 75.0 items/s asked of a sudden (25.0 over the whole window), "
+        (judge(25.0, replicas=3, short=75.0), "3 -> 8: 75.0 items/s asked in a burst (25.0 on average), "
          "10.0 a replica", Reason.SCALED_UP),
         (judge(5.0, replicas=6, expected=0), "no replica is ready long enough", Reason.NO_READY_REPLICAS),
         (judge(28.0, replicas=4), "so 3 would do, but that leaves less than 10% of room", Reason.STEADY),

@@ -121,18 +121,18 @@ def test_where_too_much_would_be_late_the_quantile_comes_back_and_not_above_the_
     assert score(foreseen(fallen, 100.0, 50.0, ticks=2000)) == score(Risk.fresh(1))
 
 
-def test_a_forecast_that_fears_too_much_is_believed_less_and_one_that_does_not_fear_enough_more() -> None:
+def test_a_forecast_that_is_too_high_is_believed_less_and_one_that_is_too_low_more() -> None:
     """What is foreseen to be late all day and never is may be foreseen more often."""
     vain, right, rash = (foreseen(Risk.fresh(1), 100.0, 0.8, came=came, ticks=1440) for came in (0.0, 0.8, 4.0))
     assert score(vain) < score(right)
     assert score(right) == score(Risk.fresh(1))
-    assert vain.fear[0] > 2.0
-    assert right.fear[0] == pytest.approx(1.0)
-    assert rash.fear[0] < 0.6
+    assert vain.bias[0] > 2.0
+    assert right.bias[0] == pytest.approx(1.0)
+    assert rash.bias[0] < 0.6
 
 
 def test_a_quarter_of_an_hour_without_late_requests_is_no_proof() -> None:
-    assert foreseen(Risk.fresh(1), 100.0, 0.5, came=0.0, ticks=60).fear[0] < 1.2
+    assert foreseen(Risk.fresh(1), 100.0, 0.5, came=0.0, ticks=60).bias[0] < 1.2
 
 
 def test_a_quiet_hour_weighs_little() -> None:
@@ -155,7 +155,7 @@ def test_nothing_makes_it_anything_but_a_number(asked: float, share: float, usua
         known=KNOWN,
         elapsed_seconds=floats(elapsed),
     )
-    for column in (risk.saved, risk.late_rps, risk.demand_rps, risk.fear, risk.burn(P99), risk.score(P99)):
+    for column in (risk.saved, risk.late_rps, risk.demand_rps, risk.bias, risk.burn(P99), risk.score(P99)):
         assert np.isfinite(column).all()
     assert risk.saved[0] <= 0.0
 

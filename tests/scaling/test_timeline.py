@@ -185,8 +185,8 @@ def offered_at_saturation(offered_rps: float, replicas: int, served_rps: float, 
         inference_rps=Readings.of([answered] * replicas),
         pending=Readings.of([8.0] * replicas),
         pending_growth_rps=Readings.of([growth] * replicas),
-        sudden_failure_rps=Readings.of([each - answered - growth] * replicas),
-        sudden_growth_rps=Readings.of([growth] * replicas),
+        short_failure_rps=Readings.of([each - answered - growth] * replicas),
+        short_pending_growth_rps=Readings.of([growth] * replicas),
         sample_age_seconds=Readings.of([3.0] * replicas),
     )
 

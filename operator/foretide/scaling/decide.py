@@ -22,9 +22,10 @@ from foretide.scaling.window import advance
 # Needs and forecasts are cut off here, far above any maximum and far below what an int64 holds.
 MOST_REPLICAS: Final = 1e9
 MOST_FORESEEN: Final = 1e15
-# A surge is what half a window shows to be so much more than the whole one: a rate over 30 s is right 30 s after a
-# jump, and tells half of it after 15.
-SURGE_TIMES, SURGE_REPLICAS = 1.2, 0.5
+# A burst is what half a window shows to be so much more than the whole one: a rate over 30 s is right 30 s after a
+# jump, and tells half of it after 15. Less than half a replica more is not worth an answer of its own, and a trickle is
+# no burst: of requests that take 5 s each, one more that waits within 15 s looked like one 160 times a day.
+BURST_TIMES, BURST_REPLICAS, BURST_ITEMS = 1.2, 0.5, 5.0
 # Share of saturation that the documents of the HPA and of Triton aim at.
 HPA_TARGET: Final = 0.7
 # 3.0000000000000004 replicas are 3.
@@ -55,8 +56,9 @@ def decide(
     current, known, rate = fleet.replicas, seen.demand.known, capacity.rate_rps
     ahead, meanwhile = _sound(plan.ahead), _sound(plan.meanwhile)
     backlog = np.maximum(seen.pending - seen.reporting * capacity.queue_items, 0.0)
-    surges = seen.sudden > SURGE_TIMES * seen.demand.value + SURGE_REPLICAS * rate
-    load = np.where(surges, seen.sudden, seen.demand.value) + backlog / settings.drain_seconds
+    bursting = seen.short_window_rps > BURST_TIMES * seen.demand.value + BURST_REPLICAS * rate
+    bursting &= seen.burst_items > BURST_ITEMS + capacity.queue_items * seen.reporting
+    load = np.where(bursting, seen.short_window_rps, seen.demand.value) + backlog / settings.drain_seconds
     asked = _replicas(load / rate)
     foreseen = _replicas(ahead.value / rate)
     # With the margin, or a fleet would follow each breath of a forecast: 28 turns within a minute in an hour of a load
@@ -111,7 +113,7 @@ def decide(
         memory=replace(memory, window=window, items_per_request=seen.items_per_request),
         wanted=desired,
         quota=np.full(len(desired), NO_QUOTA),
-        surges=surges,
+        bursting=bursting,
         load_rps=load,
         asked=asked,
         foreseen=foreseen,

@@ -117,8 +117,8 @@ class Decisions:
     memory: Memory
     wanted: Ints  # replicas before a quota was looked at
     quota: Ints  # replicas that the services of its group may take together, NO_QUOTA for any number
-    surges: Bools  # the newest half of the window shows far more than the whole one, and counts
-    load_rps: Floats  # what is asked now, a surge and what drains the backlog included; 0 where it is unknown
+    bursting: Bools  # the newest half of the window shows far more than the whole one, and counts
+    load_rps: Floats  # what is asked now, a burst and what drains the backlog included; 0 where it is unknown
     asked: Ints  # replicas that the load measured now asks for, backlog included
     foreseen: Ints  # replicas that the forecast asks for
     spacious: Ints  # replicas below which there is too little room: margin, and silent pods at full load

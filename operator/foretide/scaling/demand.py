@@ -27,18 +27,22 @@ def observe(
     services: int,
     max_batch: Ints,
     items_per_request: Floats,
+    short_window_seconds: float,
     settings: ScalingSettings,
 ) -> Seen:
     """Demand in items a second = (success + failures + growth of the queue) x items per request.
 
     `items_per_request` is the last known ratio (`Memory.items_per_request`), used while nothing is answered.
+    `short_window_seconds` is that of the columns `short_*` of `pods`.
     """
     success = Readings.checked(pods.success_rps.value, pods.success_rps.known, low=0.0, high=ABSURD)
     failure = Readings.checked(pods.failure_rps.value, pods.failure_rps.known, low=0.0, high=ABSURD)
     waiting = Readings.checked(pods.pending.value, pods.pending.known, low=0.0, high=ABSURD)
     growth = Readings.checked(pods.pending_growth_rps.value, pods.pending_growth_rps.known, low=-ABSURD, high=ABSURD)
-    refused = Readings.checked(pods.sudden_failure_rps.value, pods.sudden_failure_rps.known, low=0.0, high=ABSURD)
-    piled = Readings.checked(pods.sudden_growth_rps.value, pods.sudden_growth_rps.known, low=-ABSURD, high=ABSURD)
+    refused = Readings.checked(pods.short_failure_rps.value, pods.short_failure_rps.known, low=0.0, high=ABSURD)
+    queued = Readings.checked(
+        pods.short_pending_growth_rps.value, pods.short_pending_growth_rps.known, low=-ABSURD, high=ABSURD
+    )
     fresh = Readings.checked(
         pods.sample_age_seconds.value,
         pods.sample_age_seconds.known,
@@ -61,11 +65,12 @@ def observe(
     ratio = _items_per_request(pods, fresh, success, max_batch=max_batch, before=items_per_request)
     # Growth of one pod's queue and shrinking of another's cancel: the sum, then its positive part.
     requests = per_service(success) + per_service(failure) + np.maximum(per_service(growth), 0.0)
-    # At a surge what is answered is what the pods can serve, in any window; what is refused or piles up is the rest.
-    suddenly = per_service(success) + per_service(refused) + np.maximum(per_service(piled), 0.0)
+    # In a burst what is answered is what the pods can serve, in any window; what is refused or queues up is the rest.
+    lately = per_service(success) + per_service(refused) + np.maximum(per_service(queued), 0.0)
     return Seen(
         demand=Readings(value=np.where(known, requests * ratio, 0.0), known=known),
-        sudden=np.where(known, suddenly * ratio, 0.0),
+        short_window_rps=np.where(known, lately * ratio, 0.0),
+        burst_items=np.where(known, np.maximum(lately - requests, 0.0) * ratio * short_window_seconds, 0.0),
         pending=np.where(known, per_service(waiting) * ratio, 0.0),
         items_per_request=ratio,
         ready=count(pods.service, pods.ready, length=services),

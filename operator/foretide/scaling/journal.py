@@ -27,10 +27,12 @@ from foretide.scaling.memory import Memory
 from foretide.scaling.risk import LEAST_SHIFT
 from foretide.scaling.window import SLOTS, Window
 
-VERSION: Final = 2
+VERSION: Final = 3
 MOST_REPLICAS: Final = 2**31 - 1
 # Wall clocks from 1970 to the year 5138: more is no time.
 MOST_SECONDS: Final = 1e11
+# A day's discount of a hundred budgets an hour is 2,400 of them.
+MOST_BUDGET_HOURS: Final = 1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ def encode(memory: Memory, row: int, *, uid: str, model: str) -> str:
         "items": _short(memory.items_per_request[row]),
         "kappa": _short(memory.kappa[row]),
         "saved": _short(memory.risk.saved[row]),
+        "foreseen": _short(memory.risk.foreseen_hours[row]),
+        "late": _short(memory.risk.late_hours[row]),
         "starts": [[_short(seconds) for seconds in kind] for kind in lead_time.starts(memory.lead_times, row)],
         "batches": [
             [index, *(_short(column[row, index]) for column in (evidence.executions, evidence.items, evidence.seconds))]
@@ -85,6 +89,7 @@ def decode(text: str, *, uid: str, model: str) -> Memory | Lost:
         # A release that narrows a range must not lose the whole memory, and the hold with it.
         kappa = np.clip(_number(document.get("kappa"), 0.0, 1e3), LEAST_KAPPA, MOST_KAPPA)
         saved = np.clip(_number(document.get("saved"), -1e3, 0.0), LEAST_SHIFT, 0.0)
+        foreseen, late = (_number(document.get(name), 0.0, MOST_BUDGET_HOURS) for name in ("foreseen", "late"))
         starts = _starts(document.get("starts"))
         if document.get("model") != _digest(model):
             evidence = aged(evidence)
@@ -98,7 +103,9 @@ def decode(text: str, *, uid: str, model: str) -> Memory | Lost:
         evidence=evidence,
         kappa=np.array([kappa]),
         lead_times=lead_time.remembered(starts),
-        risk=replace(fresh.risk, saved=np.array([saved])),
+        risk=replace(
+            fresh.risk, saved=np.array([saved]), foreseen_hours=np.array([foreseen]), late_hours=np.array([late])
+        ),
     )
 
 

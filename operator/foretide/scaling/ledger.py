@@ -113,8 +113,8 @@ def _load(made: Decisions, row: int) -> str:
     """What is asked for, and what a replica is counted on for."""
     capacity, seen = made.capacity, made.seen
     asked = f"{seen.demand.value[row]:.1f} items/s asked"
-    if made.surges[row]:
-        asked = f"{seen.sudden[row]:.1f} items/s asked of a sudden ({seen.demand.value[row]:.1f} over the whole window)"
+    if made.bursting[row]:
+        asked = f"{seen.short_window_rps[row]:.1f} items/s asked in a burst ({seen.demand.value[row]:.1f} on average)"
     if seen.silent[row] > 0:
         asked += f" of {seen.reporting[row]} of {seen.expected[row]} replicas"
     if made.backlog[row] > 0.0:

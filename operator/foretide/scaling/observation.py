@@ -37,9 +37,9 @@ class Pods:
     inference_rps: Readings  # items (batch elements) answered
     pending: Readings  # requests waiting
     pending_growth_rps: Readings  # change of the above; may be negative
-    # The last two over half the window: what a surge shows first.
-    sudden_failure_rps: Readings
-    sudden_growth_rps: Readings
+    # The last two over half the window: what a burst shows first.
+    short_failure_rps: Readings
+    short_pending_growth_rps: Readings
     sample_age_seconds: Readings  # time since the newest sample of the pod
 
     def __post_init__(self) -> None:
@@ -54,8 +54,8 @@ class Pods:
                 self.inference_rps,
                 self.pending,
                 self.pending_growth_rps,
-                self.sudden_failure_rps,
-                self.sudden_growth_rps,
+                self.short_failure_rps,
+                self.short_pending_growth_rps,
                 self.sample_age_seconds,
             )
         }
@@ -68,8 +68,10 @@ class Seen:
     """Observations per service. Where pods are silent `demand` is a lower bound of what is asked."""
 
     demand: Readings  # items a second that were asked for
-    # As half the window shows it: right sooner, and less sure. What is served, refused and waiting for a server.
-    sudden: Floats
+    # Items a second as half the window shows them, answered + refused + growth of the queue: right sooner, less sure. And
+    # how many items that is more than the whole window shows. 0 where demand is unknown.
+    short_window_rps: Floats
+    burst_items: Floats
     pending: Floats  # items waiting; 0 where demand is unknown
     items_per_request: Floats  # the newest known ratio; kept in memory for the moments when none is measured
     ready: Ints  # ready pods

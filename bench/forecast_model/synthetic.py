@@ -1,4 +1,4 @@
-"""Loads that no trace has enough of, made up: steady ones, steps, ramps, spikes and clocks.
+"""Synthetic loads, of which no trace has enough: steady ones, steps, ramps, spikes and clocks.
 
 The traces that train have steps of a minute and more, most of them of ten minutes. None of them is steady, and a load
 test, a new customer or a timer is no rarity in a cluster.
@@ -19,7 +19,7 @@ SLOTS: Final = 8 * DAY_SLOTS
 MINUTE_SLOTS: Final = 4
 # Times between two changes, seconds.
 SOONEST, LATEST = 600.0, 43_200.0
-# Of clocks, minutes: cron has these; a few are odd, as intervals of timers are.
+# Of clocks, minutes: as people write them into cron.
 PERIODS_MINUTES: Final = (2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1_440)
 LONGEST_PULSE_SLOTS: Final = 40
 
@@ -42,7 +42,7 @@ def ramps(random: np.random.Generator) -> Floats:
 
 
 def spikes(random: np.random.Generator) -> Floats:
-    """On a level or a day, crowds that come within minutes and go within an hour."""
+    """On a level or a day, crowds that come within five minutes and fade by e within an hour."""
     load: Floats = _day(random)
     for start in _moments(random)[1:]:
         rise = int(random.integers(1, 20))
@@ -76,7 +76,7 @@ KINDS: Final[Mapping[str, Callable[[np.random.Generator], Floats]]] = {
 }
 
 
-def made(kind: str, random: np.random.Generator) -> Floats:
+def synthetic(kind: str, random: np.random.Generator) -> Floats:
     """One load of that kind: the rate of each quarter minute, in units of its highest."""
     load = KINDS[kind](random)
     highest: Floats = load / load.max()
