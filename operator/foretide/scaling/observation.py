@@ -68,8 +68,8 @@ class Seen:
     """Observations per service. Where pods are silent `demand` is a lower bound of what is asked."""
 
     demand: Readings  # items a second that were asked for
-    # Items a second as half the window shows them, answered + refused + growth of the queue: right sooner, less sure. And
-    # how many items that is more than the whole window shows. 0 where demand is unknown.
+    # Items a second as half the window shows them, answered + refused + growth of the queue: right sooner, less sure.
+    # And how many items that is more than the whole window shows. 0 where demand is unknown.
     short_window_rps: Floats
     burst_items: Floats
     pending: Floats  # items waiting; 0 where demand is unknown
