@@ -74,11 +74,11 @@ def test_every_bound_has_its_sentence_and_its_word(made: Decisions, text: str, w
     assert reason(made, 0) == word
 
 
-def rationed(demand: float | None, *, replicas: int, limit: int) -> Decisions:
+def rationed(demand: float | None, *, replicas: int, limit: int, pinned: int | None = None) -> Decisions:
     """Alone under a quota."""
     quotas = Quotas(group=ints(0), priority=ints(0), limit=ints(limit))
     nothing = Foresight(levels=floats(0.5, 0.9), demand_rps=np.zeros((1, 2, 2)), trust=ints(Trust.NO_HISTORY))
-    return ration(judge(demand, replicas=replicas), quotas, nothing)
+    return ration(judge(demand, replicas=replicas, limits=bounds(pinned=pinned)), quotas, nothing)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,10 @@ def rationed(demand: float | None, *, replicas: int, limit: int) -> Decisions:
         (rationed(55.0, replicas=4, limit=4), "stays at 4: 55.0 items/s asked"),
         (rationed(None, replicas=3, limit=2), "3 -> 2: the load is unknown (there is no series of any ready replica), "
          "but the quota of 2 replicas leaves 2"),
+        (rationed(5.0, replicas=1, limit=4, pinned=6),
+         "1 -> 4: pinned to 6 by the spec, but the quota of 4 replicas leaves 4"),
+        (rationed(None, replicas=4, limit=4, pinned=6),
+         "stays at 4: pinned to 6 by the spec, but the quota of 4 replicas leaves 4"),
     ],
 )  # fmt: skip
 def test_a_quota_has_its_sentence_and_its_word(made: Decisions, text: str) -> None:

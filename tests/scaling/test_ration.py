@@ -16,7 +16,7 @@ from foretide.scaling.decision import Bound, Decisions, Plan, Quotas
 from foretide.scaling.forecast.sight import Foresight, Target, Trust
 from foretide.scaling.ration import ration
 from tests.scaling.build import SETTINGS, bounds, floats, ints, join, judge, same
-from tests.scaling.strategies import often, plausible, random_world, seeds
+from tests.scaling.strategies import anything, often, plausible, random_world, seeds
 
 LEVELS: Final = np.array([0.1, 0.5, 0.9, 0.99])
 GROUPS: Final = 3
@@ -67,20 +67,45 @@ def taken(quotas: Quotas, replicas: Ints) -> Ints:
     return np.array([replicas[quotas.group == group].sum() for group in range(len(quotas.limit))])
 
 
-@often
-@given(seeds)
-def test_a_group_takes_no_more_than_its_quota_but_for_those_that_are_pinned_or_paused(seed: int) -> None:
-    made, quotas, foresight = random_case(seed)
+def guaranteed(made: Decisions) -> Ints:
+    """Minimums and pinned numbers, and what runs where some of the demand is unknown."""
+    minimum = np.where(made.bounds.is_pinned, made.bounds.pinned, made.bounds.minimum)
+    whole = made.seen.demand.known & (made.seen.silent == 0)
+    return np.minimum(np.maximum(minimum, np.where(whole, 0, made.fleet.replicas)), made.desired)
+
+
+def keeps_the_quota(made: Decisions, quotas: Quotas, foresight: Foresight) -> None:
     rationed = ration(made, quotas, foresight)
-    kept = made.bounds.paused | made.bounds.is_pinned
-    fixed = taken(quotas, np.where(kept, made.desired, 0))
+    paused = made.bounds.paused
+    fixed = taken(quotas, np.where(paused, made.desired, 0))
     assert (taken(quotas, rationed.desired) <= np.maximum(quotas.limit, fixed)).all()
-    assert (rationed.desired[kept] == made.desired[kept]).all()
+    assert (rationed.desired[paused] == made.desired[paused]).all()
     assert ((rationed.desired >= 0) & (rationed.desired <= made.desired)).all()
     # What is left over is left because nobody wants it.
     spare = taken(quotas, rationed.desired) < quotas.limit
     whole = (quotas.group < 0) | spare[quotas.group]
     assert (rationed.desired[whole] == made.desired[whole]).all()
+    # Nothing that is guaranteed is taken for what is not.
+    low = guaranteed(made)
+    enough = taken(quotas, np.where(paused, made.desired, low)) <= quotas.limit
+    sure = (quotas.group < 0) | enough[quotas.group]
+    assert (rationed.desired >= low)[sure].all()
+
+
+@often
+@given(seeds)
+def test_a_group_takes_no_more_than_its_quota_but_for_those_that_are_paused(seed: int) -> None:
+    keeps_the_quota(*random_case(seed))
+
+
+@often
+@given(seeds)
+def test_any_numbers_at_all_keep_the_quota(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    made, quotas, foresight = random_case(seed)
+    wild = anything(random, foresight.demand_rps.size).reshape(foresight.demand_rps.shape)
+    with np.errstate(divide="raise", over="raise", invalid="raise"):
+        keeps_the_quota(made, quotas, replace(foresight, demand_rps=wild))
 
 
 @often
@@ -121,11 +146,10 @@ def test_without_quotas_nothing_changes(seed: int) -> None:
 
 @often
 @given(seeds)
-def test_a_higher_priority_goes_without_only_below_the_minimums_of_all(seed: int) -> None:
+def test_a_higher_priority_goes_without_only_below_what_is_guaranteed_to_all(seed: int) -> None:
     made, quotas, foresight = random_case(seed)
-    granted = ration(made, quotas, foresight).desired
-    least = np.minimum(made.bounds.minimum, made.desired)
-    free = (quotas.group >= 0) & ~made.bounds.paused & ~made.bounds.is_pinned
+    granted, least = ration(made, quotas, foresight).desired, guaranteed(made)
+    free = (quotas.group >= 0) & ~made.bounds.paused
     for row in np.flatnonzero(free & (granted < made.desired)):
         below = free & (quotas.group == quotas.group[row]) & (quotas.priority < quotas.priority[row])
         assert (granted[below] <= least[below]).all()
@@ -158,17 +182,50 @@ def test_what_is_foreseen_counts_and_what_is_asked_now_does_too() -> None:
     assert ration(made, one_quota(7, 0, 0), untrusted).desired.tolist() == [2, 5]
 
 
+def test_a_surge_is_worth_what_it_is() -> None:
+    """By its whole window the first service needs two replicas, by half of it six."""
+    made = services(judge(20.0, replicas=2, short=60.0), judge(60.0, replicas=2))
+    assert made.desired.tolist() == [6, 6]
+    assert ration(made, one_quota(8, 0, 0), foreseen(20.0, 20.0)).desired.tolist() == [5, 3]
+    queued = services(judge(20.0, replicas=2, pending=32.0 + 40.0 * SETTINGS.drain_seconds), judge(60.0, replicas=2))
+    assert queued.desired.tolist() == [6, 6]
+    assert ration(queued, one_quota(8, 0, 0), foreseen(20.0, 20.0)).desired.tolist() == [5, 3]
+
+
 def test_where_the_load_is_unknown_what_runs_is_kept() -> None:
     made = services(judge(None, replicas=5), judge(100.0, replicas=5))
     assert ration(made, one_quota(9, 0, 0), foreseen(0.0, 100.0)).desired.tolist() == [5, 4]
+    assert ration(made, one_quota(9, 0, 1), foreseen(0.0, 100.0)).desired.tolist() == [5, 4]
+
+
+def test_where_pods_are_silent_what_runs_is_kept() -> None:
+    """One of eight reports; the others may have as much to do."""
+    made = services(judge(10.0, replicas=8, expected=8, silent=7), judge(80.0, replicas=1))
+    assert made.desired.tolist() == [8, 8]
+    assert ration(made, one_quota(12, 0, 0), foreseen(10.0, 80.0)).desired.tolist() == [8, 4]
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(9, [6, 2, 1]), (7, [6, 0, 1]), (3, [6, 0, 0])])
-def test_what_is_paused_or_pinned_is_taken_from_the_others(limit: int, expected: list[int]) -> None:
+def test_what_is_paused_is_taken_from_the_others(limit: int, expected: list[int]) -> None:
     paused = replace(judge(0.0, replicas=6), bounds=bounds(paused=True), desired=ints(6))
     made = services(paused, judge(20.0, replicas=0), judge(5.0, replicas=1))
     rationed = ration(made, one_quota(limit, 0, 0, 1), foreseen(0.0, 20.0, 5.0))
     assert rationed.desired.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [(14, [9, 5]), (12, [9, 3]), (8, [7, 1]), (1, [0, 1])]
+)  # after the minimum of a higher priority, before what it wants above that
+def test_a_pinned_number_is_a_minimum_under_a_quota(limit: int, expected: list[int]) -> None:
+    made = services(judge(0.0, replicas=9, limits=bounds(pinned=9)), judge(50.0, replicas=1))
+    rationed = ration(made, one_quota(limit, 0, 9), foreseen(0.0, 50.0))
+    assert rationed.desired.tolist() == expected
+    assert rationed.reason(0) == ("Pinned" if expected[0] == 9 else "Quota")
+
+
+def test_a_quota_takes_at_once_what_runs_in_a_roll_out_too() -> None:
+    made = services(judge(90.0, replicas=9, rolling=True), judge(90.0, replicas=1))
+    assert ration(made, one_quota(10, 0, 1), foreseen(90.0, 90.0)).desired.tolist() == [1, 9]
 
 
 def test_a_minimum_is_served_before_what_others_want() -> None:

@@ -72,7 +72,9 @@ def _because(made: Decisions, row: int, bound: Bound) -> str:
     if bound is Bound.PAUSED:
         return "paused by the spec"
     if bound is Bound.PINNED:
-        return f"pinned to {made.bounds.pinned[row]} by the spec"
+        return _pinned(made, row)
+    if bound is Bound.QUOTA and made.bounds.is_pinned[row]:
+        return f"{_pinned(made, row)}, but {_limit(made, row, bound)}"
     if not made.seen.demand.known[row]:
         ending = "so nothing changes" if bound is Bound.UNKNOWN else f"but {_limit(made, row, bound)}"
         return f"the load is unknown ({GAPS[Gap(made.seen.gap[row])][1]}), {ending}"
@@ -84,6 +86,10 @@ def _because(made: Decisions, row: int, bound: Bound) -> str:
     if bound in (Bound.MINIMUM, Bound.MAXIMUM):
         return f"{_load(made, row)}, so {needed}, but {_limit(made, row, bound)}"
     return f"{_load(made, row)}, so {needed} would do, but {_keeper(made, row, bound)}"
+
+
+def _pinned(made: Decisions, row: int) -> str:
+    return f"pinned to {made.bounds.pinned[row]} by the spec"
 
 
 def _keeper(made: Decisions, row: int, bound: Bound) -> str:

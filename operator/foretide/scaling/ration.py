@@ -7,34 +7,37 @@ from dataclasses import replace
 import numpy as np
 
 from foretide.scaling.arbitrate import NO_QUOTA, Claims, Lateness, grant
-from foretide.scaling.arrays import Floats, total
+from foretide.scaling.arrays import Ints, total
 from foretide.scaling.decision import Bound, Decisions, Quotas
-from foretide.scaling.forecast.sight import POINTS, WEIGHTS, Foresight, Target
-from foretide.scaling.normal import normal_score
+from foretide.scaling.forecast.sight import WEIGHTS, Foresight, Target
 
 
 def ration(made: Decisions, quotas: Quotas, foresight: Foresight) -> Decisions:
     """The decisions, none of them for more replicas; nobody gets more than was decided for it.
 
-    Paused and pinned services keep what they have, and the others share what that leaves. They are served by priority,
-    then where a replica saves the most of an error budget: 1 % late is all that an objective of 99 % allows, and a
-    tenth of what 90 % does, however many requests it is.
+    Paused services keep what they have, and the others share what that leaves. They are served by priority, then where
+    a replica saves the most of an error budget: 1 % late is all that an objective of 99 % allows, and a tenth of what
+    90 % does, however many requests it is. A pinned number is a minimum: an order for that service, and none over the
+    quota. Unknown never shrinks: where pods are silent, what runs is kept as minimums are.
+
+    A quota takes replicas that run at once, however many, during a roll-out, too. It is the order of the administrator,
+    as a maximum is the user's, and while one service kept more than its part, another could not have its own.
     """
     if not len(quotas.limit):
         return made
-    groups = len(quotas.limit)
-    kept = made.bounds.paused | made.bounds.is_pinned
-    theirs = kept & (quotas.group >= 0)
-    taken = total(quotas.group[theirs], made.desired[theirs].astype(np.float64), length=groups)
+    paused = made.bounds.paused
+    theirs = paused & (quotas.group >= 0)
+    taken = total(quotas.group[theirs], made.desired[theirs].astype(np.float64), length=len(quotas.limit))
+    minimum = np.where(made.bounds.is_pinned, made.bounds.pinned, made.bounds.minimum)
     claims = Claims(
-        group=np.where(kept, NO_QUOTA, quotas.group),
+        group=np.where(paused, NO_QUOTA, quotas.group),
         priority=quotas.priority,
         desired=made.desired,
-        minimum=made.bounds.minimum,
+        minimum=minimum,
         running=made.fleet.replicas,
     )
     left = np.maximum(quotas.limit - taken.astype(np.int64), 0)
-    granted = np.where(kept, made.desired, grant(claims, _lateness(made, foresight), quota=left).granted)
+    granted = np.where(paused, made.desired, grant(claims, _lateness(made, foresight, minimum), quota=left))
     return replace(
         made,
         desired=granted,
@@ -43,25 +46,19 @@ def ration(made: Decisions, quotas: Quotas, foresight: Foresight) -> Decisions:
     )
 
 
-def _lateness(made: Decisions, foresight: Foresight) -> Lateness:
+def _lateness(made: Decisions, foresight: Foresight, minimum: Ints) -> Lateness:
     """Of what is foreseen, and never of less than is asked for now; of the latter where no forecast is trusted."""
-    asked = (made.seen.demand.value + made.backlog / made.settings.drain_seconds)[:, None]
+    asked = made.load_rps[:, None]
     return Lateness(
         shares=WEIGHTS,
-        soon_rps=np.maximum(_points(foresight, Target.MEANWHILE), asked),
-        ahead_rps=np.maximum(_points(foresight, Target.AHEAD), asked),
-        saturation_rps=made.capacity.rate_rps / made.capacity.utilisation,
+        soon_rps=np.maximum(foresight.points(Target.MEANWHILE), asked),
+        ahead_rps=np.maximum(foresight.points(Target.AHEAD), asked),
+        saturation_rps=made.capacity.saturation_rps,
         utilisation=made.capacity.utilisation,
         objective=made.capacity.objective,
-        known=made.seen.demand.known,
-        minimum=made.bounds.minimum,
+        # Where pods are silent the demand is a lower bound: of 8 replicas with 7 silent, 4 went to a neighbour.
+        known=made.seen.demand.known & (made.seen.silent == 0),
+        minimum=minimum,
         running=made.fleet.replicas,
         wanted=made.desired,
     )
-
-
-def _points(foresight: Foresight, target: Target) -> Floats:
-    """[services, points]; 0 where nothing is foreseen."""
-    services = len(foresight.trust)
-    found = [foresight.at(target, np.full(services, score)).value for score in normal_score(POINTS)]
-    return np.stack(found, axis=1)

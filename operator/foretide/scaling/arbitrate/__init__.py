@@ -2,6 +2,6 @@
 
 from foretide.scaling.arbitrate.lateness import Lateness
 from foretide.scaling.arbitrate.mix import Mix, Offer, fill
-from foretide.scaling.arbitrate.quota import NO_QUOTA, Claims, Grants, Worth, grant
+from foretide.scaling.arbitrate.quota import NO_QUOTA, Claims, Worth, grant
 
-__all__ = ["NO_QUOTA", "Claims", "Grants", "Lateness", "Mix", "Offer", "Worth", "fill", "grant"]
+__all__ = ["NO_QUOTA", "Claims", "Lateness", "Mix", "Offer", "Worth", "fill", "grant"]

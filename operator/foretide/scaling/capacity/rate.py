@@ -45,6 +45,11 @@ class Capacity:
     slo_seconds: Floats
     objective: Floats
 
+    @property
+    def saturation_rps(self) -> Floats:
+        """Items a second that full batches give."""
+        return self.rate_rps / self.utilisation
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pace:

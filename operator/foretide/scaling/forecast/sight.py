@@ -53,6 +53,8 @@ VOICED: Final = len(Voice) * len(Target)
 # Midpoints of the probabilities over which a mean is taken, denser where demand is high.
 POINTS: Final = np.array([0.1, 0.3, 0.5, 0.7, 0.85, 0.93, 0.965, 0.98, 0.99, 0.995, 0.998, 0.9995])
 WEIGHTS: Final = np.diff([0.0, *((POINTS[1:] + POINTS[:-1]) / 2.0), 1.0])
+# Far above any load, and far below what overflows.
+MOST_RPS: Final = 1e15
 SOON_SECONDS: Final = 5.0
 # The history of quarter minutes must cover a window for its outcome to be known.
 LONGEST_SECONDS: Final = (SLOTS - 5) * SLOT_SECONDS
@@ -131,14 +133,19 @@ class Foresight:
         good: Bools = self.trust == Trust.GOOD
         return good
 
-    def expected(self, target: Target, cost: Callable[[Floats], Floats]) -> Floats:
-        """The mean of a cost of demand ([services, points] -> the same) under the distribution of the quantiles."""
+    def points(self, target: Target) -> Floats:
+        """[services, points]: demand at POINTS, by straight lines over normal scores; 0 where nothing is trusted."""
         shares, scores = normal_score(POINTS), normal_score(self.levels)
         place = np.clip(np.searchsorted(scores, shares) - 1, 0, len(scores) - 2)
-        low, high = self.demand_rps[:, target, place], self.demand_rps[:, target, place + 1]
+        sound = np.clip(np.nan_to_num(self.demand_rps[:, target]), 0.0, MOST_RPS)
+        low, high = sound[:, place], sound[:, place + 1]
         # As far below the median as above it, where there is no level.
         along = np.maximum((shares - scores[place]) / (scores[place + 1] - scores[place]), -1.0)
-        mean: Floats = (cost(np.maximum(low + (high - low) * along, 0.0)) * WEIGHTS).sum(axis=1)
+        return np.where(self.trusted[:, None], np.maximum(low + (high - low) * along, 0.0), 0.0)
+
+    def expected(self, target: Target, cost: Callable[[Floats], Floats]) -> Floats:
+        """The mean of a cost of demand ([services, points] -> the same) under the distribution of the quantiles."""
+        mean: Floats = (cost(self.points(target)) * WEIGHTS).sum(axis=1)
         return mean
 
     def at(self, target: Target, score: Floats) -> Readings:
