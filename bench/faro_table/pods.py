@@ -83,10 +83,12 @@ class Pods:
         name = FIELDS[query.quantity]
         if query.over is Over.NEWEST:
             return self._at(name, -1)
+        # The ticks within the window, and at least two: of ticks 10 s apart a window of 15 s has 10 s, not 15.
         begin = int(np.searchsorted(self._seconds, self._seconds[-1] - query.window_seconds))
-        if query.over is Over.RATE:
-            return self._since(name, begin) / query.window_seconds
+        begin = min(begin, len(self._seconds) - 2)
         times = np.array(self._seconds[begin:])
+        if query.over is Over.RATE:
+            return self._since(name, begin) / (times[-1] - times[0])
         values = np.stack([self._at(name, index) for index in range(begin, len(self._seconds))])
         away = times - times.mean()
         slope: Floats = away @ values / (away @ away)

@@ -277,6 +277,18 @@ def test_each_replica_is_shown_as_a_pod_with_its_part_of_what_a_job_has_counted(
     assert second.running == 1
 
 
+@pytest.mark.parametrize("window_seconds", [5.0, 10.0, 15.0, 20.0, 25.0, 600.0])
+def test_a_rate_is_over_what_its_window_has_of_ticks(window_seconds: float) -> None:
+    """Two replicas answer two requests a second, for ticks of 10 s."""
+    jobs = [Cluster(np.repeat(np.arange(0.0, 40.0), 3), SECOND, np.random.default_rng(1))]
+    pods = Pods(jobs, Controller(jobs, quota=2, first_replicas=2), quota=2)
+    rate = Query(Quantity.SUCCESS, Over.RATE, window_seconds)
+    for now in (10, 20, 30):
+        jobs[0].advance(now)
+        seen = pods.see([rate], now)
+    assert seen.total(rate).value[0] == pytest.approx(2.0, rel=0.05)
+
+
 @pytest.mark.parametrize("arguments", [["--runs", "0"], ["--only", "nobody"]])
 def test_the_command_refuses_what_it_cannot_do(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
