@@ -88,7 +88,8 @@ class Pods:
         begin = min(begin, len(self._seconds) - 2)
         times = np.array(self._seconds[begin:])
         if query.over is Over.RATE:
-            return self._since(name, begin) / (times[-1] - times[0])
+            rate: Floats = self._since(name, begin) / (times[-1] - times[0])
+            return rate
         values = np.stack([self._at(name, index) for index in range(begin, len(self._seconds))])
         away = times - times.mean()
         slope: Floats = away @ values / (away @ away)
