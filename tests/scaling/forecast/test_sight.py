@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from foretide.scaling.arrays import Floats
 from foretide.scaling.forecast.model import shipped
-from foretide.scaling.forecast.sight import Foresight, Sight, Target, Trust, look, windows
+from foretide.scaling.forecast.sight import POINTS, Foresight, Sight, Target, Trust, look, windows
 from foretide.scaling.memory import Memory
 from foretide.scaling.normal import normal_score
 from foretide.scaling.readings import Readings
@@ -233,3 +233,19 @@ def test_the_mean_of_a_cost_is_taken_over_the_quantiles(median: float, spread: f
     assert mean(3.0)[0] == pytest.approx(3.0)
     found = foresight.expected(Target.AHEAD, lambda demand: demand)[0]
     assert found == pytest.approx(median * np.exp(spread**2 / 2.0), rel=0.1)
+
+
+def test_the_points_are_the_demand_at_their_probabilities() -> None:
+    """A lognormal demand, to below the median, where there is no level; nothing where nothing is trusted."""
+    foresight = lognormal(10.0, 0.2)
+    exact = 10.0 * np.exp(0.2 * normal_score(POINTS))
+    assert foresight.points(Target.AHEAD)[0] == pytest.approx(exact, rel=0.1)
+    assert (replace(foresight, trust=ints(Trust.GAPS)).points(Target.AHEAD) == 0.0).all()
+
+
+@pytest.mark.parametrize(("wild", "least"), [(np.nan, 0.0), (np.inf, 1.0), (-np.inf, 0.0), (1e308, 1.0), (-1.0, 0.0)])
+def test_points_are_finite_whatever_is_foreseen(wild: float, least: float) -> None:
+    foresight = lognormal(10.0, 0.2)
+    points = replace(foresight, demand_rps=np.full_like(foresight.demand_rps, wild)).points(Target.AHEAD)
+    assert np.isfinite(points).all()
+    assert (points >= least).all()
