@@ -168,7 +168,9 @@ def test_a_quota_takes_from_what_was_decided_and_changes_nothing_that_is_remembe
     quotas = Quotas(group=random.integers(-1, 2, 30), priority=random.integers(0, 2, 30), limit=np.array([20, 30]))
     free = BRAIN.decide(seen(world, batches), world.memory)
     bound = BRAIN.decide(replace(seen(world, batches), quotas=quotas), world.memory)
-    assert same(bound.memory, free.memory)
+    # The risk learns nothing where a quota decided.
+    assert same(replace(bound.memory, risk=free.memory.risk), free.memory)
+    assert same(rows_of(bound.memory.risk, cut := bound.bound == Bound.QUOTA), rows_of(world.memory.risk, cut))
     assert same(bound.wanted, free.desired)
     assert (bound.desired <= free.desired).all()
     assert (bound.desired < free.desired).any()
