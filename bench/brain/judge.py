@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
 from bench.brain.variants import Variant
+from bench.scaling.cell import OWN, key_of
 from bench.scaling.plan import FULL, Plan, Setting, together
 from bench.scaling.split import Split, read_split
+from bench.scaling.store import Keyed, Store
 from foretide.simulate.command.disturbances import UNDISTURBED
-from foretide.simulate.command.processes import Work, perform_all
 from foretide.simulate.command.results import HOUR_SECONDS, Run, run_of
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.policies import SCRAPE_SECONDS
@@ -79,6 +81,18 @@ class Job:
         """About how long it takes: hours of series."""
         return len(self.seeds) * self.hours
 
+    @property
+    def policy(self) -> str:
+        """As a file of results is named."""
+        return OWN
+
+    @property
+    def key(self) -> str:
+        """For the store."""
+        variant = (self.variant.name, sorted(self.variant.without), self.variant.level, self.variant.foresees)
+        loads = loads_of(self.cold_start_seconds, seeds=self.seeds, hours=self.hours)
+        return key_of([*variant, self.variant.reactive], loads, own=True)
+
     def perform(self, progress: Callable[[float], None]) -> list[Run]:
         """In the order of series and seeds."""
         return [
@@ -108,41 +122,21 @@ class Job:
             )
 
 
-def loads_of(cold_start_seconds: float, *, seeds: Sequence[int], hours: float) -> list[Workload]:
+@lru_cache(maxsize=16)
+def loads_of(cold_start_seconds: float, *, seeds: tuple[int, ...], hours: float) -> list[Workload]:
     """The hours around the largest minute of each series that judges, with each seed."""
     plan = Plan(FULL, read_split(), policies=())
     setting = Setting(QueueName.DEFAULT, cold_start_seconds)
     return plan.loads(plan.of(Split.JUDGE), setting, hours * HOUR_SECONDS, seeds=seeds)
 
 
-class Named(Work, Protocol):
-    """Work that a line can be written about."""
-
-    @property
-    def name(self) -> str:
-        """What is run."""
-        ...
-
-    @property
-    def cold_start_seconds(self) -> float:
-        """The setting."""
-        ...
+W = TypeVar("W", bound=Keyed)
 
 
-W = TypeVar("W", bound=Named)
-
-
-def perform(jobs: Sequence[W], *, workers: int, told: Callable[[W, list[Ran]], None]) -> dict[W, list[Ran]]:
-    """What came of each job; `told` hears of it as soon as it is there."""
-    found: dict[W, list[Ran]] = {}
-
-    def keep(place: int, runs: list[Run]) -> None:
-        found[jobs[place]] = [Ran.of(run) for run in runs]
-        told(jobs[place], found[jobs[place]])
-
-    if jobs:
-        perform_all(jobs, workers=workers, report=lambda share: None, keep=keep)
-    return found
+def performed(jobs: Sequence[W], store: Store, what: str) -> dict[W, list[Ran]]:
+    """What came of each job, now or before."""
+    store.performed(jobs, what)
+    return {job: [Ran.of(run) for run in store.performed([job], what)] for job in jobs}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from typing import Final
 import numpy as np
 
 from bench.brain.judge import Ran, loads_of
+from bench.scaling.cell import key_of
 from bench.scaling.plan import sweeps, together
 from foretide.simulate.command.results import Run
 from foretide.simulate.command.work import Task
 from foretide.simulate.policies import POLICIES
+from foretide.simulate.workload import Workload
 
 # Those that kept the objective in some setting of docs/benchmarks/scaling.md, and what most people run.
 PEERS: Final = (
@@ -49,11 +51,20 @@ class Sweep:
         """About how long it takes: hours of series."""
         return HOURS
 
+    @property
+    def key(self) -> str:
+        """For the store."""
+        return key_of([self.policy, self.knobs], self._loads, own=False)
+
+    @property
+    def _loads(self) -> list[Workload]:
+        return loads_of(self.cold_start_seconds, seeds=(1,), hours=HOURS)
+
     def perform(self, progress: Callable[[float], None]) -> list[Run]:
         """One seed of each series that judges."""
         return [
             run
-            for loads in together(loads_of(self.cold_start_seconds, seeds=(1,), hours=HOURS))
+            for loads in together(self._loads)
             for run in Task(workloads=tuple(loads), policy=self.policy, knobs=dict(self.knobs)).perform(progress)
         ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -84,9 +84,7 @@ class Cell:
             self.splits,
             self.timelines,
         ]
-        parts += [_of(workload) for workload in self.workloads]
-        sources = _sources(own=self.policy == OWN, fluid=self.fidelity is Fidelity.FLUID)
-        return hashlib.sha256(f"{sources}{parts!r}".encode()).hexdigest()[:24]
+        return key_of(parts, self.workloads, own=self.policy == OWN, fluid=self.fidelity is Fidelity.FLUID)
 
     def perform(self, progress: Callable[[float], None]) -> list[Run]:
         """The runs of `foretide.simulate`, with their split and the bound on the cost of any policy."""
@@ -118,6 +116,13 @@ def _curve(arrivals: bytes, service: Service) -> BoundCurve:
     return bound_of(counts, service, step_seconds=BIN_SECONDS)
 
 
+def key_of(parts: Sequence[Any], workloads: Sequence[Workload], *, own: bool, fluid: bool = False) -> str:
+    """Of results that depend on these parts, whose repr() tells all of them, on the loads and on the code: that of the
+    simulator alone, or that of our brain as well."""
+    named = [*parts, *map(_of, workloads)]
+    return hashlib.sha256(f"{_sources(own=own, fluid=fluid)}{named!r}".encode()).hexdigest()[:24]
+
+
 @cache
 def _of(workload: Workload) -> tuple[Any, ...]:
     rates = hashlib.sha256(workload.rates_rps.tobytes()).hexdigest()[:16]
@@ -131,7 +136,9 @@ def _sources(*, own: bool, fluid: bool) -> str:
     """Of the code that makes such a result, and of the libraries."""
     scaling = PACKAGE / "scaling"
     files = [file for file in sorted((PACKAGE / "simulate").rglob("*.py")) if fluid or "fluid" not in file.name]
-    files += sorted(scaling.rglob("*.py")) if own else [scaling / name for name in SEAM]
+    # The forecast model is in it by the checksum in model.py.
+    brain = [*sorted(scaling.rglob("*.py")), *sorted(scaling.rglob("*.npz"))]
+    files += brain if own else [scaling / name for name in SEAM]
     text = hashlib.sha256(f"{sys.version} {[version(name) for name in LIBRARIES]}".encode())
     for file in [*files, Path(__file__), Path(__file__).with_name("bound.py")]:
         text.update(file.read_bytes())
