@@ -12,6 +12,7 @@ from bench.brain.peers import Point, Sweep, all_sweeps, cost_at
 from bench.brain.special import Result
 from bench.brain.variants import VARIANTS, WHOLE
 from bench.scaling.plan import SMALL, USUAL, Variation, service
+from bench.scaling.store import Keyed
 from foretide.scaling.forecast.model import shipped
 from foretide.scaling.forecast.sight import Sight, Target
 from foretide.scaling.parts import Part
@@ -113,7 +114,8 @@ def test_results_are_kept_by_all_that_they_depend_on() -> None:
         for seed, hours in ((1, 1.5), (2, 1.5), (1, 3.0))
     ]
     peers = all_sweeps((120.0, 300.0))
-    assert len({one.key for one in [*jobs, *peers]}) == len(jobs) + len(peers)
+    kept: list[Keyed] = [*jobs, *peers]
+    assert len({one.key for one in kept}) == len(kept)
     assert Job(VARIANTS[0], 120.0, (1,), 1.5).key == jobs[0].key
 
 
