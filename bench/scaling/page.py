@@ -45,7 +45,8 @@ it needs {SMALL} replicas or fewer in all but one of a thousand steps. Judged ar
 past that a policy may learn from. `bench/scaling/series.toml` says which series choose knobs and which judge, and why.
 So that it takes no more than an hour the refusing queue, larger fleets and burstier arrivals are run at a cold start of
 {USUAL.title} alone. Seeds of each series: {len(scope.seeds)} (`BENCH_ARGS="--seeds 5"` for more). The intervals are
-those of the mean over the series (bootstrap, 90 %).
+those of the mean over the series (bootstrap, 90 %). Whole days of Foretide, seed by seed and part by part:
+[brain.md](brain.md).
 
 **Every peer is tuned for each setting of its own**: it gets the cheapest knobs that keep the objective in the mean over
 the series that choose, swept [as a fluid](fluid.md), one knob after the other; where none keep it, those with the
