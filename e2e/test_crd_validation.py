@@ -25,12 +25,14 @@ def created(cluster: Cluster, raw: specs.Raw) -> subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [specs.service(), specs.smallest_service(), specs.hardware_class(), specs.smallest_hardware_class()],
-    ids=["service", "smallest-service", "class", "smallest-class"],
-)
-def test_right_objects_are_accepted(cluster: Cluster, raw: specs.Raw) -> None:
+@pytest.mark.parametrize("raw", specs.FULLEST, ids=lambda raw: raw["kind"])
+def test_objects_with_every_field_are_accepted(cluster: Cluster, raw: specs.Raw) -> None:
+    answer = created(cluster, raw)
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize("raw", specs.SMALLEST, ids=lambda raw: raw["kind"])
+def test_objects_with_as_few_fields_as_may_be_are_accepted(cluster: Cluster, raw: specs.Raw) -> None:
     answer = created(cluster, raw)
     assert answer.returncode == 0, answer.stderr
 
@@ -51,6 +53,7 @@ def test_wrong_objects_are_refused_with_field_value_and_rule(cluster: Cluster, w
 def test_defaults_are_those_of_the_models(cluster: Cluster) -> None:
     answer: dict[str, Any] = json.loads(created(cluster, specs.smallest_service()).stdout)
     assert answer["spec"]["scaling"] == {"minReplicas": 1, "maxReplicas": 10, "paused": False}
+    assert answer["spec"]["slo"]["window"] == "28d"
     assert answer["spec"]["model"] == {
         "backend": "python",
         "source": {"configMap": {"name": "code"}},
@@ -61,6 +64,15 @@ def test_defaults_are_those_of_the_models(cluster: Cluster) -> None:
     answer = json.loads(created(cluster, specs.smallest_hardware_class()).stdout)
     assert answer["spec"]["resources"] == {"requests": {}, "limits": {}}
     assert answer["spec"]["triton"]["instances"] == 1
+    answer = json.loads(created(cluster, specs.smallest_scaling_policy()).stdout)
+    assert answer["spec"] == {
+        "mode": "Active",
+        "forecast": {"mode": "Auto", "history": "14d", "risk": "FromErrorBudget"},
+        "scaleUp": {},
+        "scaleDown": {"hold": "Auto", "maxStep": "20%"},
+        "metricsFailure": {"hold": "30m", "then": "Hold"},
+        "priority": 0,
+    }
 
 
 def test_null_is_the_default_where_there_is_one(cluster: Cluster) -> None:
@@ -73,4 +85,7 @@ def test_the_api_has_its_short_names_and_no_scale_of_its_own(cluster: Cluster) -
     resources = {resource["name"]: resource for resource in found["resources"]}
     assert resources["inferenceservices"]["shortNames"] == ["infer"]
     assert resources["hardwareclasses"]["shortNames"] == ["hwc"]
-    assert set(resources) == {"inferenceservices", "inferenceservices/status", "hardwareclasses"}
+    assert resources["scalingpolicies"]["shortNames"] == ["scp"]
+    assert resources["modelprofiles"]["shortNames"] == ["mprof"]
+    kinds = {"inferenceservices", "hardwareclasses", "scalingpolicies", "modelprofiles"}
+    assert set(resources) == {*kinds, "inferenceservices/status"}

@@ -13,7 +13,9 @@ from foretide.adapters.resources import (
     DEPLOYMENT,
     HARDWARE_CLASS,
     INFERENCE_SERVICE,
+    MODEL_PROFILE,
     POD,
+    SCALING_POLICY,
     Resource,
     resource_of,
 )
@@ -33,6 +35,11 @@ from foretide.adapters.resources import (
             INFERENCE_SERVICE.path(namespace="shop", name="s"),
             "/apis/foretide.dev/v1alpha1/namespaces/shop/inferenceservices/s",
         ),
+        (
+            SCALING_POLICY.path(namespace="shop", name="p"),
+            "/apis/foretide.dev/v1alpha1/namespaces/shop/scalingpolicies/p",
+        ),
+        (MODEL_PROFILE.path(namespace="shop"), "/apis/foretide.dev/v1alpha1/namespaces/shop/modelprofiles"),
         (HARDWARE_CLASS.path(name="c"), "/apis/foretide.dev/v1alpha1/hardwareclasses/c"),
         # a kind without namespaces has none in its path
         (HARDWARE_CLASS.path(namespace="shop", name="c"), "/apis/foretide.dev/v1alpha1/hardwareclasses/c"),
@@ -53,7 +60,7 @@ def test_no_name_can_leave_its_part_of_the_path(namespace: str, name: str) -> No
     assert not set("".join(parts)) & set("?# \n")
 
 
-@pytest.mark.parametrize("resource", [*CHILDREN, INFERENCE_SERVICE, HARDWARE_CLASS])
+@pytest.mark.parametrize("resource", [*CHILDREN, INFERENCE_SERVICE, HARDWARE_CLASS, SCALING_POLICY, MODEL_PROFILE])
 def test_an_object_finds_its_resource(resource: Resource) -> None:
     assert resource_of({"apiVersion": resource.api_version, "kind": resource.kind}) == resource
 

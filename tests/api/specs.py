@@ -40,8 +40,14 @@ def service(**spec: Any) -> Raw:
         "spec": {
             "model": model,
             "hardware": {"classes": ["cpu-16"]},
-            "slo": {"objective": "99.9", "latency": "100ms"},
-            "scaling": {"minReplicas": 2, "maxReplicas": 40, "replicas": 5, "paused": True},
+            "slo": {"objective": "99.9", "latency": "100ms", "window": "7d"},
+            "scaling": {
+                "minReplicas": 2,
+                "maxReplicas": 40,
+                "replicas": 5,
+                "policyRef": {"name": "web"},
+                "paused": True,
+            },
             **spec,
         },
     }
@@ -50,7 +56,7 @@ def service(**spec: Any) -> Raw:
 def smallest_service() -> Raw:
     """A right InferenceService with nothing but what is required."""
     raw = service(model={"backend": "python", "source": {"configMap": {"name": "code"}}})
-    del raw["spec"]["scaling"]
+    del raw["spec"]["scaling"], raw["spec"]["slo"]["window"]
     return raw
 
 
@@ -76,6 +82,9 @@ def hardware_class(**spec: Any) -> Raw:
                 "priorityClassName": "serving",
             },
             "triton": {"image": "nvcr.io/nvidia/tritonserver:26.07-py3", "instances": 2},
+            "cost": {"perHour": "0.53", "currency": "EUR"},
+            "power": {"idleWatts": 20, "busyWatts": 70},
+            "quota": {"maxReplicas": 64},
             **spec,
         },
     }
@@ -84,8 +93,54 @@ def hardware_class(**spec: Any) -> Raw:
 def smallest_hardware_class() -> Raw:
     """A right HardwareClass with nothing but what is required."""
     raw = hardware_class(family="CPU", triton={"image": "tritonserver"})
-    del raw["spec"]["resources"], raw["spec"]["placement"]
+    for optional in ("resources", "placement", "cost", "power", "quota"):
+        del raw["spec"][optional]
     return raw
+
+
+def scaling_policy(**spec: Any) -> Raw:
+    """A right ScalingPolicy that uses every field."""
+    return {
+        "apiVersion": "foretide.dev/v1alpha1",
+        "kind": "ScalingPolicy",
+        "metadata": {"name": "web", "namespace": "default"},
+        "spec": {
+            "mode": "Advisory",
+            "forecast": {"mode": "Reactive", "history": "36h", "risk": "0.95", "season": "90m"},
+            "scaleUp": {"maxStep": "100%"},
+            "scaleDown": {"hold": "5m", "maxStep": "10%"},
+            "metricsFailure": {"hold": "1h30m", "then": "Grow"},
+            "priority": 100,
+            **spec,
+        },
+    }
+
+
+def smallest_scaling_policy() -> Raw:
+    """A right ScalingPolicy with nothing but what is required."""
+    return {**scaling_policy(), "spec": {}}
+
+
+def model_profile(**spec: Any) -> Raw:
+    """A right ModelProfile that uses every field."""
+    return {
+        "apiVersion": "foretide.dev/v1alpha1",
+        "kind": "ModelProfile",
+        "metadata": {"name": "ranker-gpu-t4", "namespace": "default"},
+        "spec": {
+            "service": "ranker",
+            "hardwareClass": "gpu-t4",
+            "batchTime": {"perItem": "1.2ms", "fixed": "4500us"},
+            "maxBatchSize": 32,
+            "coldStart": "42s",
+            **spec,
+        },
+    }
+
+
+def smallest_model_profile() -> Raw:
+    """A right ModelProfile with nothing but what is required."""
+    return changed(model_profile(), ("spec", "coldStart"), REMOVED)
 
 
 def changed(raw: Raw, path: Path, value: object) -> Raw:
@@ -114,7 +169,12 @@ class Wrong:
 
     @property
     def base(self) -> Raw:
-        return hardware_class() if self.path[1] in ("family", "resources", "placement", "triton") else service()
+        return next(
+            (full() for full in (hardware_class, scaling_policy, model_profile) if self._is_of(full())), service()
+        )
+
+    def _is_of(self, raw: Raw) -> bool:
+        return self.path[0] == "spec" and self.path[1] in raw["spec"]
 
     @property
     def raw(self) -> Raw:
@@ -144,6 +204,7 @@ _AT_MOST = "should be less than or equal to"
 _CLAIM = _model("source", "persistentVolumeClaim")
 _TENSOR = {"name": "X", "dataType": "FP32", "shape": [1]}
 _TOLERATION: Path = ("spec", "placement", "tolerations", 0)
+_FORECAST_MODE: Path = ("spec", "forecast", "mode")
 _MISSING = "(missing)"
 
 WRONG: Final = (
@@ -212,7 +273,22 @@ WRONG: Final = (
     Wrong(("spec", "slo", "objective"), "100", "must be a percentage greater than 0 and less than 100"),
     Wrong(("spec", "slo", "objective"), "0.0", "must be a percentage greater than 0 and less than 100"),
     Wrong(("spec", "slo", "objective"), 99, "must be a string", 'must be of type string: "integer"'),
+    Wrong(("spec", "slo", "window"), "59m", "must be a duration from 1h to 90d"),
+    Wrong(("spec", "slo", "window"), "91d", "must be a duration from 1h to 90d"),
+    Wrong(("spec", "slo", "window"), "0d", "must be a duration from 1h to 90d"),
+    Wrong(("spec", "slo", "window"), "1d12h", "must be a duration from 1h to 90d"),
+    Wrong(("spec", "slo", "window"), "2160h1us", "must be a duration from 1h to 90d"),
     # scaling
+    Wrong(
+        ("spec", "scaling", "policyRef"),
+        {},
+        "is required",
+        "Required value",
+        field="spec.scaling.policyRef.name",
+        shown=_MISSING,
+    ),
+    Wrong(("spec", "scaling", "policyRef", "name"), "Web", "must be the name of a Kubernetes object"),
+    Wrong(("spec", "scaling", "policyRef"), "web", "must be an object", 'must be of type object: "string"'),
     Wrong(("spec", "scaling", "minReplicas"), 0, "must be at least 1", f"{_AT_LEAST} 1"),
     Wrong(("spec", "scaling", "maxReplicas"), 10_001, "must be at most 10000", f"{_AT_MOST} 10000"),
     Wrong(
@@ -263,4 +339,67 @@ WRONG: Final = (
     Wrong(("spec", "triton", "image"), "triton server", "must be an image reference without spaces"),
     Wrong(("spec", "triton", "image"), REMOVED, "is required", "Required value", shown=_MISSING),
     Wrong(("spec", "triton", "instances"), 65, "must be at most 64", f"{_AT_MOST} 64"),
+    Wrong(("spec", "cost", "perHour"), "-0.1", "must be a number that is not negative"),
+    Wrong(("spec", "cost", "perHour"), "1e-3", "must be a number that is not negative"),
+    Wrong(("spec", "cost", "perHour"), "$0.53", "must be a number that is not negative"),
+    Wrong(("spec", "cost", "perHour"), 0.53, "must be a string", 'must be of type string: "number"'),
+    Wrong(("spec", "cost", "perHour"), REMOVED, "is required", "Required value", shown=_MISSING),
+    Wrong(("spec", "cost", "currency"), "usd", "must be the three capital letters"),
+    Wrong(("spec", "cost", "currency"), "EURO", "must be the three capital letters"),
+    Wrong(("spec", "power", "idleWatts"), -1, "must be at least 0", f"{_AT_LEAST} 0"),
+    Wrong(("spec", "power", "idleWatts"), 71, "must not be greater than busyWatts", shown="71 with busyWatts 70"),
+    Wrong(("spec", "power", "busyWatts"), REMOVED, "is required", "Required value", shown=_MISSING),
+    Wrong(("spec", "quota", "maxReplicas"), 0, "must be at least 1", f"{_AT_LEAST} 1"),
+    Wrong(("spec", "quota", "maxReplicas"), 10_001, "must be at most 10000", f"{_AT_MOST} 10000"),
+    # scaling policy
+    Wrong(("spec", "mode"), "Passive", "must be one of Active, Advisory", 'supported values: "Active"'),
+    # what YAML makes of Off without quotes
+    Wrong(_FORECAST_MODE, False, "must be one of Auto, Reactive", 'must be of type string: "boolean"', shown="false"),
+    Wrong(("spec", "forecast", "history"), "59m", "must be a duration from 1h to 14d"),
+    Wrong(("spec", "forecast", "history"), "15d", "must be a duration from 1h to 14d"),
+    Wrong(("spec", "forecast", "history"), "2w", "must be a duration from 1h to 14d"),
+    Wrong(("spec", "forecast", "risk"), "0.4999", "must be FromErrorBudget or a quantile from 0.5"),
+    Wrong(("spec", "forecast", "risk"), "1", "must be FromErrorBudget or a quantile from 0.5"),
+    Wrong(("spec", "forecast", "risk"), "95", "must be FromErrorBudget or a quantile from 0.5"),
+    Wrong(("spec", "forecast", "risk"), "fromErrorBudget", "must be FromErrorBudget or a quantile from 0.5"),
+    Wrong(("spec", "forecast", "risk"), 0.95, "must be a string", 'must be of type string: "number"'),
+    Wrong(("spec", "forecast", "season"), "3m59s", "must be a duration from 4m to 7d"),
+    Wrong(("spec", "forecast", "season"), "8d", "must be a duration from 4m to 7d"),
+    Wrong(("spec", "scaleUp", "maxStep"), "0%", "must be a whole percentage from 1% to 1000%"),
+    Wrong(("spec", "scaleUp", "maxStep"), "1001%", "must be a whole percentage from 1% to 1000%"),
+    Wrong(("spec", "scaleUp", "maxStep"), "100", "must be a whole percentage from 1% to 1000%"),
+    Wrong(("spec", "scaleUp", "maxStep"), 100, "must be a string", 'must be of type string: "integer"'),
+    Wrong(("spec", "scaleDown", "maxStep"), "101%", "must be a whole percentage from 1% to 100%"),
+    Wrong(("spec", "scaleDown", "maxStep"), "12.5%", "must be a whole percentage from 1% to 100%"),
+    Wrong(("spec", "scaleDown", "hold"), "999ms", "must be Auto or a duration from 1s to 24h"),
+    Wrong(("spec", "scaleDown", "hold"), "2d", "must be Auto or a duration from 1s to 24h"),
+    Wrong(("spec", "scaleDown", "hold"), "auto", "must be Auto or a duration from 1s to 24h"),
+    Wrong(("spec", "metricsFailure", "hold"), "59s", "must be a duration from 1m to 24h"),
+    Wrong(("spec", "metricsFailure", "hold"), "Auto", "must be a duration from 1m to 24h"),
+    Wrong(("spec", "metricsFailure", "then"), "Shrink", "must be one of Hold, Grow", 'supported values: "Hold"'),
+    Wrong(("spec", "priority"), -1, "must be at least 0", f"{_AT_LEAST} 0"),
+    Wrong(("spec", "priority"), 1001, "must be at most 1000", f"{_AT_MOST} 1000"),
+    # model profile
+    Wrong(("spec", "service"), "r" * 41, "must have at most 40 characters", "Too long", shown=f'"{"r" * 41}"'),
+    Wrong(("spec", "service"), "9ranker", "start with a letter"),
+    Wrong(("spec", "hardwareClass"), "gpu--t4", "must be at most 63 characters of a-z"),
+    Wrong(("spec", "batchTime", "perItem"), "1.2", "must be a duration from 0s to 1h"),
+    Wrong(("spec", "batchTime", "perItem"), "0.0001us", "must be a duration from 0s to 1h"),
+    Wrong(("spec", "batchTime", "perItem"), "500ns", "must be a duration from 0s to 1h"),
+    Wrong(("spec", "batchTime", "fixed"), "1h1us", "must be a duration from 0s to 1h"),
+    Wrong(("spec", "batchTime", "fixed"), "-1ms", "must be a duration from 0s to 1h"),
+    Wrong(
+        ("spec", "batchTime"),
+        {"perItem": "0s", "fixed": "0.000us"},
+        "must take time: one of the two must be more than 0",
+        shown="perItem 0s with fixed 0.000us",
+    ),
+    Wrong(("spec", "batchTime", "fixed"), REMOVED, "is required", "Required value", shown=_MISSING),
+    Wrong(("spec", "maxBatchSize"), 0, "must be at least 1", f"{_AT_LEAST} 1"),
+    Wrong(("spec", "coldStart"), "999ms", "must be a duration from 1s to 1h"),
+    Wrong(("spec", "coldStart"), "1d", "must be a duration from 1s to 1h"),
 )
+
+# One of each kind with all its fields, and one with as few as it may have.
+FULLEST: Final = (service(), hardware_class(), scaling_policy(), model_profile())
+SMALLEST: Final = (smallest_service(), smallest_hardware_class(), smallest_scaling_policy(), smallest_model_profile())

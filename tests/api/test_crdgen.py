@@ -79,8 +79,9 @@ def test_every_rule_has_a_message_in_words(path: str, node: dict[str, Any]) -> N
     for rule in node.get("x-kubernetes-validations", ()):
         assert rule["message"].startswith("must")
         assert "; " in rule["message"]
-        assert "%" not in rule["message"]  # it is part of a format
         assert ".format([" in rule["messageExpression"]
+        # the message is a part of that format, where a percent sign is written twice
+        assert rule["message"].replace("%", "%%").replace("'", "\\'") in rule["messageExpression"]
 
 
 def test_no_pattern_speaks_to_users_in_regular_expressions() -> None:
@@ -90,7 +91,20 @@ def test_no_pattern_speaks_to_users_in_regular_expressions() -> None:
 def test_status_is_a_subresource_and_scale_is_not() -> None:
     versions = {name: crd["spec"]["versions"][0] for name, crd in definitions().items()}
     assert versions["inferenceservices.foretide.dev"]["subresources"] == {"status": {}}
-    assert "subresources" not in versions["hardwareclasses.foretide.dev"]
+    assert [name for name, version in versions.items() if "subresources" in version] == [
+        "inferenceservices.foretide.dev"
+    ]
+
+
+def test_names_are_those_of_the_documentation() -> None:
+    described = [(crd["spec"]["names"], crd["spec"]["scope"]) for crd in definitions().values()]
+    assert [(names["kind"], names["shortNames"], scope) for names, scope in described] == [
+        ("InferenceService", ["infer"], "Namespaced"),
+        ("HardwareClass", ["hwc"], "Cluster"),
+        ("ScalingPolicy", ["scp"], "Namespaced"),
+        ("ModelProfile", ["mprof"], "Namespaced"),
+    ]
+    assert {category for names, _ in described for category in names["categories"]} == {"foretide"}
 
 
 def test_columns_are_those_of_the_documentation() -> None:

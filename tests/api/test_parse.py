@@ -12,6 +12,7 @@ from foretide.api.hardwareclass import Family, HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.problems import Problems
 from tests.api import specs
+from tests.api.judges import JUDGES, parsed
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -20,12 +21,8 @@ _JSON = st.recursive(
 )
 
 
-def _parse(raw: Any) -> InferenceService | HardwareClass | Problems:
-    return (parse.hardware_class if raw["kind"] == "HardwareClass" else parse.inference_service)(raw)
-
-
 def _problems(raw: Any) -> Problems:
-    result = _parse(raw)
+    result = parsed(raw)
     assert isinstance(result, Problems)
     return result
 
@@ -37,6 +34,8 @@ def test_a_service_has_its_fields_in_units() -> None:
     assert result.hardware_class == "cpu-16"
     assert result.latency_seconds == 0.1
     assert result.objective == 0.999
+    assert result.spec.slo.window_seconds == 7 * 86_400
+    assert result.policy_name == "web"
     assert result.spec.model.inputs[1].shape == (-1,)
 
 
@@ -47,6 +46,8 @@ def test_defaults_are_filled_in() -> None:
     assert result.spec.model.version == "1"
     assert result.spec.model.max_batch_size == 1
     assert (result.min_replicas, result.max_replicas, result.spec.scaling.paused) == (1, 10, False)
+    assert result.spec.slo.window_seconds == 28 * 86_400
+    assert result.policy_name is None
 
 
 def test_pinned_replicas_are_both_bounds() -> None:
@@ -61,7 +62,25 @@ def test_a_hardware_class_has_its_fields() -> None:
     assert result.spec.family is Family.GPU
     assert result.spec.resources.limits == {"cpu": "4", "memory": "16Gi", "nvidia.com/gpu": "1"}
     assert result.spec.placement.tolerations[1].toleration_seconds == 60
-    assert isinstance(parse.hardware_class(specs.smallest_hardware_class()), HardwareClass)
+    assert result.spec.cost is not None
+    assert (result.spec.cost.amount_per_hour, result.spec.cost.currency) == (0.53, "EUR")
+    assert result.spec.power is not None
+    assert (result.spec.power.idle_watts, result.spec.power.busy_watts) == (20, 70)
+    assert result.spec.quota is not None
+    assert result.spec.quota.max_replicas == 64
+
+
+def test_what_a_hardware_class_does_not_say_is_not_zero() -> None:
+    result = parse.hardware_class(specs.smallest_hardware_class())
+    assert isinstance(result, HardwareClass)
+    assert (result.spec.cost, result.spec.power, result.spec.quota) == (None, None, None)
+
+
+def test_prices_are_in_dollars_where_no_currency_is_named() -> None:
+    result = parse.hardware_class(specs.hardware_class(cost={"perHour": "0"}))
+    assert isinstance(result, HardwareClass)
+    assert result.spec.cost is not None
+    assert (result.spec.cost.amount_per_hour, result.spec.cost.currency) == (0.0, "USD")
 
 
 @pytest.mark.parametrize("wrong", specs.WRONG, ids=str)
@@ -113,6 +132,11 @@ def test_the_fix_says_what_to_write(path: specs.Path, value: object, fix: str) -
     assert fix in _problems(specs.changed(specs.service(), path, value)).message
 
 
+def test_what_yaml_made_of_a_word_without_quotes_is_told_to_be_put_in_quotes() -> None:
+    found = _problems(specs.changed(specs.scaling_policy(), ("spec", "forecast", "mode"), False))
+    assert found.message == "spec.forecast.mode: false must be one of Auto, Reactive; write one of them, in quotes"
+
+
 def test_null_is_left_out_and_an_integral_number_is_an_integer_as_in_the_apiserver() -> None:
     raw = specs.changed(specs.service(), ("spec", "scaling"), {"minReplicas": 3.0, "replicas": None, "paused": None})
     result = parse.inference_service(raw)
@@ -143,7 +167,7 @@ def test_a_long_list_of_problems_is_cut() -> None:
 
 @pytest.mark.parametrize("raw", [None, [], "x", 3, {}, {"spec": None}, {"metadata": [], "spec": []}])
 def test_what_is_no_object_is_a_problem_too(raw: Any) -> None:
-    for judge in (parse.inference_service, parse.hardware_class):
+    for judge in JUDGES.values():
         result = judge(raw)
         assert isinstance(result, Problems)
         assert {problem.field for problem in result.items} == {"metadata", "spec"}
@@ -180,9 +204,9 @@ def _paths(value: Any, path: specs.Path = ()) -> list[specs.Path]:
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_any_json_anywhere_gives_an_object_or_problems(data: st.DataObject) -> None:
-    base = data.draw(st.sampled_from([specs.service(), specs.hardware_class()]))
+    base = data.draw(st.sampled_from(specs.FULLEST))
     path = data.draw(st.sampled_from([path for path in _paths(base) if path and path[0] in ("metadata", "spec")]))
-    result = _parse(specs.changed(base, path, data.draw(_JSON)))
+    result = parsed(specs.changed(base, path, data.draw(_JSON)))
     if isinstance(result, Problems):
         assert result.items
         assert all(problem.sentence.isprintable() and len(problem.value) <= 100 for problem in result.items)
@@ -191,5 +215,5 @@ def test_any_json_anywhere_gives_an_object_or_problems(data: st.DataObject) -> N
 @settings(deadline=None)
 @given(_JSON)
 def test_any_json_alone_gives_problems(raw: Any) -> None:
-    assert isinstance(parse.inference_service(raw), Problems)
-    assert isinstance(parse.hardware_class(raw), Problems)
+    for judge in JUDGES.values():
+        assert isinstance(judge(raw), Problems)

@@ -10,10 +10,15 @@ Available MinimumReplicasAvailable UpToDate NotStalled Creating RolloutInProgres
 ImagePullFailed ContainerCrashed OutOfMemory QuotaExceeded PodsRefused InvalidSpec
 HardwareClassNotFound HardwareClassInvalid ForeignChild ChildRefused Forbidden
 ModelLoaded ModelLoading ModelLoadFailed
-MetricsComplete PrometheusUnreachable PrometheusTimeout PrometheusRejected PrometheusMalformed NoSeries PartialSeries
-StaleSeries NotFinite NoReadyReplicas
-ScalingActive ScalingPaused ReplicasPinned ForeignScaler MetricsUnavailable
-WithinLimits AtMaxReplicas AtMinReplicas AtQuota StepLimited ScaleDownHeld RolloutHeld ScaledUp ScaledDown Steady
+MetricsComplete PrometheusUnreachable PrometheusTimeout PrometheusRejected PrometheusUnauthorized PrometheusTLS
+PrometheusTooLarge PrometheusPartial PrometheusMalformed NoSeries PartialSeries StaleSeries
+NotFinite NoReadyReplicas
+ForecastTrusted NoHistory HistoryGaps ForecastMissed ForecastOff
+ScalingActive ScalingPaused ReplicasPinned ForeignScaler MetricsUnavailable PolicyNotFound PolicyInvalid Advisory
+WithinLimits AtMaxReplicas AtMinReplicas AtQuota StepLimited ScaleDownHeld GrownBlind
+RolloutHeld ScaledUp ScaledDown Steady
+SLOFeasible SLOInfeasible
+SLOMet SLOBudgetBurning SLOBudgetSpent SLOUnknown
 """
 
 
@@ -24,7 +29,8 @@ def test_the_reasons_are_the_pinned_ones() -> None:
 def test_a_reason_is_one_camel_case_word_that_kubernetes_accepts() -> None:
     for reason in Reason:
         assert re.fullmatch("[A-Z][A-Za-z]*", reason)
-        assert re.sub("(?<!^)([A-Z])", r"_\1", reason.value).upper() == reason.name
+        words = re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", reason.value)  # SLOMet is SLO_MET
+        assert words.upper() == reason.name
         assert len(reason) <= 64
 
 

@@ -38,6 +38,8 @@ class Resource:
 
 INFERENCE_SERVICE: Final = Resource(group.API_VERSION, group.INFERENCE_SERVICE_KIND, group.INFERENCE_SERVICES)
 HARDWARE_CLASS: Final = Resource(group.API_VERSION, group.HARDWARE_CLASS_KIND, group.HARDWARE_CLASSES, namespaced=False)
+SCALING_POLICY: Final = Resource(group.API_VERSION, group.SCALING_POLICY_KIND, group.SCALING_POLICIES)
+MODEL_PROFILE: Final = Resource(group.API_VERSION, group.MODEL_PROFILE_KIND, group.MODEL_PROFILES)
 DEPLOYMENT: Final = Resource("apps/v1", "Deployment", "deployments")
 SERVICE: Final = Resource("v1", "Service", "services")
 CONFIG_MAP: Final = Resource("v1", "ConfigMap", "configmaps")
@@ -54,6 +56,8 @@ _BY_KIND: Final = {
     for resource in (
         INFERENCE_SERVICE,
         HARDWARE_CLASS,
+        SCALING_POLICY,
+        MODEL_PROFILE,
         *CHILDREN,
         POD,
         HORIZONTAL_POD_AUTOSCALER,

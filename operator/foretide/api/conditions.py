@@ -24,8 +24,11 @@ class ConditionType(StrEnum):
     STALLED = "Stalled"
     MODEL_LOADED = "ModelLoaded"
     METRICS_AVAILABLE = "MetricsAvailable"
+    FORECAST_HEALTHY = "ForecastHealthy"
     SCALING_ACTIVE = "ScalingActive"
     SCALING_LIMITED = "ScalingLimited"
+    SLO_FEASIBLE = "SLOFeasible"
+    SLO_MET = "SLOMet"
 
 
 class ConditionStatus(StrEnum):

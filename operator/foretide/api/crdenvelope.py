@@ -6,8 +6,10 @@ from foretide.api import group
 from foretide.api.crdschema import Schema, structural
 from foretide.api.hardwareclass import HardwareClassSpec
 from foretide.api.inferenceservice import InferenceServiceSpec
-from foretide.api.names import CLASS_NAME, SERVICE_NAME
+from foretide.api.modelprofile import ModelProfileSpec
+from foretide.api.names import CLASS_NAME, OBJECT_NAME, SERVICE_NAME
 from foretide.api.rules import Rule
+from foretide.api.scalingpolicy import ScalingPolicySpec
 from foretide.api.status import InferenceServiceStatus
 
 Column = dict[str, Any]
@@ -15,7 +17,7 @@ Column = dict[str, Any]
 
 def definitions() -> dict[str, dict[str, Any]]:
     """Every CustomResourceDefinition of the API by its name."""
-    documents = (_inference_service(), _hardware_class())
+    documents = (_inference_service(), _hardware_class(), _scaling_policy(), _model_profile())
     return {document["metadata"]["name"]: document for document in documents}
 
 
@@ -53,7 +55,48 @@ def _hardware_class() -> dict[str, Any]:
         columns=[
             _column("Family", ".spec.family", "Kind of processor."),
             _column("Instances", ".spec.triton.instances", "Copies of the model in one replica.", of="integer"),
+            _column("Cost", ".spec.cost.perHour", "Price of one replica for an hour."),
+            _column("Quota", ".spec.quota.maxReplicas", "Most replicas of all services together.", of="integer"),
             _column("Image", ".spec.triton.image", "Image of the Triton server.", priority=1),
+        ],
+    )
+
+
+def _scaling_policy() -> dict[str, Any]:
+    return _definition(
+        kind=group.SCALING_POLICY_KIND,
+        plural=group.SCALING_POLICIES,
+        short_name="scp",
+        scope="Namespaced",
+        name_rule=OBJECT_NAME,
+        description="How InferenceServices are scaled: how far the autoscaler foresees, dares, grows and holds.",
+        spec=structural(ScalingPolicySpec),
+        status=None,
+        columns=[
+            _column("Mode", ".spec.mode", "Whether decisions are carried out."),
+            _column("Forecast", ".spec.forecast.mode", "Whether the load to come is foreseen."),
+            _column("Risk", ".spec.forecast.risk", "The quantile of the load that is provided for."),
+            _column("Priority", ".spec.priority", "Who is served first under a quota.", of="integer"),
+        ],
+    )
+
+
+def _model_profile() -> dict[str, Any]:
+    return _definition(
+        kind=group.MODEL_PROFILE_KIND,
+        plural=group.MODEL_PROFILES,
+        short_name="mprof",
+        scope="Namespaced",
+        name_rule=OBJECT_NAME,
+        description="What was measured of one service on one hardware class, so that nothing has to be learned first.",
+        spec=structural(ModelProfileSpec),
+        status=None,
+        columns=[
+            _column("Service", ".spec.service", "InferenceService that was measured."),
+            _column("Class", ".spec.hardwareClass", "HardwareClass on which it was measured."),
+            _column("PerItem", ".spec.batchTime.perItem", "Duration that each item adds to a batch."),
+            _column("Fixed", ".spec.batchTime.fixed", "Duration of a batch apart from its items."),
+            _column("ColdStart", ".spec.coldStart", "Time until nine of ten replicas are ready."),
         ],
     )
 

@@ -11,6 +11,10 @@ INFERENCE_SERVICE_KIND: Final = "InferenceService"
 INFERENCE_SERVICES: Final = "inferenceservices"
 HARDWARE_CLASS_KIND: Final = "HardwareClass"
 HARDWARE_CLASSES: Final = "hardwareclasses"
+SCALING_POLICY_KIND: Final = "ScalingPolicy"
+SCALING_POLICIES: Final = "scalingpolicies"
+MODEL_PROFILE_KIND: Final = "ModelProfile"
+MODEL_PROFILES: Final = "modelprofiles"
 
 # One writer per field: the reconcile loop owns the children and Ready, the autoscale loop owns /scale and the rest.
 RECONCILE_MANAGER: Final = "foretide"

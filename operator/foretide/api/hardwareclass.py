@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from foretide.api.cost import Cost, Power, Quota
 from foretide.api.fields import Fields
 from foretide.api.names import ImageReference
 from foretide.api.quantities import Quantity, parse_quantity
@@ -183,6 +184,12 @@ class HardwareClassSpec(Fields):
     """Which nodes the replicas run on."""
     triton: Triton = Field(examples=["{image: 'nvcr.io/nvidia/tritonserver:26.07-py3'}"])
     """The Triton server of this class."""
+    cost: Cost | None = None
+    """What one replica costs; without it no cost is reported."""
+    power: Power | None = None
+    """What one replica draws of electric power; without it no energy is reported."""
+    quota: Quota | None = None
+    """How many replicas of the class there may be; without it as many as the nodes hold."""
 
 
 @dataclass(frozen=True, slots=True)

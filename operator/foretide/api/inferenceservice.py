@@ -5,16 +5,18 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from foretide.api.durations import Latency, parse_seconds
+from foretide.api.durations import DurationText, Latency, between, parse_seconds
 from foretide.api.fields import Fields
 from foretide.api.model import Model
 from foretide.api.names import HardwareClassName
 from foretide.api.percentages import Objective, parse_fraction
 from foretide.api.rules import Rule
+from foretide.api.scalingpolicy import PolicyRef
 
 MAX_REPLICAS: Final = 10_000
 
 Replicas = Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
+SloWindow = Annotated[DurationText, between("1h", "90d", fix='write it like "28d" or "12h"')]
 
 
 class Hardware(Fields):
@@ -38,10 +40,16 @@ class Slo(Fields):
     """Share of requests, in percent, that must be answered correctly within the latency."""
     latency: Latency = Field(examples=["100ms"])
     """Time from a request's arrival at Triton to its answer, as a Go duration."""
+    window: SloWindow = "28d"
+    """Time over which the error budget counts, from 1h to 90d: the requests that may miss the objective in it."""
 
     @property
     def latency_seconds(self) -> float:
         return parse_seconds(self.latency)
+
+    @property
+    def window_seconds(self) -> float:
+        return parse_seconds(self.window)
 
     @property
     def objective_fraction(self) -> float:
@@ -57,6 +65,8 @@ class Scaling(Fields):
     """Most replicas that the autoscaler may choose."""
     replicas: Replicas | None = None
     """Pins the number of replicas; minReplicas and maxReplicas do not count while it is set."""
+    policy_ref: PolicyRef | None = None
+    """The ScalingPolicy of this service. Without it the defaults of a ScalingPolicy hold."""
     paused: bool = False
     """Stops the autoscaler from changing the number of replicas; it keeps reporting."""
 
@@ -111,6 +121,11 @@ class InferenceService:
     @property
     def hardware_class(self) -> str:
         return self.spec.hardware.classes[0]
+
+    @property
+    def policy_name(self) -> str | None:
+        """The name of its ScalingPolicy; None where the defaults of one hold."""
+        return None if self.spec.scaling.policy_ref is None else self.spec.scaling.policy_ref.name
 
     @property
     def latency_seconds(self) -> float:

@@ -27,17 +27,17 @@ CLASS_NAME: Final = Rule(
     fix='choose a name like "gpu-t4"',
 )
 
+OBJECT_NAME: Final = matching(
+    _SUBDOMAIN,
+    "must be the name of a Kubernetes object: parts of a-z, 0-9 and -, joined by dots",
+    'write it like "model-files"',
+)
+
+ServiceName = Annotated[str, Field(min_length=1, max_length=40), SERVICE_NAME]
+
 HardwareClassName = Annotated[str, Field(min_length=1, max_length=63), CLASS_NAME]
 
-ObjectName = Annotated[
-    str,
-    Field(min_length=1, max_length=253),
-    matching(
-        _SUBDOMAIN,
-        "must be the name of a Kubernetes object: parts of a-z, 0-9 and -, joined by dots",
-        'write it like "model-files"',
-    ),
-]
+ObjectName = Annotated[str, Field(min_length=1, max_length=253), OBJECT_NAME]
 
 ModelName = Annotated[
     str,

@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from foretide.api import structure
 from foretide.api.hardwareclass import HardwareClass, HardwareClassSpec
 from foretide.api.inferenceservice import InferenceService, InferenceServiceSpec
-from foretide.api.names import CLASS_NAME, SERVICE_NAME
+from foretide.api.modelprofile import ModelProfile, ModelProfileSpec
+from foretide.api.names import CLASS_NAME, SERVICE_NAME, ObjectName
 from foretide.api.problems import Problem, Problems, missing
+from foretide.api.scalingpolicy import ScalingPolicy, ScalingPolicySpec
 
 # The deepest field of the API is 7 levels down; below that nothing is looked at, so no nesting can exhaust the stack.
 _DEPTH: Final = 16
@@ -43,6 +45,38 @@ def hardware_class(raw: Mapping[str, object]) -> HardwareClass | Problems:
     return HardwareClass(name=metadata.name, uid=metadata.uid, generation=metadata.generation, spec=spec)
 
 
+def scaling_policy(raw: Mapping[str, object]) -> ScalingPolicy | Problems:
+    """The policy, or everything that is wrong with it. Never raises, whatever JSON it is given."""
+    problems: list[Problem] = []
+    metadata = _section(raw, "metadata", _PolicyMetadata, problems)
+    spec = _section(raw, "spec", ScalingPolicySpec, problems)
+    if metadata is None or spec is None:
+        return Problems(tuple(problems))
+    return ScalingPolicy(
+        name=metadata.name,
+        namespace=metadata.namespace,
+        uid=metadata.uid,
+        generation=metadata.generation,
+        spec=spec,
+    )
+
+
+def model_profile(raw: Mapping[str, object]) -> ModelProfile | Problems:
+    """The profile, or everything that is wrong with it. Never raises, whatever JSON it is given."""
+    problems: list[Problem] = []
+    metadata = _section(raw, "metadata", _ProfileMetadata, problems)
+    spec = _section(raw, "spec", ModelProfileSpec, problems)
+    if metadata is None or spec is None:
+        return Problems(tuple(problems))
+    return ModelProfile(
+        name=metadata.name,
+        namespace=metadata.namespace,
+        uid=metadata.uid,
+        generation=metadata.generation,
+        spec=spec,
+    )
+
+
 class _Metadata(BaseModel):
     """What is read of metadata. Files have no uid and generation yet, so both may be missing."""
 
@@ -59,6 +93,16 @@ class _ServiceMetadata(_Metadata):
 
 class _ClassMetadata(_Metadata):
     name: Annotated[str, CLASS_NAME] = Field(examples=["cpu-16"])
+
+
+class _PolicyMetadata(_Metadata):
+    name: ObjectName = Field(examples=["web"])
+    namespace: str = "default"
+
+
+class _ProfileMetadata(_Metadata):
+    name: ObjectName = Field(examples=["ranker-gpu-t4"])
+    namespace: str = "default"
 
 
 def _section(raw: object, name: str, model: type[_Section], problems: list[Problem]) -> _Section | None:

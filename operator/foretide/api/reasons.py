@@ -68,22 +68,42 @@ class Reason(StrEnum):
     MODEL_LOAD_FAILED = "ModelLoadFailed", "Triton refuses the model; the message has Triton's own log line."
 
     # MetricsAvailable: why the load is known, or why it is not
-    METRICS_COMPLETE = "MetricsComplete", "Every ready replica is seen by Prometheus."
+    METRICS_COMPLETE = "MetricsComplete", "Every ready replica is seen."
     PROMETHEUS_UNREACHABLE = (
         "PrometheusUnreachable",
-        "Prometheus cannot be reached; the number of replicas is held.",
+        "Prometheus cannot be reached; the load is read from the pods directly, and nothing shrinks.",
     )
     PROMETHEUS_TIMEOUT = (
         "PrometheusTimeout",
-        "Prometheus did not answer in time; the number of replicas is held.",
+        "Prometheus did not answer in time; the load is read from the pods directly, and nothing shrinks.",
     )
     PROMETHEUS_REJECTED = (
         "PrometheusRejected",
-        "Prometheus answered with an error; the number of replicas is held.",
+        "Prometheus answered with an error; the load is read from the pods directly, and nothing shrinks.",
+    )
+    PROMETHEUS_UNAUTHORIZED = (
+        "PrometheusUnauthorized",
+        "Prometheus does not let the operator in, or a file with its credentials cannot be used; "
+        "the load is read from the pods directly, and nothing shrinks.",
+    )
+    PROMETHEUS_TLS = (
+        "PrometheusTLS",
+        "No trusted connection to Prometheus: a certificate is refused on either side; "
+        "the load is read from the pods directly, and nothing shrinks.",
+    )
+    PROMETHEUS_TOO_LARGE = (
+        "PrometheusTooLarge",
+        "Prometheus' answer is larger than any honest one and was not read to its end; "
+        "the load is read from the pods directly, and nothing shrinks.",
+    )
+    PROMETHEUS_PARTIAL = (
+        "PrometheusPartial",
+        "Prometheus says that its answer is not whole: a store behind it is away; "
+        "the load is read from the pods directly, and nothing shrinks.",
     )
     PROMETHEUS_MALFORMED = (
         "PrometheusMalformed",
-        "Prometheus' answer is not what its API promises; the number of replicas is held.",
+        "Prometheus' answer breaks its API; the load is read from the pods directly, and nothing shrinks.",
     )
     NO_SERIES = "NoSeries", "Prometheus has no series of any ready replica; the number of replicas is held."
     PARTIAL_SERIES = (
@@ -93,6 +113,16 @@ class Reason(StrEnum):
     STALE_SERIES = "StaleSeries", "The newest sample is too old; the number of replicas is held."
     NOT_FINITE = "NotFinite", "A metric is NaN or infinite; the number of replicas is held."
     NO_READY_REPLICAS = "NoReadyReplicas", "No replica is ready, so there is no load to read yet."
+
+    # ForecastHealthy: whether the forecast has a say
+    FORECAST_TRUSTED = "ForecastTrusted", "The forecast did well enough lately to add replicas."
+    NO_HISTORY = "NoHistory", "Too little of the load has been seen to foresee it; the load of now decides."
+    HISTORY_GAPS = "HistoryGaps", "The history of the load has too many gaps; the load of now decides."
+    FORECAST_MISSED = (
+        "ForecastMissed",
+        "The forecast failed, or the load left it too often lately; the load of now decides until it does better.",
+    )
+    FORECAST_OFF = "ForecastOff", "spec.forecast.mode of the ScalingPolicy is Reactive; the load of now decides."
 
     # ScalingActive: whether the autoscaler acts
     SCALING_ACTIVE = "ScalingActive", "The autoscaler decides the number of replicas."
@@ -106,6 +136,12 @@ class Reason(StrEnum):
         "MetricsUnavailable",
         "The load is unknown, so the number of replicas is held; MetricsAvailable says why.",
     )
+    POLICY_NOT_FOUND = "PolicyNotFound", "spec.scaling.policyRef names a ScalingPolicy that does not exist."
+    POLICY_INVALID = "PolicyInvalid", "The ScalingPolicy breaks rules; the message names them."
+    ADVISORY = (
+        "Advisory",
+        "spec.mode of the ScalingPolicy is Advisory: decisions are told, and no replicas are written.",
+    )
 
     # ScalingLimited and decisions: what bound the number of replicas
     WITHIN_LIMITS = "WithinLimits", "The wanted number of replicas lies between the bounds."
@@ -115,12 +151,32 @@ class Reason(StrEnum):
         "AtQuota",
         "More replicas are wanted than the quota leaves; services of a higher priority, or that save more, come first.",
     )
-    STEP_LIMITED = "StepLimited", "Fewer replicas would do, but one step takes away no more; the rest follows."
+    STEP_LIMITED = "StepLimited", "Fewer or more replicas are wanted, but one step moves no further; the rest follows."
     SCALE_DOWN_HELD = (
         "ScaleDownHeld",
-        "Fewer replicas would do, but the load was higher within the hold time.",
+        "Fewer replicas would do, but the load was higher within the hold time, or is not known well enough.",
+    )
+    GROWN_BLIND = (
+        "GrownBlind",
+        "The load has been unknown for longer than the policy holds; replicas are as many as the last day needed.",
     )
     ROLLOUT_HELD = "RolloutHeld", "Nothing shrinks while new pods replace old ones."
     SCALED_UP = "ScaledUp", "Replicas were added."
     SCALED_DOWN = "ScaledDown", "Replicas were removed."
     STEADY = "Steady", "The number of replicas fits the load."
+
+    # SLOFeasible: whether any number of replicas can keep the latency
+    SLO_FEASIBLE = "SLOFeasible", "A replica keeps the latency at some load; enough of them keep the objective."
+    SLO_INFEASIBLE = (
+        "SLOInfeasible",
+        "Even a request alone takes longer than the latency on this hardware; the message has both times.",
+    )
+
+    # SLOMet: what is left of the error budget
+    SLO_MET = "SLOMet", "The objective is kept, and the error budget lasts for its window."
+    SLO_BUDGET_BURNING = (
+        "SLOBudgetBurning",
+        "The error budget is being spent so fast that it ends before its window; status.slo has the rates.",
+    )
+    SLO_BUDGET_SPENT = "SLOBudgetSpent", "More requests missed the objective within the window than it allows."
+    SLO_UNKNOWN = "SLOUnknown", "Too little has been measured to say whether the objective is or can be kept."

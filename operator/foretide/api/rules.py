@@ -59,7 +59,8 @@ class Rule:
         }
 
     def _message(self, shown: str) -> str:
-        return f"{literal(f'{shown} {self.rule}; {self.fix}')}.format([{', '.join(self.cel_values)}])"
+        told = f"{self.rule}; {self.fix}".replace("%", "%%")  # only `shown` is a format: 20% is not one
+        return f"{literal(f'{shown} {told}')}.format([{', '.join(self.cel_values)}])"
 
     def _check(self, value: Any) -> Any:
         require((self,), value)

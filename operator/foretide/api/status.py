@@ -21,6 +21,9 @@ Time = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-ti
 Rate = Annotated[str, Field(max_length=32)]
 Span = Annotated[str, Field(max_length=32)]
 Word = Annotated[str, Field(max_length=64)]
+# A plain decimal number, as all numbers of the API that are not whole.
+Amount = Annotated[str, Field(max_length=32)]
+Percentage = Annotated[str, Field(max_length=16)]
 
 
 class ConditionEntry(Fields):
@@ -56,8 +59,54 @@ class Capacity(Fields):
     """Items per second that one replica answers within the latency."""
     batch_time: BatchTime
     """The law behind it."""
-    source: Literal["Prior", "Measured"]
-    """Prior: assumed, because nothing has been measured yet. Measured: learned from Triton's own statistics."""
+    source: Literal["Prior", "Profile", "Measured"]
+    """Prior: assumed, as nothing is measured yet. Profile: a ModelProfile's. Measured: from Triton's own statistics."""
+
+
+class ColdStart(Fields):
+    """How long a replica takes from its creation until it answers, learned from each start."""
+
+    p50: Span
+    """Duration that half of the starts keep."""
+    p90: Span
+    """Duration that nine of ten starts keep: how far ahead the load is foreseen."""
+    starts: Count
+    """How many starts were seen."""
+
+
+class BurnRate(Fields):
+    """How fast the error budget was spent in one window."""
+
+    window: Span
+    """The last how long."""
+    rate: Rate
+    """Times the rate at which the budget lasts just for its own window: at 1 it does, at 2 for half of it."""
+
+
+class SloStatus(Fields):
+    """What came of the objective, over spec.slo.window."""
+
+    attainment: Percentage | None = None
+    """Share of requests, in percent, that were answered correctly within the latency."""
+    budget_left: Percentage | None = None
+    """Share of the error budget, in percent, that is left; negative once more is spent than there was."""
+    burn_rates: Annotated[tuple[BurnRate, ...], Field(max_length=8), KeyedBy("window")] = ()
+    """How fast the error budget was spent, in windows of several lengths."""
+    source: Word
+    """What it was read from."""
+
+
+class CostStatus(Fields):
+    """What the service costs now, by spec.cost and spec.power of its hardware class."""
+
+    per_hour: Amount
+    """Price of all its replicas for an hour."""
+    per_thousand_inferences: Amount | None = None
+    """Price of a thousand inferences at the load of the last 20 minutes; left out where nothing is asked."""
+    currency: Annotated[str, Field(max_length=3)]
+    """Currency of the prices, by its three letters in ISO 4217."""
+    watt_hours_per_thousand_inferences: Amount | None = None
+    """Electric energy of a thousand inferences, in watt-hours; left out where power or load are not known."""
 
 
 class DecisionEntry(Fields):
@@ -71,6 +120,14 @@ class DecisionEntry(Fields):
     """Replicas after."""
     demand: Rate | None = None
     """Items per second asked for at that time; left out where it was not known."""
+    forecast: Rate | None = None
+    """Items per second foreseen; left out where no forecast was trusted."""
+    quantile: Annotated[str, Field(max_length=16)] | None = None
+    """The quantile of the load, from 0 to 1, for which the forecast stands."""
+    horizon: Span | None = None
+    """How far ahead it was foreseen."""
+    hpa: Count | None = None
+    """Replicas that the HorizontalPodAutoscaler of Kubernetes would have run at 70 % of utilization."""
     bound: Word
     """What decided the number: the demand, or a limit."""
     reason: Word
@@ -96,6 +153,12 @@ class InferenceServiceStatus(Fields):
     """Replicas the autoscaler wants."""
     capacity: Capacity | None = None
     """What one replica can do within the latency."""
+    cold_start: ColdStart | None = None
+    """How long a replica takes until it answers."""
+    slo: SloStatus | None = None
+    """What came of the objective, over spec.slo.window."""
+    cost: CostStatus | None = None
+    """What the service costs now."""
     decisions: Annotated[
         tuple[DecisionEntry, ...],
         Field(max_length=MAX_DECISIONS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),

@@ -84,6 +84,8 @@ def _count(number: int, noun: str) -> str:
 
 def _choice(value: object, expected: str) -> tuple[str, str]:
     options = [option.strip("'") for option in expected.replace(" or ", ", ").split(", ")]
+    if isinstance(value, bool):  # YAML reads Off, On, Yes and No as these
+        return f"must be one of {', '.join(options)}", "write one of them, in quotes"
     near = _nearest(str(value)[:64], options)
     return f"must be one of {', '.join(options)}", f"write {near}" if near else "write one of them"
 
