@@ -2,91 +2,43 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import gzip
+import logging
 import math
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import tracemalloc
+from collections.abc import Iterator
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 
 from foretide.adapters import prometheus as module
+from foretide.adapters import prometheus_answer as answers
 from foretide.adapters.errors import Rejected, Unavailable
 from foretide.adapters.prometheus import Pod, PrometheusApi
+from foretide.adapters.prometheus_access import Access
+from foretide.adapters.prometheus_grid import Workload
 from foretide.api.reasons import Reason
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class Server(ThreadingHTTPServer):
-    """One answer for every request."""
-
-    daemon_threads = True
-    answer: Answer
-    queries: list[str]
-    leave: threading.Event
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is what some of the tests are about."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length).decode()
-        self.server.queries += (parse_qs(urlsplit(self.path).query) | parse_qs(body)).get("query", [])
-        self.server.answer(self)
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Quiet."""
+from tests.adapters.prometheus_server import Server, answering, matrix, serving, vector
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server(("127.0.0.1", 0), Handler)
-    server.queries, server.leave = [], threading.Event()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.leave.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture
 def client(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrometheusApi]:
     monkeypatch.setattr(module, "QUERY_TIMEOUT_SECONDS", 0.2)
-    client = PrometheusApi(server.url + "/")
+    client = PrometheusApi(Access(url=server.url + "/"))
     yield client
     client.close()
-
-
-def answering(body: bytes | str | dict[str, Any], status: int = 200) -> Answer:
-    data = json.dumps(body).encode() if isinstance(body, dict) else body.encode() if isinstance(body, str) else body
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("Content-Length", str(len(data)))
-        handler.end_headers()
-        handler.wfile.write(data)
-
-    return answer
-
-
-def vector(*series: tuple[dict[str, Any], Any]) -> dict[str, Any]:
-    result = [{"metric": metric, "value": [1_763_800_000.123, value]} for metric, value in series]
-    return {"status": "success", "data": {"resultType": "vector", "result": result}}
 
 
 POD = {"namespace": "shop", "pod": "ranker-0"}
@@ -118,9 +70,50 @@ async def test_series_of_others_are_passed_over(server: Server, client: Promethe
     assert await client.by_pod("up") == {Pod("shop", "ranker-0"): 1.0}
 
 
-async def test_warnings_beside_an_answer_do_no_harm(server: Server, client: PrometheusApi) -> None:
-    server.answer = answering({**vector((POD, "1")), "warnings": ["PromQL warning"], "infos": ["x"]})
+ABOUT_THE_NAME = (
+    "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "
+    '"nv_inference_request_success" (1:42)'
+)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"infos": [ABOUT_THE_NAME]},
+        {"warnings": [ABOUT_THE_NAME]},  # as Prometheus has it before `infos`, at each tick
+        {"warnings": ["PromQL warning: quantile value should be between 0 and 1", ABOUT_THE_NAME]},
+        {"warnings": []},
+        {"warnings": None},
+        {"isPartial": False},
+    ],
+    ids=str,
+)
+async def test_what_is_said_of_the_expression_leaves_the_answer_whole(
+    server: Server, client: PrometheusApi, words: dict[str, Any]
+) -> None:
+    server.answer = answering({**vector((POD, "1")), **words})
     assert await client.by_pod("up") == {Pod("shop", "ranker-0"): 1.0}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"warnings": ["No StoreAPIs matched for this query"]},
+        {"warnings": [ABOUT_THE_NAME, "fetch series for store-3: secret connection refused"]},
+        {"warnings": "text"},
+        {"warnings": [{"a": 1}]},
+        {"isPartial": True},
+    ],
+    ids=str,
+)
+async def test_an_answer_that_says_it_is_partial_is_none(
+    server: Server, client: PrometheusApi, words: dict[str, Any]
+) -> None:
+    server.answer = answering({**vector((POD, "1")), **words})
+    with pytest.raises(Unavailable) as raised:
+        await client.by_pod("up")
+    assert raised.value.reason == Reason.PROMETHEUS_PARTIAL
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +136,7 @@ async def test_warnings_beside_an_answer_do_no_harm(server: Server, client: Prom
         {"status": "success", "data": {"resultType": "vector", "result": [{"metric": "namespace pod", "value": 1}]}},
         {"status": "success", "data": {"resultType": "vector", "result": [{"metric": POD, "value": [1]}]}},
         {"status": "success", "data": {"resultType": "vector", "result": [{"metric": POD, "value": {}}]}},
-        vector((POD, "many")),
+        vector((POD, "secret")),
         vector((POD, None)),
         vector((POD, [])),
         vector((POD, 10**400)),
@@ -160,9 +153,10 @@ async def test_a_body_that_is_no_answer_is_malformed(
     with pytest.raises(Rejected) as raised:
         await client.by_pod("up")
     assert raised.value.reason == Reason.PROMETHEUS_MALFORMED
+    assert "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 422])
+@pytest.mark.parametrize("status", [400, 404, 422])
 async def test_a_refusal_is_rejected(server: Server, client: PrometheusApi, status: int) -> None:
     server.answer = answering({"status": "error", "errorType": "bad_data", "error": "secret " + "x" * 9000}, status)
     with pytest.raises(Rejected) as raised:
@@ -184,10 +178,147 @@ async def test_a_server_that_cannot_answer_now_is_asked_once_a_tick(
     assert server.queries == ["up"]
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_who_is_not_let_in_is_told_so(server: Server, client: PrometheusApi, status: int) -> None:
+    server.answer = answering("secret", status)
+    with pytest.raises(Rejected) as raised:
+        await client.by_pod("up")
+    assert raised.value.reason == Reason.PROMETHEUS_UNAUTHORIZED
+    assert str(raised.value) == f"HTTP Status Code {status}: the credentials are missing or refused"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_is_not_followed(server: Server, client: PrometheusApi, status: int) -> None:
+    """It might lead to another host, with our credentials, or out of TLS."""
+    with serving() as other:
+        other.answer = answering(vector((POD, "1")))
+        server.answer = answering("", status, Location=f"{other.url}/api/v1/query")
+        with pytest.raises(Rejected, match="a redirect, which is not followed") as raised:
+            await client.by_pod("up")
+        assert other.seen == []
+    assert raised.value.reason == Reason.PROMETHEUS_REJECTED
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7), ("0", 0), ("100000", 300), ("9" * 40, 300), ("9" * 5000, 0), ("soon", 0), ("-5", 0), ("", 0), (None, 0)],
+    ids=lambda each: str(each)[:20],
+)
+async def test_a_server_that_asks_for_silence_gets_it_for_five_minutes_at_most(
+    server: Server, client: PrometheusApi, status: int, header: str | None, seconds: int
+) -> None:
+    server.answer = answering("", status, **({} if header is None else {"Retry_After": header}))
+    with pytest.raises(Unavailable) as raised:
+        await client.by_pod("up")
+    assert raised.value.reason == Reason.PROMETHEUS_REJECTED
+    assert raised.value.retry_after_seconds == seconds
+    with pytest.raises(Unavailable) as again:
+        await client.by_pod("up")
+    assert again.value.reason == Reason.PROMETHEUS_REJECTED
+    with pytest.raises(Unavailable):
+        await client.history("up", start_seconds=0, end_seconds=60, step_seconds=60)
+    # The past is asked for apart: a limit on it must not keep ticks from asking what is now, nor the reverse.
+    assert len(server.queries) == (2 if seconds else 3)
+    assert ("not to be asked for a while" in str(again.value)) == (seconds > 0)
+
+
+async def test_silence_until_a_date(server: Server, client: PrometheusApi) -> None:
+    server.answer = answering("", 503, Retry_After=formatdate(4e9, usegmt=True))
+    with pytest.raises(Unavailable) as raised:
+        await client.by_pod("up")
+    assert raised.value.retry_after_seconds == 300
+
+
+async def test_after_the_silence_it_is_asked_again(
+    server: Server, client: PrometheusApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = answering("", 429, Retry_After="60")
+    with pytest.raises(Unavailable):
+        await client.by_pod("up")
+    server.answer = answering(vector((POD, "1")))
+    loop = asyncio.get_running_loop()
+    later = loop.time() + 59.0
+    monkeypatch.setattr(loop, "time", lambda: later)
+    with pytest.raises(Unavailable):
+        await client.by_pod("up")
+    later += 1.5
+    assert await client.by_pod("up") == {Pod("shop", "ranker-0"): 1.0}
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+async def test_only_two_statuses_may_ask_for_silence(server: Server, client: PrometheusApi, status: int) -> None:
+    server.answer = answering("", status, Retry_After="60")
+    with pytest.raises(Unavailable) as raised:
+        await client.by_pod("up")
+    assert raised.value.retry_after_seconds == 0
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    """A body that never ends."""
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b" " * 65_536)
+
+
+BOMB = answering(gzip.compress(b" " * (64 * 2**20), 9), Content_Encoding="gzip")
+
+
+@pytest.mark.parametrize("answer", [endless, BOMB], ids=["endless", "bomb"])
+async def test_an_answer_that_is_too_large_is_cut_off_in_flat_memory(
+    server: Server, client: PrometheusApi, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    limit = 2**20
+    monkeypatch.setattr(module, "QUERY_TIMEOUT_SECONDS", 10.0)
+    monkeypatch.setattr(answers, "ANSWER_LIMIT_BYTES", limit)
+    server.answer = answer
+    tracemalloc.start()
+    try:
+        with pytest.raises(Rejected) as raised:
+            await client.by_pod("up")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert raised.value.reason == Reason.PROMETHEUS_TOO_LARGE
+    assert "1,048,576 bytes" in str(raised.value)
+    assert peak < 4 * limit
+
+
+async def test_an_answer_of_just_the_limit_is_read(
+    server: Server, client: PrometheusApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = b'{"status": "success", "data": {"resultType": "vector", "result": []}}'
+    monkeypatch.setattr(answers, "ANSWER_LIMIT_BYTES", 65_536)
+    server.answer = answering(body.ljust(65_536))
+    assert await client.by_pod("up") == {}
+    server.answer = answering(body.ljust(65_537))
+    with pytest.raises(Rejected):
+        await client.by_pod("up")
+
+
+async def test_a_body_that_is_not_what_its_encoding_says_is_malformed(server: Server, client: PrometheusApi) -> None:
+    server.answer = answering(b"not gzip at all", Content_Encoding="gzip")
+    with pytest.raises(Rejected) as raised:
+        await client.by_pod("up")
+    assert raised.value.reason == Reason.PROMETHEUS_MALFORMED
+
+
+async def test_a_server_that_does_not_speak_http_is_not_quoted(server: Server, client: PrometheusApi) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"SSH-2.0-secret\r\n")
+
+    server.answer = answer
+    with pytest.raises(Unavailable) as raised:
+        await client.by_pod("up")
+    assert raised.value.reason == Reason.PROMETHEUS_UNREACHABLE
+    assert "secret" not in str(raised.value)
+
+
 async def test_nobody_listens(server: Server) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        client = PrometheusApi(f"http://127.0.0.1:{unused.getsockname()[1]}")
+        client = PrometheusApi(Access(url=f"http://127.0.0.1:{unused.getsockname()[1]}"))
         with pytest.raises(Unavailable) as raised:
             await client.by_pod("up")
         client.close()
@@ -196,7 +327,7 @@ async def test_nobody_listens(server: Server) -> None:
 
 
 async def test_a_name_that_does_not_exist_is_unreachable(server: Server) -> None:
-    client = PrometheusApi("http://prometheus.invalid:9090")
+    client = PrometheusApi(Access(url="http://prometheus.invalid:9090"))
     with pytest.raises(Unavailable) as raised:
         await client.by_pod("up")
     client.close()
@@ -256,3 +387,78 @@ async def test_a_proxy_of_the_environment_is_not_used(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     server.answer = answering(vector((POD, "1")))
     assert await client.by_pod("up") == {Pod("shop", "ranker-0"): 1.0}
+
+
+START = 1_763_800_020.0
+WORKLOAD = {"namespace": "shop", "workload": "ranker--cpu-16"}
+RANKER = Workload("shop", "ranker--cpu-16")
+
+
+async def test_a_range_is_a_grid_with_gaps(server: Server, client: PrometheusApi) -> None:
+    server.answer = answering(
+        matrix((WORKLOAD, [[START, "1.5"], [START + 120, "NaN"], [START + 180, "4"]]), ({"namespace": "shop"}, []))
+    )
+    found = await client.history("x", start_seconds=START, end_seconds=START + 180, step_seconds=60)
+    assert dict(found.rows) == {RANKER: 0}
+    np.testing.assert_array_equal(found.of([RANKER]), [[1.5, np.nan, np.nan, 4.0]])
+    (form,) = server.forms
+    expected = {"query": "x", "start": f"{START:.0f}", "end": f"{START + 180:.0f}", "step": "60"}
+    assert {name: value for name, (value,) in form.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (answering({**matrix(), "warnings": ["store-3 is away"]}), Reason.PROMETHEUS_PARTIAL),
+        (answering(vector((WORKLOAD, "1"))), Reason.PROMETHEUS_MALFORMED),
+        (answering("", 403), Reason.PROMETHEUS_UNAUTHORIZED),
+        (answering("", 422), Reason.PROMETHEUS_REJECTED),
+        (answering(" " * 70_000), Reason.PROMETHEUS_TOO_LARGE),
+    ],
+    ids=lambda each: str(each)[:25],
+)
+async def test_a_range_fails_as_an_instant_does(
+    server: Server, client: PrometheusApi, monkeypatch: pytest.MonkeyPatch, answer: Any, reason: Reason
+) -> None:
+    monkeypatch.setattr(answers, "ANSWER_LIMIT_BYTES", 65_536)
+    server.answer = answer
+    with pytest.raises((Unavailable, Rejected)) as raised:
+        await client.history("x", start_seconds=START, end_seconds=START + 60, step_seconds=60)
+    assert raised.value.reason == reason
+
+
+async def test_no_instant_waits_for_a_range(server: Server, client: PrometheusApi) -> None:
+    """Ten ranges hang; there is one of them at the server at a time, and instants are answered beside it."""
+
+    asked = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if "query_range" in handler.path:
+            asked.set()
+            server.leave.wait(5)
+        else:
+            answering(vector((POD, "1")))(handler)
+
+    server.answer = answer
+    ranges = [
+        asyncio.create_task(client.history("slow", start_seconds=START, end_seconds=START, step_seconds=60))
+        for _ in range(10)
+    ]
+    found = await asyncio.gather(*(client.by_pod("up") for _ in range(8)))
+    assert found == [{Pod("shop", "ranker-0"): 1.0}] * 8
+    await asyncio.to_thread(asked.wait, 5)
+    assert server.queries.count("slow") == 1
+    assert not any(task.done() for task in ranges)
+    for task in ranges:
+        task.cancel()
+    await asyncio.gather(*ranges, return_exceptions=True)
+
+
+async def test_a_refusal_is_in_the_log_with_its_words(
+    server: Server, client: PrometheusApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answer = answering({"status": "error", "error": "too many samples" + "x" * 9000}, 422)
+    with caplog.at_level(logging.WARNING), pytest.raises(Rejected):
+        await client.by_pod("up")
+    assert "too many samples" in caplog.text
+    assert len(caplog.text) < 600

@@ -10,9 +10,12 @@ from dataclasses import fields
 from typing import get_type_hints
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from foretide.adapters.promql import expression
+from foretide.adapters.promql import expression, history, record, recorded
 from foretide.scaling.policy import Over, Quantity, Query
+from foretide.serving.naming import deployment_name
 
 # What the expressions are made of; a typo in a metric name is a query that answers nothing for ever.
 METRICS = {
@@ -27,7 +30,7 @@ FUNCTIONS = {"rate", "deriv", "avg_over_time", "max_over_time", "timestamp", "ti
 AGGREGATIONS = {"sum", "max"}
 LABELS = {"namespace", "pod", "model", "version", "reason", "gpu_uuid"}
 WORD = re.compile(r"[a-z_]+")
-TOKEN = re.compile(r"[a-z_]+|\[\d+s\]|1e6|[(),/-]|\s+")
+TOKEN = re.compile(r"[a-z_]+|\[\d+s\]|1000000|[(),/-]|\s+")
 RANGED = [Over.RATE, Over.DERIV, Over.AVERAGE, Over.MAXIMUM]
 
 SERIES = "by (namespace, pod, model, version, reason, gpu_uuid)"
@@ -60,9 +63,9 @@ def over_pods(query: str) -> str:
         ),
         (
             Query(Quantity.REQUEST_SECONDS, Over.RATE, 60.0),
-            over_pods("rate(nv_inference_request_duration_us[60s])") + " / 1e6",
+            over_pods("rate(nv_inference_request_duration_us[60s])") + " / 1000000",
         ),
-        (Query(Quantity.REQUEST_SECONDS), over_pods("nv_inference_request_duration_us") + " / 1e6"),
+        (Query(Quantity.REQUEST_SECONDS), over_pods("nv_inference_request_duration_us") + " / 1000000"),
         (
             Query(Quantity.SUCCESS, Over.AGE),
             "time() - max by (namespace, pod) (timestamp(nv_inference_request_success))",
@@ -88,7 +91,7 @@ def test_every_expression_is_made_of_known_words_and_balanced(query: Query) -> N
         depth += (token == "(") - (token == ")")
         assert depth >= 0
     assert depth == 0
-    words = set(WORD.findall(re.sub(r"\[\d+s\]|1e6", "", text)))
+    words = set(WORD.findall(re.sub(r"\[\d+s\]|1000000", "", text)))
     assert words <= {METRICS[query.quantity]} | FUNCTIONS | AGGREGATIONS | {"by", *LABELS}
     assert METRICS[query.quantity] in words
 
@@ -137,3 +140,61 @@ def test_a_quantity_that_no_server_exports_is_refused_by_name(quantity: Quantity
 def test_three_quantities_are_refused() -> None:
     refused = {Quantity.ARRIVED, Quantity.BUSY_SECONDS, Quantity.CONCURRENCY_SECONDS}
     assert set(Quantity) - METRICS.keys() == refused
+
+
+EXPORTED = sorted(METRICS)
+BY_WORKLOAD = "by (namespace, workload)"
+
+
+def test_the_past_is_asked_by_deployment() -> None:
+    assert history(Quantity.SUCCESS, rate_window_seconds=30.0) == (
+        f"sum {BY_WORKLOAD} (label_replace({over_pods('rate(nv_inference_request_success[60s])')}, "
+        '"workload", "$1", "pod", "(.+)-[a-z0-9]+-[a-z0-9]{5}"))'
+    )
+    assert recorded(Quantity.SUCCESS) == (
+        f"max {BY_WORKLOAD} (last_over_time(namespace_workload:nv_inference_request_success:rate[60s]))"
+    )
+
+
+@pytest.mark.parametrize(("window", "expected"), [(5.0, 60), (60.0, 60), (61.0, 61), (3600.0, 3600)])
+def test_where_scrapes_are_rare_a_minute_is_too_short(window: float, expected: int) -> None:
+    assert f"[{expected}s]" in history(Quantity.SUCCESS, rate_window_seconds=window)
+
+
+@pytest.mark.parametrize("quantity", EXPORTED)
+def test_no_text_of_a_service_can_enter_a_query_of_the_past(quantity: Quantity) -> None:
+    """Only a table and a number do; the pattern of names is a constant."""
+    asked = history(quantity, rate_window_seconds=30.0)
+    assert re.fullmatch(r"sum by \(namespace, workload\) \(label_replace\(.*, " + re.escape(WORKLOAD) + r"\)\)", asked)
+    rest = asked.replace(WORKLOAD, "").replace(expression(Query(quantity, Over.RATE, 60.0)), "")
+    assert rest == f"sum {BY_WORKLOAD} (label_replace(, ))"
+    assert METRICS[quantity] in record(quantity)
+    assert record(quantity) in recorded(quantity)
+
+
+WORKLOAD = '"workload", "$1", "pod", "(.+)-[a-z0-9]+-[a-z0-9]{5}"'
+PATTERN = re.compile(WORKLOAD.split('"')[-2])
+# As the API server makes them: no vowels, nothing that is mistaken for another letter.
+suffixes = st.text("bcdfghjklmnpqrstvwxz2456789", min_size=1, max_size=10)
+names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", fullmatch=True)
+
+
+@given(names, names, suffixes, st.text("bcdfghjklmnpqrstvwxz2456789", min_size=5, max_size=5))
+def test_the_pattern_finds_the_deployment_of_a_pod(service: str, hardware: str, template: str, suffix: str) -> None:
+    deployment = deployment_name(service, hardware)
+    found = PATTERN.fullmatch(f"{deployment}-{template}-{suffix}")
+    assert found is not None
+    assert found.group(1) == deployment
+
+
+@pytest.mark.parametrize("pod", ["lonely", "web-0", "a-b", "ranker--cpu-16", "x-abc-toolong"])
+def test_the_pattern_finds_no_deployment_where_there_is_none(pod: str) -> None:
+    assert PATTERN.fullmatch(pod) is None
+
+
+@pytest.mark.parametrize("quantity", sorted(set(Quantity) - METRICS.keys()))
+def test_the_past_of_what_no_server_exports_is_refused(quantity: Quantity) -> None:
+    with pytest.raises(ValueError, match="no server exports it"):
+        history(quantity, rate_window_seconds=30.0)
+    with pytest.raises(KeyError):
+        recorded(quantity)

@@ -24,6 +24,14 @@ def test_each_setting_is_read_from_its_variable() -> None:
     settings = load(
         {
             "FORETIDE_PROMETHEUS_URL": "https://thanos.example:443/tenant",
+            "FORETIDE_PROMETHEUS_BEARER_TOKEN_FILE": "/etc/foretide/prometheus/token",
+            "FORETIDE_PROMETHEUS_USERNAME": "",
+            "FORETIDE_PROMETHEUS_PASSWORD_FILE": "",
+            "FORETIDE_PROMETHEUS_CA_FILE": "/etc/foretide/prometheus/ca.crt",
+            "FORETIDE_PROMETHEUS_CLIENT_CERTIFICATE_FILE": "/etc/foretide/prometheus/tls.crt",
+            "FORETIDE_PROMETHEUS_CLIENT_KEY_FILE": "/etc/foretide/prometheus/tls.key",
+            "FORETIDE_PROMETHEUS_TENANT_HEADER": "THANOS-TENANT",
+            "FORETIDE_PROMETHEUS_TENANT": "team a",
             "FORETIDE_TICK_SECONDS": "5",
             "FORETIDE_RATE_WINDOW_SECONDS": "20",
             "FORETIDE_SCALE_DOWN_HOLD_SECONDS": "60.5",
@@ -39,6 +47,12 @@ def test_each_setting_is_read_from_its_variable() -> None:
     )
     assert settings == Settings(
         prometheus_url="https://thanos.example:443/tenant",
+        prometheus_bearer_token_file="/etc/foretide/prometheus/token",
+        prometheus_ca_file="/etc/foretide/prometheus/ca.crt",
+        prometheus_client_certificate_file="/etc/foretide/prometheus/tls.crt",
+        prometheus_client_key_file="/etc/foretide/prometheus/tls.key",
+        prometheus_tenant_header="THANOS-TENANT",
+        prometheus_tenant="team a",
         tick_seconds=5,
         rate_window_seconds=20,
         scale_down_hold_seconds=60.5,
@@ -72,6 +86,14 @@ def test_each_setting_is_read_from_its_variable() -> None:
         ("FORETIDE_PROMETHEUS_URL", "prometheus:9090", "match pattern"),
         ("FORETIDE_PROMETHEUS_URL", "file:///etc/passwd", "match pattern"),
         ("FORETIDE_PROMETHEUS_URL", "http://", "match pattern"),
+        ("FORETIDE_PROMETHEUS_URL", "http://prometheus?a=b", "match pattern"),
+        ("FORETIDE_PROMETHEUS_BEARER_TOKEN_FILE", "token", "match pattern"),
+        ("FORETIDE_PROMETHEUS_USERNAME", "me:too", "match pattern"),
+        ("FORETIDE_PROMETHEUS_USERNAME", "me\r\nX: 1", "match pattern"),
+        ("FORETIDE_PROMETHEUS_TENANT_HEADER", "X Scope", "match pattern"),
+        ("FORETIDE_PROMETHEUS_TENANT_HEADER", "", "match pattern"),
+        ("FORETIDE_PROMETHEUS_TENANT", " team", "match pattern"),
+        ("FORETIDE_PROMETHEUS_TENANT", "a\nb", "match pattern"),
         ("FORETIDE_LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
     ],
 )
@@ -103,6 +125,67 @@ def test_an_unknown_variable_is_refused_with_the_list() -> None:
 def test_a_hold_shorter_than_a_tick_holds_nothing() -> None:
     with pytest.raises(SettingsError, match="a hold shorter than a tick holds nothing"):
         load({"FORETIDE_TICK_SECONDS": "30", "FORETIDE_SCALE_DOWN_HOLD_SECONDS": "20"})
+
+
+TOKEN_FILE = {"FORETIDE_PROMETHEUS_BEARER_TOKEN_FILE": "/token"}
+CA_FILE = {"FORETIDE_PROMETHEUS_CA_FILE": "/ca.crt"}
+CERTIFICATE_FILE = {"FORETIDE_PROMETHEUS_CLIENT_CERTIFICATE_FILE": "/tls.crt"}
+KEY_FILE = {"FORETIDE_PROMETHEUS_CLIENT_KEY_FILE": "/tls.key"}
+USER = {"FORETIDE_PROMETHEUS_USERNAME": "me"}
+PASSWORD_FILE = {"FORETIDE_PROMETHEUS_PASSWORD_FILE": "/password"}
+HTTPS = {"FORETIDE_PROMETHEUS_URL": "https://thanos.example"}
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (TOKEN_FILE | USER | PASSWORD_FILE, "a request has one Authorization header; set one of them"),
+        (TOKEN_FILE | USER, "a request has one Authorization header; set one of them"),
+        (TOKEN_FILE | PASSWORD_FILE, "a request has one Authorization header; set one of them"),
+        (USER, "must be set together"),
+        (PASSWORD_FILE, "must be set together"),
+        (HTTPS | KEY_FILE, "a key without its certificate proves nothing"),
+        (CA_FILE, "prometheus_ca_file must not be set with an http:// URL"),
+        (CERTIFICATE_FILE | CA_FILE, "prometheus_ca_file and prometheus_client_certificate_file must not be set with"),
+        ({"FORETIDE_PROMETHEUS_TENANT_HEADER": "authorization"}, "that one has another meaning"),
+    ],
+    ids=str,
+)
+def test_what_contradicts_itself_is_refused_with_a_sentence(given: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        load(given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        TOKEN_FILE,
+        USER | PASSWORD_FILE,
+        HTTPS,
+        HTTPS | CA_FILE,
+        HTTPS | CERTIFICATE_FILE,
+        HTTPS | CERTIFICATE_FILE | KEY_FILE | TOKEN_FILE | CA_FILE,
+    ],
+    ids=str,
+)
+def test_what_belongs_together_is_taken(given: dict[str, str]) -> None:
+    settings = load(given)
+    for name, value in given.items():
+        assert getattr(settings, name.removeprefix(PREFIX).lower()) == value
+
+
+def test_all_contradictions_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(USER | KEY_FILE | CA_FILE)
+    for sentence in ("must be set together", "proves nothing", "http:// URL"):
+        assert sentence in str(raised.value)
+
+
+def test_a_password_in_the_url_is_refused_and_not_repeated() -> None:
+    with pytest.raises(SettingsError, match="match pattern") as raised:
+        load({"FORETIDE_PROMETHEUS_URL": "https://me:se@cret@thanos.example"})
+    assert "FORETIDE_PROMETHEUS_URL = 'https://***@thanos.example': " in str(raised.value)
+    assert "cret" not in str(raised.value)
 
 
 numbers = st.floats(0, 1e6).map(str) | st.integers(-5, 100_000).map(str) | st.sampled_from(["inf", "nan", "1e-9"])

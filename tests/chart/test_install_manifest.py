@@ -50,6 +50,8 @@ def test_the_operator_may_do_this_and_nothing_else() -> None:
     assert _granted(charts.only(_INSTALLED, "ClusterRole")) == {
         "foretide.dev/inferenceservices": watch,
         "foretide.dev/hardwareclasses": watch,
+        "foretide.dev/scalingpolicies": watch,
+        "foretide.dev/modelprofiles": watch,
         "foretide.dev/inferenceservices/status": {"patch"},
         "apps/deployments": {*write, "delete"},
         "apps/deployments/scale": {"patch"},
@@ -81,7 +83,10 @@ def test_users_get_no_more_than_the_kinds_of_the_api() -> None:
     for name in ("foretide-view", "foretide-edit"):
         role = charts.only(_INSTALLED, "ClusterRole", name)
         assert {api_group for rule in role["rules"] for api_group in rule["apiGroups"]} == {"foretide.dev"}
-    assert "foretide.dev/hardwareclasses" not in _granted(charts.only(_INSTALLED, "ClusterRole", "foretide-edit"))
+    namespaced = {"foretide.dev/inferenceservices", "foretide.dev/scalingpolicies", "foretide.dev/modelprofiles"}
+    seen = _granted(charts.only(_INSTALLED, "ClusterRole", "foretide-view"))
+    assert set(seen) == {*namespaced, "foretide.dev/hardwareclasses"}
+    assert set(_granted(charts.only(_INSTALLED, "ClusterRole", "foretide-edit"))) == namespaced
 
 
 def test_bindings_name_the_operator_only() -> None:

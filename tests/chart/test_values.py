@@ -1,10 +1,14 @@
 """The chart's values are described once, and completely: values.yaml, its schema and the README agree."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from foretide.adapters import promql
+from foretide.app.settings import Settings
+from foretide.scaling.policy import Quantity
 from tests.chart import charts
 
 
@@ -40,3 +44,35 @@ def test_the_schema_knows_exactly_the_values_there_are() -> None:
 def test_the_readme_has_every_value() -> None:
     readme = (charts.CHART / "README.md").read_text(encoding="utf-8").splitlines()
     assert [line for line in readme if line.startswith("| `")] == list(charts.table())
+
+
+def test_what_is_recorded_is_what_the_operator_asks_about_the_past() -> None:
+    """The text of the template, without Helm: its loop is over metrics, its window is the ticks' or a minute."""
+    text = (charts.CHART / "templates" / "prometheusrule.yaml").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"range list (.*?) }}", text)
+    (record,) = re.findall(r"record: (.*)", text)
+    (rule,) = re.findall(r"expr: (.*)", text)
+    quantities = (Quantity.SUCCESS, Quantity.FAILURE, Quantity.INFERENCE)
+    for metric, quantity in zip(re.findall(r'"(.*?)"', listed), quantities, strict=True):
+        assert record.replace("{{ . }}", metric) == promql.record(quantity)
+        made = rule.replace("{{ . }}", metric).replace("{{ $window }}", "60")
+        assert made == promql.history(quantity, rate_window_seconds=30.0)
+    assert 'maxf 60 .Values.autoscaler.rateWindowSeconds | printf "%.0f"' in text
+    assert promql.HISTORY_WINDOW_SECONDS == 60
+
+
+@pytest.mark.parametrize(
+    ("value", "setting", "good", "bad"),
+    [
+        ("url", "prometheus_url", "https://mimir.example/prometheus", "https://me:pw@mimir.example"),
+        ("username", "prometheus_username", "me", "me:too"),
+        ("tenantHeader", "prometheus_tenant_header", "THANOS-TENANT", "X Scope"),
+        ("tenant", "prometheus_tenant", "team a", " team"),
+    ],
+)
+def test_the_chart_refuses_what_the_operator_would(value: str, setting: str, good: str, bad: str) -> None:
+    pattern = charts.schema()["properties"]["prometheus"]["properties"][value]["pattern"]
+    assert re.search(pattern, good)
+    assert not re.search(pattern, bad)
+    (known,) = [each.pattern for each in Settings.model_fields[setting].metadata if hasattr(each, "pattern")]
+    assert pattern == known

@@ -1,23 +1,24 @@
-"""Instant queries to any server with Prometheus' query API."""
+"""Queries to any server with Prometheus' query API: what is now, by pod, and what was, by Deployment."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple, Protocol
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-import requests
-from prometheus_api_client import PrometheusApiClientException, PrometheusConnect
-from urllib3.util.retry import Retry
+from prometheus_api_client import PrometheusConnect
 
-from foretide.adapters.errors import MESSAGE_LIMIT, Rejected, Unavailable
-
-log: Final = logging.getLogger(__name__)
+from foretide.adapters.errors import Unavailable
+from foretide.adapters.prometheus_access import Access, Connections
+from foretide.adapters.prometheus_answer import FAILURES, failure, malformed
+from foretide.adapters.prometheus_grid import Grid
 
 QUERY_TIMEOUT_SECONDS: Final = 4.0
+RANGE_TIMEOUT_SECONDS: Final = 30.0
+
+Found = TypeVar("Found")
 
 
 class Pod(NamedTuple):
@@ -34,42 +35,72 @@ class Prometheus(Protocol):
         """One sample per pod; may hold NaN or infinities. Raises Unavailable or Rejected, never answers half."""
         ...
 
+    async def history(self, promql: str, *, start_seconds: float, end_seconds: float, step_seconds: float) -> Grid:
+        """The values at start, start + step, ... and end (whole seconds of Unix time), by workload.
+
+        Raises ValueError for times that make no grid, else as `by_pod`.
+        """
+        ...
+
 
 class PrometheusApi:
-    """`Prometheus` through prometheus-api-client, which is synchronous: its calls run in a few threads."""
+    """`Prometheus` through prometheus-api-client, which is synchronous: its calls run in a few threads.
 
-    def __init__(self, url: str, *, threads: int = 4) -> None:
-        session = requests.Session()
-        session.trust_env = False  # a proxy variable in the environment must not redirect cluster traffic
-        # The next tick is the retry: retrying inside one would outlast the tick.
-        self._connection = PrometheusConnect(url=url.rstrip("/"), session=session, retry=Retry(total=0), method="POST")
-        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="prometheus")
+    Range queries have a thread of their own: there is one of them at a time, and no tick ever waits for it.
+    """
+
+    def __init__(self, access: Access, *, threads: int = 4) -> None:
+        self._connections: Final = Connections(access)
+        self._instants: Final = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="prometheus")
+        self._ranges: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prometheus-range")
+        # By the event loop's clock. Apart, or a limit on the past would keep ticks from asking what is now.
+        self._silent_until: Final = {self._instants: 0.0, self._ranges: 0.0}
 
     async def by_pod(self, promql: str) -> Mapping[Pod, float]:
+        def ask(connection: PrometheusConnect) -> dict[Pod, float]:
+            return _samples(connection.custom_query(promql, timeout=QUERY_TIMEOUT_SECONDS))
+
+        return await self._answer(ask, self._instants, limit_seconds=QUERY_TIMEOUT_SECONDS)
+
+    async def history(self, promql: str, *, start_seconds: float, end_seconds: float, step_seconds: float) -> Grid:
+        grid = Grid.empty(start_seconds=start_seconds, end_seconds=end_seconds, step_seconds=step_seconds)
+
+        def ask(connection: PrometheusConnect) -> Grid:
+            return grid.filled(
+                connection.custom_query_range(
+                    promql,
+                    start_time=datetime.fromtimestamp(start_seconds, UTC),
+                    end_time=datetime.fromtimestamp(end_seconds, UTC),
+                    step=f"{step_seconds:.0f}",
+                    timeout=RANGE_TIMEOUT_SECONDS,
+                )
+            )
+
+        return await self._answer(ask, self._ranges, limit_seconds=RANGE_TIMEOUT_SECONDS)
+
+    async def _answer(
+        self, ask: Callable[[PrometheusConnect], Found], threads: ThreadPoolExecutor, *, limit_seconds: float
+    ) -> Found:
         loop = asyncio.get_running_loop()
+        if self._silent_until[threads] > loop.time():
+            # For how long is not said: a countdown makes another status of each service in each tick.
+            raise Unavailable("Prometheus asks not to be asked for a while (Retry-After)", reason="PrometheusRejected")
         try:
             # The outer limit holds against a server that sends a byte now and then: requests' own limit is per read.
-            async with asyncio.timeout(2 * QUERY_TIMEOUT_SECONDS):
-                answer = await loop.run_in_executor(self._threads, self._ask, promql)
-        except (TimeoutError, requests.Timeout) as error:
-            raise Unavailable(f"no answer in {QUERY_TIMEOUT_SECONDS:g} s", reason="PrometheusTimeout") from error
-        except requests.exceptions.JSONDecodeError as error:
-            raise Rejected("the answer is not JSON", reason="PrometheusMalformed") from error
-        except (requests.RequestException, OSError) as error:
-            raise Unavailable(_connection_problem(error), reason="PrometheusUnreachable") from error
-        except PrometheusApiClientException as error:
-            raise _refusal(error) from error
-        except (json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
-            raise Rejected(f"not an answer of the query API: {error!r}", reason="PrometheusMalformed") from error
-        return _samples(answer)
-
-    def _ask(self, promql: str) -> Any:
-        return self._connection.custom_query(promql, timeout=QUERY_TIMEOUT_SECONDS)
+            async with asyncio.timeout(2 * limit_seconds):
+                return await loop.run_in_executor(threads, lambda: ask(self._connections.current()))
+        except Unavailable as error:
+            silent_until = loop.time() + error.retry_after_seconds
+            self._silent_until[threads] = max(self._silent_until[threads], silent_until)
+            raise
+        except FAILURES as error:
+            raise failure(error, limit_seconds=limit_seconds) from error
 
     def close(self) -> None:
         """Ends the threads without waiting for a hanging query."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._connection.close()
+        for threads in (self._instants, self._ranges):
+            threads.shutdown(wait=False, cancel_futures=True)
+        self._connections.close()
 
 
 def _samples(answer: Any) -> dict[Pod, float]:
@@ -81,20 +112,4 @@ def _samples(answer: Any) -> dict[Pod, float]:
             if "namespace" in series["metric"] and "pod" in series["metric"]
         }
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
-        raise Rejected(f"not an instant vector: {error!r}", reason="PrometheusMalformed") from error
-
-
-def _refusal(error: PrometheusApiClientException) -> Unavailable | Rejected:
-    """The status of the answer; its body is for the log, and no text of another server reaches a status."""
-    log.warning("Prometheus: %s", str(error)[:MESSAGE_LIMIT])
-    status = str(error).partition(" (")[0]  # HTTP Status Code 503 (b'...')
-    later = status.endswith("429") or status[-3:-2] == "5"
-    return (Unavailable if later else Rejected)(status, reason="PrometheusRejected")
-
-
-def _connection_problem(error: Exception) -> str:
-    """The innermost cause in words ("Connection refused"), without the URL that requests repeats three times."""
-    cause: BaseException = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
-    return f"{type(cause).__name__}: {cause}"
+        raise malformed(f"not an instant vector: {type(error).__name__}") from error

@@ -1,4 +1,5 @@
-"""The PromQL of one query of a policy: for all Triton pods at once, grouped by pod, whatever the number of services.
+"""The PromQL of one query of a policy: for all Triton pods at once, grouped by pod, whatever the number of services;
+and that of the past, grouped by Deployment, for the pods of then are gone.
 
 No text of any user enters an expression: everything is asked for all Triton pods, and the control layer keeps the
 pods that it owns by namespace and name (a label that a target could forge decides nothing).
@@ -7,46 +8,67 @@ pods that it owns by namespace and name (a label that a target could forge decid
 from __future__ import annotations
 
 import math
-from types import MappingProxyType
 from typing import Final
 
+from foretide.adapters.triton_metrics import METRICS, SERIES_LABELS
 from foretide.scaling.policy import Over, Quantity, Query
 
-_METRICS: Final = MappingProxyType(
-    {
-        Quantity.SUCCESS: "nv_inference_request_success",
-        Quantity.FAILURE: "nv_inference_request_failure",
-        Quantity.INFERENCE: "nv_inference_count",
-        Quantity.EXECUTION: "nv_inference_exec_count",
-        Quantity.PENDING: "nv_inference_pending_request_count",
-        Quantity.REQUEST_SECONDS: "nv_inference_request_duration_us",
-    }
-)
-# Where Triton's unit is smaller than ours: how many of them make one.
-_PER_UNIT: Final = MappingProxyType({Quantity.REQUEST_SECONDS: "1e6"})
 # PromQL knows no fractions of a second.
 _SHORTEST_WINDOW_SECONDS: Final = 1.0
 
+# The past is kept by the minute.
+HISTORY_WINDOW_SECONDS: Final = 60.0
+
 _BY_POD: Final = "by (namespace, pod)"
-_BY_SERIES: Final = "by (namespace, pod, model, version, reason, gpu_uuid)"
+_BY_SERIES: Final = f"by (namespace, pod, {', '.join(SERIES_LABELS)})"
+_BY_WORKLOAD: Final = "by (namespace, workload)"
+# A pod's name is that of its Deployment, the hash of its template, and five letters.
+_WORKLOAD: Final = '"workload", "$1", "pod", "(.+)-[a-z0-9]+-[a-z0-9]{5}"'
 
 
 def expression(query: Query) -> str:
     """Answers one sample per (namespace, pod); raises ValueError for what Triton does not export.
 
     `max` merges what two scrapes of one pod tell (a PodMonitor beside annotations, two Prometheus replicas), `sum`
-    adds versions, failure reasons and GPUs (Triton exports a series per gpu_uuid).
+    adds the series of one pod.
     """
-    metric = _METRICS.get(query.quantity)
+    metric = METRICS.get(query.quantity)
     if metric is None:
-        raise ValueError(f"quantity must be one of {', '.join(_METRICS)}, not {query.quantity}: no server exports it")
+        raise ValueError(f"quantity must be one of {', '.join(METRICS)}, not {query.quantity}: no server exports it")
     if query.over is Over.AGE:
-        return f"time() - max {_BY_POD} (timestamp({metric}))"
+        return f"time() - max {_BY_POD} (timestamp({metric.name}))"
     # All others that need a window are named as PromQL names them.
-    samples = metric if query.over is Over.NEWEST else f"{query.over.value}({metric}[{_window(query)}])"
+    samples = metric.name if query.over is Over.NEWEST else f"{query.over.value}({metric.name}[{_window(query)}])"
     by_pod = f"sum {_BY_POD} (max {_BY_SERIES} ({samples}))"
-    unit = _PER_UNIT.get(query.quantity)
-    return by_pod if unit is None else f"{by_pod} / {unit}"
+    return by_pod if metric.per_unit == 1 else f"{by_pod} / {metric.per_unit}"
+
+
+def history(quantity: Quantity, *, rate_window_seconds: float) -> str:
+    """The rate per second of a counter, one sample per (namespace, workload), in a window of a minute or, where scrapes
+    are rare, the window of the ticks. Raises ValueError for what Triton does not export.
+
+    Pods that no Deployment made have no label `workload` in the answer.
+    """
+    rates = expression(Query(quantity, Over.RATE, history_window_seconds(rate_window_seconds)))
+    return f"sum {_BY_WORKLOAD} (label_replace({rates}, {_WORKLOAD}))"
+
+
+def history_window_seconds(rate_window_seconds: float) -> float:
+    """What a rate of the past looks back on."""
+    return max(rate_window_seconds, HISTORY_WINDOW_SECONDS)
+
+
+def recorded(quantity: Quantity) -> str:
+    """The same as the chart's recording rules keep it, minute by minute; no series where there are no such rules.
+
+    Without the window a series that has ended would go on for five minutes; two Prometheus replicas record it twice.
+    """
+    return f"max {_BY_WORKLOAD} (last_over_time({record(quantity)}[{HISTORY_WINDOW_SECONDS:.0f}s]))"
+
+
+def record(quantity: Quantity) -> str:
+    """The name of the recorded series; raises KeyError for what Triton does not export."""
+    return f"namespace_workload:{METRICS[quantity].name}:rate"
 
 
 def _window(query: Query) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -12,6 +13,13 @@ PREFIX: Final = "FORETIDE_"
 
 # From a second on: PromQL knows no fractions, and scaling.settings refuses them too.
 Seconds = Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)]
+FilePath = Annotated[str, Field(pattern=r"^(/.+)?$")]
+
+
+# Set by the client, or of a setting of their own.
+_NO_TENANT_HEADERS: Final = frozenset(
+    {"authorization", "connection", "content-length", "content-type", "cookie", "host", "transfer-encoding"}
+)
 
 
 class Settings(BaseModel):
@@ -19,10 +27,24 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prometheus_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$")] = (
+    prometheus_url: Annotated[str, Field(pattern=r"^https?://[^/\s@?#]+(/[^\s?#]*)?$")] = (
         "http://prometheus.monitoring.svc:9090"
     )
-    """A server with Prometheus' query API."""
+    """A server with Prometheus' query API. Credentials are in files, never in the URL."""
+    prometheus_bearer_token_file: FilePath = ""
+    """File with a token, sent as `Authorization: Bearer`. All these files are read anew when they change."""
+    prometheus_username: Annotated[str, Field(pattern=r"^[^:\x00-\x1f\x7f]*$")] = ""
+    """User of basic authentication; needs prometheus_password_file."""
+    prometheus_password_file: FilePath = ""
+    prometheus_ca_file: FilePath = ""
+    """File with the certificates (PEM) of who may vouch for the server; default: the public authorities."""
+    prometheus_client_certificate_file: FilePath = ""
+    """File with the operator's own certificate (PEM), which may hold its key too."""
+    prometheus_client_key_file: FilePath = ""
+    prometheus_tenant_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "X-Scope-OrgID"
+    """Header that names the tenant (Mimir, Cortex: X-Scope-OrgID; Thanos: THANOS-TENANT)."""
+    prometheus_tenant: Annotated[str, Field(pattern=r"^([!-~]([ -~]{0,254}[!-~])?)?$")] = ""
+    """Its value; the header is sent when there is one."""
     tick_seconds: Annotated[Seconds, Field(le=300)] = 15.0
     """Time between two decisions of the autoscale loop."""
     rate_window_seconds: Annotated[float, Field(ge=5, le=3_600, allow_inf_nan=False)] = 30.0
@@ -53,6 +75,32 @@ class Settings(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _prometheus_is_asked_in_one_way(self) -> Settings:
+        if problems := list(self._prometheus_problems()):
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _prometheus_problems(self) -> Iterator[str]:
+        if self.prometheus_bearer_token_file and (self.prometheus_username or self.prometheus_password_file):
+            yield (
+                "prometheus_bearer_token_file and basic authentication (prometheus_username, prometheus_password_file) "
+                "exclude each other: a request has one Authorization header; set one of them"
+            )
+        elif bool(self.prometheus_username) != bool(self.prometheus_password_file):
+            yield "prometheus_username and prometheus_password_file must be set together: basic authentication is both"
+        if self.prometheus_client_key_file and not self.prometheus_client_certificate_file:
+            yield (
+                "prometheus_client_key_file needs prometheus_client_certificate_file: a key without its certificate "
+                "proves nothing"
+            )
+        of_tls = ("prometheus_ca_file", "prometheus_client_certificate_file")
+        if self.prometheus_url.startswith("http://") and (given := [name for name in of_tls if getattr(self, name)]):
+            yield f"{' and '.join(given)} must not be set with an http:// URL, which has no TLS; set https://"
+        if self.prometheus_tenant_header.lower() in _NO_TENANT_HEADERS:
+            header = self.prometheus_tenant_header
+            yield f"prometheus_tenant_header = {header} must name the tenant's header, and that one has another meaning"
+
 
 class SettingsError(Exception):
     """One or more settings cannot be used; the text names each variable, its value and the rule."""
@@ -75,4 +123,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
 
 def _sentence(problem: Any) -> str:
     variable = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else "settings"
-    return f"{variable} = {problem['input']!r}: {problem['msg']}" if problem["loc"] else problem["msg"]
+    if not problem["loc"]:
+        return str(problem["msg"])
+    # A URL may hold a password, which is one reason why it is refused.
+    shown = re.sub(r"//.*@", "//***@", repr(problem["input"]))
+    return f"{variable} = {shown}: {problem['msg']}"

@@ -1,0 +1,33 @@
+"""Which of Triton's metrics tells which quantity: for the queries to Prometheus and for what a pod tells itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from foretide.scaling.policy import Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric of Triton, and how many of its units make one of ours."""
+
+    name: str
+    per_unit: int = 1
+
+
+METRICS: Final[Mapping[Quantity, Metric]] = MappingProxyType(
+    {
+        Quantity.SUCCESS: Metric("nv_inference_request_success"),
+        Quantity.FAILURE: Metric("nv_inference_request_failure"),
+        Quantity.INFERENCE: Metric("nv_inference_count"),
+        Quantity.EXECUTION: Metric("nv_inference_exec_count"),
+        Quantity.PENDING: Metric("nv_inference_pending_request_count"),
+        Quantity.REQUEST_SECONDS: Metric("nv_inference_request_duration_us", per_unit=1_000_000),
+    }
+)
+# What tells the series of one pod apart. Series that agree in them are one, told twice: the larger counts. The others
+# are versions, failure reasons and GPUs (Triton exports a series per gpu_uuid) of one model: they add up.
+SERIES_LABELS: Final = ("model", "version", "reason", "gpu_uuid")
