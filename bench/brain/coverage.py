@@ -16,9 +16,10 @@ from bench.forecast_model.series import quarters
 from bench.scaling.plan import rate_of_a_replica
 from bench.scaling.split import Split, read_split
 from foretide.scaling.arrays import Floats
+from foretide.scaling.forecast.foresight import Target
 from foretide.scaling.forecast.history import SLOT_SECONDS
 from foretide.scaling.forecast.model import shipped
-from foretide.scaling.forecast.sight import Sight, Target, look, slots, windows
+from foretide.scaling.forecast.sight import Outlook, Sight, look, slots, windows
 from foretide.scaling.policy import Past
 from foretide.scaling.readings import Readings
 from foretide.simulate.traces import Trace
@@ -89,16 +90,16 @@ def _replay(demand: Floats, begin: int) -> Floats:
     sight, model = Sight.started(past), shipped()
     level = int(np.flatnonzero(model.levels == LEVEL)[0])
     floor = np.full(services, 0.1 * rate_of_a_replica(1.0))
+    unknown = np.full(services, np.nan)
+    outlook = Outlook(lead_seconds=lead, step_seconds=SLOT_SECONDS, floor_rps=floor, season_seconds=unknown)
     below, counted = np.zeros((services, len(Target))), 0
     for slot in range(begin, length - int(last.max())):
         sight, foresight = look(
             sight,
             model,
             Readings(value=demand[:, slot], known=np.ones(services, dtype=np.bool_)),
+            outlook,
             now_seconds=epoch_seconds + (slot - begin) * SLOT_SECONDS,
-            lead_seconds=lead,
-            step_seconds=SLOT_SECONDS,
-            floor_rps=floor,
         )
         counted += 1
         for row in range(services):

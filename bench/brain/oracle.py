@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 
 from foretide.scaling.arrays import Floats
+from foretide.scaling.forecast.foresight import Foresight, Target, Trust
 from foretide.scaling.forecast.model import GlobalModel
-from foretide.scaling.forecast.sight import Foresight, Sight, Target, Trust, look, windows
+from foretide.scaling.forecast.sight import Outlook, Sight, look, windows
 from foretide.scaling.parts import Part
 from foretide.scaling.readings import Readings
 from foretide.simulate.workload import Workload
@@ -41,25 +42,14 @@ class Oracle:
         sight: Sight,
         model: GlobalModel,
         demand: Readings,
+        outlook: Outlook,
         *,
         now_seconds: float,
-        lead_seconds: Floats,
-        step_seconds: float,
-        floor_rps: Floats,
         without: frozenset[Part],
     ) -> tuple[Sight, Foresight]:
         """As `look`, but for what is foreseen."""
-        sight, foresight = look(
-            sight,
-            model,
-            demand,
-            now_seconds=now_seconds,
-            lead_seconds=lead_seconds,
-            step_seconds=step_seconds,
-            floor_rps=floor_rps,
-            without=without,
-        )
-        start, width = windows(lead_seconds, step_seconds=step_seconds)
+        sight, foresight = look(sight, model, demand, outlook, now_seconds=now_seconds, without=without)
+        start, width = windows(outlook.lead_seconds, step_seconds=outlook.step_seconds)
         passed = now_seconds - self.epoch_seconds
         places = np.arange(self.rates_rps.shape[1]) * BIN_SECONDS
         come = np.empty_like(foresight.demand_rps)

@@ -17,6 +17,7 @@ from foretide.scaling.capacity.evidence import BatchCounts
 from foretide.scaling.decision import Bounds, Fleet
 from foretide.scaling.policy import Observation, PodList, Promise, Quantity, Query
 from foretide.scaling.readings import Readings
+from foretide.scaling.tuning import Told, Tuning
 from foretide.simulate.peers.profile import Profile
 
 EPOCH_SECONDS: Final = 1_763_800_020.0  # a whole minute, so that minutes of the clock are those of the trace
@@ -65,6 +66,8 @@ def observe(clusters: Sequence[Cluster], ordered: Ints, queries: Sequence[Query]
         fleet=fleet(ordered),
         bounds=bounds(jobs),
         promise=promise(jobs),
+        tuning=Tuning.usual(jobs),
+        told=Told.nothing(jobs),
     )
 
 
@@ -92,6 +95,7 @@ def promise(jobs: int) -> Promise:
         objective=np.full(jobs, OBJECTIVE),
         max_batch=np.ones(jobs, dtype=np.int64),
         instances=np.ones(jobs, dtype=np.int64),
+        window_seconds=_unused(jobs),
     )
 
 

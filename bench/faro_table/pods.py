@@ -15,6 +15,7 @@ from foretide.scaling.capacity.evidence import BatchCounts
 from foretide.scaling.decision import Quotas
 from foretide.scaling.policy import Observation, Over, PodList, Quantity, Query
 from foretide.scaling.readings import Readings
+from foretide.scaling.tuning import Told, Tuning
 
 FIELDS: Final = {
     Quantity.SUCCESS: "executed",
@@ -75,6 +76,8 @@ class Pods:
             fleet=fleet(self._controller.ordered),
             bounds=bounds(jobs),
             promise=promise(jobs),
+            tuning=Tuning.usual(jobs),
+            told=Told.nothing(jobs),
             quotas=self._quotas,
         )
 

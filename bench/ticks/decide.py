@@ -20,16 +20,18 @@ from foretide.scaling.capacity import BatchCounts, Evidence, fit, learn, rate_pe
 from foretide.scaling.decide import decide
 from foretide.scaling.decision import Bounds, Decisions, Fleet, Plan, Quotas
 from foretide.scaling.demand import observe
+from foretide.scaling.forecast.foresight import Foresight, Target, Trust
 from foretide.scaling.forecast.history import DAY_MINUTES, DAYS, SLOT_SECONDS, SLOTS, History
-from foretide.scaling.forecast.sight import Foresight, Sight, Target, Trust
+from foretide.scaling.forecast.sight import Sight
 from foretide.scaling.journal import encode
 from foretide.scaling.ledger import explain
 from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Pods
-from foretide.scaling.policy import Observation, PodList, Promise
+from foretide.scaling.policy import Observation, Past, PodList, Promise
 from foretide.scaling.ration import ration
 from foretide.scaling.readings import Readings
 from foretide.scaling.settings import ScalingSettings
+from foretide.scaling.tuning import Told, Tuning
 
 PODS_A_SERVICE: Final = 4
 ROUNDS: Final = 20
@@ -91,7 +93,8 @@ def main(services: int) -> None:
     bounds = Bounds(minimum=one, maximum=40 * one, paused=none, is_pinned=none, pinned=one)
     fleet = Fleet(replicas=4 * one, rolling=none)
     plan = Plan.none(services, hold_seconds=settings.scale_down_hold_seconds)
-    made = decide(bounds, fleet, seen, capacity, plan, memory, now_seconds=NOW_SECONDS, settings=settings)
+    tuning = Tuning.usual(services)
+    made = decide(bounds, tuning, fleet, seen, capacity, plan, memory, now_seconds=NOW_SECONDS, settings=settings)
     observation = Observation(
         now_seconds=NOW_SECONDS,
         pods=PodList(
@@ -105,9 +108,23 @@ def main(services: int) -> None:
         batches=counts,
         fleet=fleet,
         bounds=bounds,
-        promise=Promise(slo_latency_seconds=0.1 * whole, objective=0.99 * whole, max_batch=8 * one, instances=one),
+        tuning=tuning,
+        told=Told.nothing(len(one)),
+        promise=Promise(
+            slo_latency_seconds=0.1 * whole,
+            objective=0.99 * whole,
+            max_batch=8 * one,
+            instances=one,
+            window_seconds=28 * 86_400.0 * whole,
+        ),
     )
 
+    minutes = (services, 40)
+    late = Past(
+        demand=Readings(value=random.uniform(0, 50, minutes), known=np.ones(minutes, dtype=np.bool_)),
+        step_seconds=60.0,
+        end_seconds=NOW_SECONDS - 86_400.0,
+    )
     steps: dict[str, Callable[[], object]] = {
         "learn": lambda: learn(memory.evidence, counts),
         "fit": lambda: fit(memory.evidence),
@@ -116,10 +133,11 @@ def main(services: int) -> None:
         ),
         "observe": lambda: look(table),
         "decide": lambda: decide(
-            bounds, fleet, seen, capacity, plan, memory, now_seconds=NOW_SECONDS, settings=settings
+            bounds, tuning, fleet, seen, capacity, plan, memory, now_seconds=NOW_SECONDS, settings=settings
         ),
         "share quotas": partial(_share, made, 40),
         "share quotas, one of 10,000": partial(_share, made, 10_000),
+        "40 minutes of the past": lambda: memory.sight.backfilled(late),
         "explain and encode one": lambda: (explain(made, 0), encode(made.memory, 0, uid="u", model="m")),
     }
     print(f"{services} services, {pods} pods")

@@ -13,8 +13,9 @@ from bench.brain.special import Result
 from bench.brain.variants import VARIANTS, WHOLE
 from bench.scaling.plan import SMALL, USUAL, Variation, service
 from bench.scaling.store import Keyed
+from foretide.scaling.forecast.foresight import Target
 from foretide.scaling.forecast.model import shipped
-from foretide.scaling.forecast.sight import Sight, Target
+from foretide.scaling.forecast.sight import Outlook, Sight
 from foretide.scaling.parts import Part
 from foretide.scaling.readings import Readings
 from foretide.simulate.workload import Workload
@@ -141,10 +142,13 @@ def test_the_oracle_foresees_the_largest_rate_of_the_window() -> None:
             Sight.fresh(1),
             shipped(),
             Readings.of([10.0]),
+            Outlook(
+                lead_seconds=np.array([lead_seconds]),
+                step_seconds=15.0,
+                floor_rps=np.array([4.7]),
+                season_seconds=np.array([np.nan]),
+            ),
             now_seconds=oracle.epoch_seconds + 60.0 * minutes,
-            lead_seconds=np.array([lead_seconds]),
-            step_seconds=15.0,
-            floor_rps=np.array([4.7]),
             without=frozenset(),
         )
         return float(foresight.demand_rps[0, Target.AHEAD, 0])

@@ -18,6 +18,7 @@ from foretide.scaling.observation import Gap, Pods, Seen
 from foretide.scaling.policy import PodList
 from foretide.scaling.readings import Readings
 from foretide.scaling.settings import ScalingSettings
+from foretide.scaling.tuning import Tuning
 
 SETTINGS: Final = ScalingSettings()
 NOW: Final = 1_763_800_000.0
@@ -75,6 +76,7 @@ class World:
     max_batch: Ints
     instances: Ints
     plan: Plan
+    tuning: Tuning
 
     def __len__(self) -> int:
         return len(self.slo_seconds)
@@ -102,6 +104,7 @@ class World:
     def decide(self, *, now_seconds: float = NOW, settings: ScalingSettings = SETTINGS) -> Decisions:
         return decide(
             self.bounds,
+            self.tuning,
             self.fleet,
             self.seen(settings),
             self.capacity(),
@@ -168,7 +171,8 @@ def capacity(rate_rps: float = 10.0, *, measured: bool = True, feasible: bool = 
         utilisation=floats(0.7),
         per_item_seconds=floats(0.0012),
         fixed_seconds=floats(0.0045),
-        measured=bools(measured),
+        known=bools(measured),
+        told=bools(False),
         feasible=bools(feasible),
         slo_seconds=floats(0.1),
         objective=floats(0.99),
@@ -182,15 +186,18 @@ def foreseen(
     hold_seconds: float = SETTINGS.scale_down_hold_seconds,
     lead_seconds: float = 60.0,
     score: float = 0.0,
+    highest: float | None = None,
 ) -> Plan:
     """One service; what is `None` is not foreseen."""
     return Plan(
         ahead=Readings.of([ahead]),
+        likely=Readings.of([ahead]),
         meanwhile=Readings.of([meanwhile]),
         hold_seconds=floats(hold_seconds),
         lead_seconds=floats(lead_seconds),
         score=floats(score),
         trust=ints(0),
+        highest=Readings.of([highest]),
     )
 
 
@@ -217,23 +224,28 @@ def judge(
     limits: Bounds | None = None,
     rolling: bool = False,
     plan: Plan | None = None,
+    tuning: Tuning | None = None,
     rate_rps: float = 10.0,
     short: float = 0.0,
     pending: float = 0.0,
     expected: int = 4,
     silent: int = 0,
+    gap: Gap = Gap.NO_SERIES,
     now_seconds: float = NOW,
+    may_shrink: bool = True,
 ) -> Decisions:
     """One service, one decision; the memory lets it shrink at once unless another is given."""
     return decide(
         limits or bounds(),
+        tuning or Tuning.usual(1),
         fleet(replicas, rolling=rolling),
-        seen(demand, short=short, pending=pending, expected=expected, silent=silent),
+        seen(demand, short=short, pending=pending, expected=expected, silent=silent, gap=gap),
         capacity(rate_rps),
         plan or Plan.none(1, hold_seconds=SETTINGS.scale_down_hold_seconds),
         held_since_long(0, now_seconds=now_seconds) if memory is None else memory,
         now_seconds=now_seconds,
         settings=SETTINGS,
+        may_shrink=may_shrink,
     )
 
 

@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from foretide.scaling.arrays import Floats
+from foretide.scaling.budget import WINDOWS_SECONDS, Spending
 from foretide.scaling.capacity import BatchCounts, Evidence, learn
 from foretide.scaling.decision import Bounds, Fleet, Plan
 from foretide.scaling.forecast.history import DAY_MINUTES, History
@@ -24,6 +25,7 @@ from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Pods
 from foretide.scaling.readings import Readings
 from foretide.scaling.risk import LEAST_SHIFT, Risk
+from foretide.scaling.tuning import Tuning
 from foretide.scaling.window import SLOTS, Window
 from tests.scaling.build import NOW, SETTINGS, World
 
@@ -74,6 +76,11 @@ def random_evidence(random: np.random.Generator, services: int, numbers: Numbers
     )
 
 
+def random_spending(random: np.random.Generator, services: int) -> Spending:
+    asked = random.choice([0.0, 50.0, 1e4, 1e12], (services, len(WINDOWS_SECONDS) + 1))
+    return Spending(asked=asked, late=asked * random.choice([0.0, 0.001, 0.5, 1.0], asked.shape))
+
+
 def random_memory(random: np.random.Generator, services: int, numbers: Numbers) -> Memory:
     """Fresh, of just now, or of any other time, with any needs in it."""
     slot = int(NOW // (SETTINGS.scale_down_hold_seconds / 7))
@@ -101,6 +108,7 @@ def random_memory(random: np.random.Generator, services: int, numbers: Numbers) 
             foreseen_hours=random.uniform(0.0, 50.0, services),
             late_hours=random.uniform(0.0, 50.0, services),
         ),
+        spending=random_spending(random, services),
         looked_seconds=random.choice([0.0, NOW - 15.0, NOW - 15.0, NOW - 3600.0, NOW + 60.0], services),
     )
 
@@ -132,11 +140,13 @@ def random_plan(random: np.random.Generator, services: int, numbers: Numbers) ->
     """Any forecast, half of them not known, and any hold."""
     return Plan(
         ahead=readings(random, services, numbers, known=0.5),
+        likely=readings(random, services, numbers, known=0.5),
         meanwhile=readings(random, services, numbers, known=0.5),
         hold_seconds=random.choice([SETTINGS.scale_down_hold_seconds] * 4 + [15.0, 60.0, 3600.0], services),
         lead_seconds=random.uniform(1.0, 900.0, services),
         score=random.uniform(-1.0, 3.3, services),
         trust=random.integers(0, 4, services),
+        highest=readings(random, services, numbers, known=0.5),
     )
 
 
@@ -180,6 +190,7 @@ def _random_world(random: np.random.Generator, services: int, numbers: Numbers) 
         max_batch=random.choice([0, 1, 8, 32, 4096], services),
         instances=random.choice([0, 1, 1, 2, 64], services),
         plan=random_plan(random, services, numbers),
+        tuning=Tuning.usual(services),
     )
 
 

@@ -29,6 +29,7 @@ from foretide.scaling.policy import (
 )
 from foretide.scaling.readings import Readings
 from foretide.scaling.settings import ScalingSettings
+from foretide.scaling.tuning import Told
 from tests.scaling.build import NOW, SETTINGS, World, join_worlds, judge, same
 from tests.scaling.strategies import random_sight, random_world, seeds, seldom
 
@@ -55,11 +56,14 @@ def seen(world: World, batches: BatchCounts, *, now: float = NOW, latency_rate: 
         batches=batches,
         fleet=world.fleet,
         bounds=world.bounds,
+        tuning=world.tuning,
+        told=Told.nothing(len(world)),
         promise=Promise(
             slo_latency_seconds=world.slo_seconds,
             objective=world.objective,
             max_batch=world.max_batch,
             instances=world.instances,
+            window_seconds=np.full(len(world), 28 * 86_400.0),
         ),
     )
 

@@ -21,6 +21,7 @@ from foretide.scaling.memory import Memory
 from foretide.scaling.parts import Part
 from foretide.scaling.policy import Observation, PodList, Promise, Quantity
 from foretide.scaling.readings import Readings
+from foretide.scaling.tuning import Told, Tuning
 from tests.scaling.build import SETTINGS, evidence_of, same
 from tests.scaling.forecast.loads import DAY, HOUR, MIDNIGHT, SHAPES, Load, past, stepped
 from tests.scaling.strategies import rarely
@@ -72,11 +73,14 @@ class Services:
                 is_pinned=np.zeros(services, dtype=np.bool_),
                 pinned=np.ones(services, dtype=np.int64),
             ),
+            tuning=Tuning.usual(services),
+            told=Told.nothing(services),
             promise=Promise(
                 slo_latency_seconds=np.full(services, 0.5),
                 objective=np.full(services, 0.99),
                 max_batch=np.full(services, 8),
                 instances=np.ones(services, dtype=np.int64),
+                window_seconds=np.full(services, 7 * 86_400.0),
             ),
         )
 

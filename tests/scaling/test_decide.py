@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from foretide.scaling.decision import Bound, Decisions, Plan
 from foretide.scaling.memory import Memory
+from foretide.scaling.observation import Gap
 from foretide.scaling.readings import Readings
+from foretide.scaling.tuning import Tuning
 from tests.scaling.build import NOW, World, bools, bounds, floats, foreseen, held_since_long, join_worlds, judge
 from tests.scaling.strategies import often, plausible, random_world, seeds, seldom
 
@@ -45,6 +47,14 @@ def outcome(made: Decisions) -> tuple[int, Bound]:
 )
 def test_replicas_follow_the_load(demand: float, replicas: int, expected: tuple[int, Bound]) -> None:
     assert outcome(judge(demand, replicas=replicas)) == expected
+
+
+def test_where_the_caller_says_so_replicas_only_grow() -> None:
+    assert outcome(judge(5.0, replicas=6, may_shrink=False)) == (6, Bound.DIRECT)
+    assert outcome(judge(75.0, replicas=6, may_shrink=False)) == (8, Bound.REACTIVE)
+    # What users order holds.
+    assert outcome(judge(5.0, replicas=6, limits=bounds(1, 4), may_shrink=False)) == (4, Bound.MAXIMUM)
+    assert outcome(judge(5.0, replicas=6, limits=bounds(pinned=3), may_shrink=False)) == (3, Bound.PINNED)
 
 
 def test_nothing_shrinks_below_what_was_needed_within_the_hold() -> None:
@@ -309,3 +319,57 @@ def test_a_forecast_moves_no_memory_but_the_hold(seed: int) -> None:
     assert (same_hold.desired >= without.desired).all()
     assert (same_hold.hpa == without.hpa).all(), "the counterfactual knows no forecast"
     assert (same_hold.asked == without.asked).all()
+
+
+def test_a_step_up_is_limited_where_its_user_says_so() -> None:
+    limited = replace(Tuning.usual(1), step_up=floats(0.5))
+    assert judge(118.0, replicas=4, tuning=limited, limits=bounds(1, 20)).desired.tolist() == [6]
+    assert judge(118.0, replicas=4, tuning=limited, limits=bounds(1, 20)).reason(0) == "StepUpLimit"
+    assert judge(118.0, replicas=1, tuning=limited, limits=bounds(1, 20)).desired.tolist() == [2], "at least one"
+    assert judge(48.0, replicas=4, tuning=limited, limits=bounds(1, 20)).reason(0) == "Reactive", "within a step"
+    assert judge(118.0, replicas=4, tuning=limited, limits=bounds(9, 20)).desired.tolist() == [9], "orders come first"
+
+
+def test_a_step_down_is_as_large_as_its_user_says() -> None:
+    assert judge(1.0, replicas=10).desired.tolist() == [8]
+    assert judge(1.0, replicas=10, tuning=replace(Tuning.usual(1), step_down=floats(0.5))).desired.tolist() == [5]
+
+
+@pytest.mark.parametrize(("silence", "desired"), [(60.0, 3), (1_700.0, 3), (1_900.0, 9)])
+def test_a_load_unknown_for_long_is_taken_for_the_most_of_the_last_day_where_that_is_ordered(
+    silence: float, desired: int
+) -> None:
+    memory = held_since_long(3, now_seconds=NOW - silence)
+    grows = replace(Tuning.usual(1), grows_blind=bools(True))
+    plan = foreseen(highest=85.0)
+    made = judge(None, replicas=3, tuning=grows, plan=plan, memory=memory, limits=bounds(1, 20))
+    assert made.desired.tolist() == [desired]
+    assert judge(None, replicas=3, plan=plan, memory=memory, limits=bounds(1, 20)).desired.tolist() == [3], "Hold"
+    fewer = judge(None, replicas=12, tuning=grows, plan=plan, memory=memory, limits=bounds(1, 20))
+    assert fewer.desired.tolist() == [12], "never shrinks"
+    nothing = judge(None, replicas=3, tuning=grows, memory=memory, limits=bounds(1, 20))
+    assert nothing.desired.tolist() == [3], "nothing is known of the last day"
+
+
+def test_blind_growth_is_for_metrics_that_fail_and_keeps_to_the_step() -> None:
+    memory = held_since_long(3, now_seconds=NOW - 3_600.0)
+    grows = replace(Tuning.usual(1), grows_blind=bools(True))
+    plan, limits = foreseen(highest=85.0), bounds(1, 20)
+
+    def grown(tuning: Tuning = grows, *, expected: int = 4, rolling: bool = False) -> int:
+        made = judge(
+            None,
+            replicas=3,
+            tuning=tuning,
+            plan=plan,
+            memory=memory,
+            limits=limits,
+            rolling=rolling,
+            gap=Gap.NO_SERIES if expected else Gap.NO_READY_REPLICAS,
+        )
+        return int(made.desired[0])
+
+    assert grown() == 9
+    assert grown(expected=0) == 3, "no pod is ready: more of the same are no cure"
+    assert grown(rolling=True) == 3
+    assert grown(replace(grows, step_up=floats(0.5))) == 5

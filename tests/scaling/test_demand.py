@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 
 from foretide.api.reasons import Reason
-from foretide.scaling.demand import observe
+from foretide.scaling.demand import ABSURD, observe, past_demand
 from foretide.scaling.ledger import metrics_reason
 from foretide.scaling.observation import Gap, Pods, Seen
 from foretide.scaling.readings import Readings
 from tests.scaling.build import SETTINGS, bools, floats, ints
-from tests.scaling.strategies import random_world, seeds, seldom
+from tests.scaling.strategies import anything, random_world, seeds, seldom
 
 
 def pods(
@@ -193,3 +193,50 @@ def test_whatever_is_read_demand_is_finite_and_unknown_has_a_reason(seed: int) -
 def test_columns_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="one length"):
         replace(pods(2), ready=bools(True))
+
+
+nan = math.nan
+
+
+@pytest.mark.parametrize(
+    ("success", "failure", "items", "expected"),
+    [
+        ([10.0], [0.0], [10.0], [10.0]),
+        ([10.0], [5.0], [30.0], [45.0]),  # what is refused comes in batches like the rest
+        ([0.0], [0.0], [0.0], [0.0]),
+        ([nan], [0.0], [5.0], [nan]),
+        ([10.0], [nan], [10.0], [nan]),  # success without failures would read as less load
+        ([10.0], [0.0], [1.0], [10.0]),  # at least one item a request, whatever a cache answers
+        ([10.0], [0.0], [1e6], [80.0]),  # at most the largest batch
+        ([10.0], [0.0], [nan], [10.0]),
+        ([0.0, 10.0], [5.0, 0.0], [0.0, 30.0], [15.0, 30.0]),  # the ratio of the other steps
+        ([10.0, 10.0], [0.0, 0.0], [nan, 40.0], [40.0, 40.0]),
+        ([-1.0], [0.0], [1.0], [nan]),
+        ([math.inf], [0.0], [1.0], [nan]),
+        ([1e308], [0.0], [1.0], [nan]),
+        ([5e-324], [0.0], [1e9], [0.0]),
+    ],
+    ids=str,
+)
+def test_demand_of_the_past(
+    success: list[float], failure: list[float], items: list[float], expected: list[float]
+) -> None:
+    found = past_demand(floats(*success)[None], floats(*failure)[None], floats(*items)[None], max_batch=ints(8))
+    np.testing.assert_allclose(np.where(found.known, found.value, nan), [expected], atol=1e-9)
+    assert (found.value[~found.known] == 0.0).all()
+
+
+@seldom
+@given(seeds)
+def test_demand_of_any_past_is_a_number_and_no_row_looks_at_another(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rates = [anything(random, 60).reshape(6, 10) for _ in range(3)]
+    max_batch = random.integers(-1, 64, 6)
+    found = past_demand(*rates, max_batch=max_batch)
+    assert np.isfinite(found.value).all()
+    assert (found.value >= 0.0).all()
+    assert (found.value <= 2.0 * ABSURD * 64).all()
+    assert not found.known[~np.isfinite(rates[0])].any()
+    for row in range(6):
+        alone = past_demand(*(rate[row : row + 1] for rate in rates), max_batch=max_batch[row : row + 1])
+        np.testing.assert_array_equal(alone.value[0], found.value[row])

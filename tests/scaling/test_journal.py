@@ -34,10 +34,13 @@ def test_what_is_written_is_read_back(seed: int, uid: str, model: str) -> None:
         assert back.kappa[0] == pytest.approx(expected.kappa[0], rel=1e-5)
         for column in ("saved", "foreseen_hours", "late_hours"):
             assert getattr(back.risk, column)[0] == pytest.approx(getattr(expected.risk, column)[0], rel=1e-5)
+        for column in ("asked", "late"):
+            expected_sums = getattr(expected.spending, column)[0]
+            assert getattr(back.spending, column)[0] == pytest.approx(expected_sums, rel=1e-5)
         assert starts(back.lead_times, 0) == [pytest.approx(each, rel=1e-5) for each in starts(expected.lead_times, 0)]
         assert back.items_per_request[0] == pytest.approx(expected.items_per_request[0], rel=1e-5)
         learnt, remembered = fit(expected.evidence), fit(back.evidence)
-        assert learnt.measured[0] == remembered.measured[0]
+        assert learnt.known[0] == remembered.known[0]
         assert remembered.fixed_seconds[0] == pytest.approx(learnt.fixed_seconds[0], rel=1e-3, abs=1e-4)
         # Written once more it is the same text: status does not change by being read.
         assert encode(back, 0, uid=uid, model=model) == text
@@ -63,7 +66,7 @@ def test_the_object_of_another_uid_inherits_nothing() -> None:
 
 def test_the_batch_times_of_another_model_hold_until_the_first_new_ones() -> None:
     memory = random_memory(np.random.default_rng(0), 1, plausible)
-    assert fit(memory.evidence).measured[0]
+    assert fit(memory.evidence).known[0]
     back = decode(encode(memory, 0, uid="a", model="m/1"), uid="a", model="m/2")
     assert isinstance(back, Memory)
     assert (back.window.peaks == memory.window.peaks).all()
@@ -103,6 +106,7 @@ FIELDS = (
     "saved",
     "foreseen",
     "late",
+    "spent",
     "starts",
     "batches",
     "seen",

@@ -350,3 +350,13 @@ def test_starts_written_down_and_read_again_are_the_same_to_all_that_follows(see
     first, second = after(*more, times=times), after(*more, times=again)
     assert at(0.9, first) == at(0.9, second)
     assert starts(first, 0) == starts(second, 0)
+
+
+def test_what_is_told_of_starts_is_the_prior_until_they_are_seen() -> None:
+    told = floats(18.0, np.nan, 1_800.0)
+    fresh = LeadTimes.fresh(3)
+    assert quantile(fresh, NO_PODS, level=0.9, told_seconds=told).tolist() == [18.0, 180.0, 1_800.0]
+    assert quantile(fresh, NO_PODS, level=0.5, told_seconds=told).tolist() == [9.0, 90.0, 900.0]
+    seen = remembered([[60.0] * 20, []])
+    assert quantile(seen, NO_PODS, level=0.9, told_seconds=floats(18.0)).tolist() == [60.0]
+    assert quantile(fresh, NO_PODS, level=0.9, told_seconds=floats(np.nan, np.inf, 0.0)).tolist() == [180.0, 180.0, 1.0]

@@ -7,11 +7,12 @@ from hypothesis import given
 from foretide.api.reasons import Reason
 from foretide.scaling.decide import decide
 from foretide.scaling.decision import Bound, Decisions, Plan, Quotas
-from foretide.scaling.forecast.sight import Foresight, Trust
+from foretide.scaling.forecast.foresight import Foresight, Trust
 from foretide.scaling.ledger import CHANGED, KEPT, explain, reason
 from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Gap
 from foretide.scaling.ration import ration
+from foretide.scaling.tuning import Tuning
 from tests.scaling.build import (
     NOW,
     SETTINGS,
@@ -52,6 +53,8 @@ def test_growth_says_what_was_asked_what_a_replica_serves_and_what_follows() -> 
         (judge(None, replicas=9, limits=bounds(1, 4)), "9 -> 4: the load is unknown (there is no series of any ready "
          "replica), but maxReplicas is 4", Reason.AT_MAX_REPLICAS),
         (judge(5.0, replicas=6, rolling=True), "so 1 would do, but a rollout is running", Reason.ROLLOUT_HELD),
+        (judge(5.0, replicas=6, may_shrink=False), "so 1 would do, but nothing shrinks while Prometheus is away",
+         Reason.SCALE_DOWN_HELD),
         (judge(5.0, replicas=3, limits=bounds(paused=True)), "stays at 3: paused by the spec", Reason.SCALING_PAUSED),
         (judge(5.0, replicas=3, limits=bounds(pinned=7)), "3 -> 7: pinned to 7 by the spec", Reason.REPLICAS_PINNED),
         (judge(5.0, replicas=4, silent=3), "5.0 items/s asked of 1 of 4 replicas", Reason.PARTIAL_SERIES),
@@ -110,6 +113,7 @@ def test_a_quota_has_its_sentence_and_its_word(made: Decisions, text: str) -> No
 def test_where_the_capacity_comes_from_is_said(measured: bool, feasible: bool, text: str) -> None:
     made = decide(
         bounds(),
+        Tuning.usual(1),
         fleet(1),
         seen(15.0),
         capacity(measured=measured, feasible=feasible),

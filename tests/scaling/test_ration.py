@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from foretide.scaling.arbitrate import NO_QUOTA
 from foretide.scaling.arrays import Ints
 from foretide.scaling.decision import Bound, Decisions, Plan, Quotas
-from foretide.scaling.forecast.sight import Foresight, Target, Trust
+from foretide.scaling.forecast.foresight import Foresight, Target, Trust
 from foretide.scaling.ration import ration
 from tests.scaling.build import SETTINGS, bounds, floats, ints, join, judge, same
 from tests.scaling.strategies import anything, often, plausible, random_world, seeds
@@ -243,3 +243,10 @@ def test_groups_do_not_share() -> None:
     made = services(judge(50.0, replicas=1), judge(50.0, replicas=1), judge(50.0, replicas=1))
     quotas = Quotas(group=ints(0, 1, NO_QUOTA), priority=ints(0, 0, 0), limit=ints(2, 4))
     assert ration(made, quotas, foreseen(50.0, 50.0, 50.0)).desired.tolist() == [2, 4, 5]
+
+
+def test_where_nothing_may_shrink_a_quota_takes_nothing_that_runs() -> None:
+    made = services(judge(90.0, replicas=4), judge(30.0, replicas=4))
+    quotas, foresight = one_quota(8, 9, 0), foreseen(90.0, 30.0)
+    assert ration(made, quotas, foresight).desired.tolist() != [4, 4]
+    assert ration(made, quotas, foresight, may_shrink=False).desired.tolist() == [4, 4]

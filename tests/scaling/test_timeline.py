@@ -15,6 +15,7 @@ from foretide.scaling.journal import decode, encode
 from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Pods
 from foretide.scaling.readings import Readings
+from foretide.scaling.tuning import Tuning
 from tests.scaling.build import NOW, SETTINGS, Timeline, World, bounds, fleet, floats, ints
 from tests.scaling.strategies import seeds, seldom
 
@@ -207,6 +208,7 @@ def test_at_two_and_a_quarter_times_overload_one_step_is_enough(growth: float) -
         max_batch=ints(8),
         instances=ints(1),
         plan=Plan.none(1, hold_seconds=SETTINGS.scale_down_hold_seconds),
+        tuning=Tuning.usual(1),
     )
     # Fifteen seconds of full batches after a quiet time of single items and pairs.
     counts = {1: (300.0, 300 * 0.0505), 2: (40.0, 40 * 0.0605), 8: (120.0, 120 * 0.1205)}

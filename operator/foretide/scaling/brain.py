@@ -10,11 +10,13 @@ from typing import Final, Protocol
 import numpy as np
 
 from foretide.scaling import decide, demand, lead_time
-from foretide.scaling.arrays import Floats
+from foretide.scaling.arrays import Bools, Floats
+from foretide.scaling.budget import Spending
 from foretide.scaling.capacity import Capacity, Law, fit, kappa, learn, rate_per_replica
 from foretide.scaling.decision import Bound, Decisions, Plan
+from foretide.scaling.forecast.foresight import Foresight, Target
 from foretide.scaling.forecast.model import GlobalModel, shipped
-from foretide.scaling.forecast.sight import Foresight, Sight, Target, look
+from foretide.scaling.forecast.sight import Outlook, Sight, look
 from foretide.scaling.memory import Memory
 from foretide.scaling.normal import normal_score
 from foretide.scaling.observation import Pods, Seen
@@ -40,7 +42,7 @@ SHORT_SHARE: Final = 0.5
 # Holds are the shortest one times powers of this, so that learning a lead time does not begin the hold anew each time.
 HOLD_RATIO: Final = 1.5
 # Who decides in place of the quantile.
-OTHERS: Final = (Bound.PAUSED, Bound.PINNED, Bound.MAXIMUM, Bound.QUOTA)
+OTHERS: Final = (Bound.PAUSED, Bound.PINNED, Bound.MAXIMUM, Bound.QUOTA, Bound.STEP_UP_LIMIT)
 
 
 class Foresee(Protocol):
@@ -51,11 +53,9 @@ class Foresee(Protocol):
         sight: Sight,
         model: GlobalModel,
         demand: Readings,
+        outlook: Outlook,
         *,
         now_seconds: float,
-        lead_seconds: Floats,
-        step_seconds: float,
-        floor_rps: Floats,
         without: frozenset[Part],
     ) -> tuple[Sight, Foresight]: ...
 
@@ -69,7 +69,7 @@ class Brain:
     rate_window_seconds: float
     model: GlobalModel = field(default_factory=shipped)
     without: frozenset[Part] = NOTHING
-    # A quantile that the user fixes, in place of the error budget's.
+    # A quantile for all services, in place of the error budgets'.
     level: float | None = None
     foresee: Foresee = look
 
@@ -114,10 +114,10 @@ class Brain:
 
     def decide(self, seen: Observation, memory: Memory) -> Decisions:
         """Learns what came since the last tick, foresees what comes, and decides with both."""
-        now, bounds, promise = seen.now_seconds, seen.bounds, seen.promise
+        now, bounds, promise, tuning = seen.now_seconds, seen.bounds, seen.promise, seen.tuning
         elapsed = np.where(memory.looked_seconds > 0.0, np.maximum(now - memory.looked_seconds, 0.0), 0.0)
         memory = self._learned(seen, memory, elapsed)
-        law = fit(memory.evidence)
+        law = seen.told.until_measured(fit(memory.evidence))
         capacity = self._capacity(seen, memory, law)
         load = demand.observe(
             self._table(seen),
@@ -133,27 +133,45 @@ class Brain:
             self.model,
             # Where pods are silent the demand is a lower bound: nothing that a forecast should learn from.
             Readings.checked(load.demand.value, load.demand.known & (load.silent == 0)),
+            Outlook(
+                lead_seconds=lead,
+                step_seconds=self.settings.tick_seconds,
+                floor_rps=FLOOR_REPLICAS * capacity.rate_rps,
+                season_seconds=tuning.season_seconds,
+            ),
             now_seconds=now,
-            lead_seconds=lead,
-            step_seconds=self.settings.tick_seconds,
-            floor_rps=FLOOR_REPLICAS * capacity.rate_rps,
             without=self.without,
         )
-        score = self._score(memory.risk, promise.objective)
+        foresight = foresight.only(tuning.forecasts)
+        score = self._score(memory.risk, promise.objective, tuning.quantile)
         plan = Plan(
             ahead=foresight.at(Target.AHEAD, score),
+            likely=foresight.at(Target.AHEAD, np.zeros(len(seen))),
             meanwhile=foresight.at(Target.MEANWHILE, score).where(Part.CONSOLIDATION not in self.without),
-            hold_seconds=np.where(foresight.trusted, self._hold(lead), self.settings.scale_down_hold_seconds),
+            hold_seconds=self._hold(lead, foresight.trusted, tuning.hold_seconds),
             lead_seconds=lead,
             score=score,
             trust=foresight.trust,
+            highest=Readings.checked(sight.slow.max_day, np.isfinite(sight.slow.max_day), low=0.0),
         )
-        made = decide.decide(bounds, seen.fleet, load, capacity, plan, memory, now_seconds=now, settings=self.settings)
-        made = ration(made, seen.quotas, foresight)
+        made = decide.decide(
+            bounds,
+            tuning,
+            seen.fleet,
+            load,
+            capacity,
+            plan,
+            memory,
+            now_seconds=now,
+            settings=self.settings,
+            may_shrink=seen.may_shrink,
+        )
+        made = ration(made, seen.quotas, foresight, may_shrink=seen.may_shrink)
         remembered = replace(
             made.memory,
             sight=sight,
-            risk=_risk(memory.risk, made, foresight, sight, elapsed),
+            spending=self._spending(seen, memory, made, elapsed),
+            risk=_risk(memory.risk, made, foresight, sight, elapsed, advised=tuning.advisory),
             kappa=self._kappa(seen, memory, law, load, capacity),
             looked_seconds=np.full(len(seen), now),
         )
@@ -162,28 +180,32 @@ class Brain:
     def _lead(self, seen: Observation, memory: Memory) -> Floats:
         if Part.LEAD_TIME in self.without:
             return np.full(len(seen), ASSUMED_LEAD_SECONDS)
-        return lead_time.quantile(memory.lead_times, seen.pods, level=LEAD_LEVEL)
+        told = seen.told.cold_start_seconds
+        return lead_time.quantile(memory.lead_times, seen.pods, level=LEAD_LEVEL, told_seconds=told)
 
-    def _hold(self, lead_seconds: Floats) -> Floats:
+    def _hold(self, lead_seconds: Floats, trusted: Bools, ordered_seconds: Floats) -> Floats:
         """How long a replica stays that neither the load nor a trusted forecast needs."""
         # Longer than a lost tick and the next one: with a hold of one tick one low sample took two of eight replicas.
         least = self.settings.restart_after_seconds + self.settings.tick_seconds
         powers = np.ceil(np.log(np.maximum(HOLD_SHARE * lead_seconds / least, 1.0)) / math.log(HOLD_RATIO) - 0.5)
-        hold: Floats = least * HOLD_RATIO**powers
+        found = np.where(trusted, least * HOLD_RATIO**powers, self.settings.scale_down_hold_seconds)
+        hold: Floats = np.where(np.isfinite(ordered_seconds), np.maximum(ordered_seconds, least), found)
         return hold
 
-    def _score(self, risk: Risk, objective: Floats) -> Floats:
+    def _score(self, risk: Risk, objective: Floats, ordered: Floats) -> Floats:
         """Normal score of the quantile that is provided for."""
-        if self.level is not None:
-            return np.full(len(objective), normal_score(np.array([self.level]))[0])
-        return (Risk.fresh(len(objective)) if Part.ADAPTIVE_RISK in self.without else risk).score(objective)
+        ordered = ordered if self.level is None else np.full(len(objective), self.level)
+        budgeted = (Risk.fresh(len(objective)) if Part.ADAPTIVE_RISK in self.without else risk).score(objective)
+        return np.where(np.isfinite(ordered), normal_score(np.nan_to_num(ordered, nan=0.5)), budgeted)
 
     def _learned(self, seen: Observation, memory: Memory, elapsed: Floats) -> Memory:
         """Batch times, and cold starts."""
         return replace(
             memory,
             evidence=learn(memory.evidence, seen.batches),
-            lead_times=lead_time.learn(memory.lead_times, seen.pods, elapsed_seconds=elapsed),
+            lead_times=lead_time.learn(
+                memory.lead_times, seen.pods, elapsed_seconds=elapsed, told_seconds=seen.told.cold_start_seconds
+            ),
         )
 
     def _kappa(self, seen: Observation, memory: Memory, law: Law, load: Seen, capacity: Capacity) -> Floats:
@@ -214,6 +236,23 @@ class Brain:
             kappa=None if Part.KAPPA in self.without else memory.kappa,
         )
 
+    def _spending(self, seen: Observation, memory: Memory, made: Decisions, elapsed: Floats) -> Spending:
+        """What was refused is late, and what more replicas would have had in time by the table; all, while a queue from
+        before is served."""
+        asked = made.seen.demand.value
+        late = late_rps(asked, made.seen.ready.astype(np.float64), made.capacity)
+        refused = seen.total(self.questions["failure_rps"])
+        refused_items = np.clip(refused.value, 0.0, demand.ABSURD) * made.seen.items_per_request
+        late = np.maximum(late, np.where(refused.known, refused_items, 0.0))
+        return memory.spending.after(
+            asked,
+            np.where(made.backlog > 0.0, asked, late),
+            # Of a replica that nothing is known of, nobody can tell what is late.
+            known=made.seen.demand.known & (made.seen.expected > 0) & made.capacity.known,
+            window_seconds=seen.promise.window_seconds,
+            elapsed_seconds=elapsed,
+        )
+
     def _table(self, seen: Observation) -> Pods:
         return Pods(
             service=seen.pods.service,
@@ -229,7 +268,7 @@ def _ratio(over: Readings, under: Readings) -> Readings:
     return Readings.checked(over.value / np.where(known, under.value, 1.0), known, low=0.0)
 
 
-def _risk(risk: Risk, made: Decisions, foresight: Foresight, sight: Sight, elapsed: Floats) -> Risk:
+def _risk(risk: Risk, made: Decisions, foresight: Foresight, sight: Sight, elapsed: Floats, *, advised: Bools) -> Risk:
     """What was late as measured, and what will be as foreseen with the replicas that were decided."""
     seen, capacity = made.seen, made.capacity
     asked = seen.demand.value
@@ -239,7 +278,7 @@ def _risk(risk: Risk, made: Decisions, foresight: Foresight, sight: Sight, elaps
     replicas = np.minimum(made.wanted, own).astype(np.float64)
     late = late_rps(asked, np.minimum(seen.ready, own).astype(np.float64), capacity)
     late = np.where(made.backlog > 0.0, np.maximum(late, asked), late)
-    known = seen.demand.known & (seen.expected > 0) & ~np.isin(made.bound, OTHERS)
+    known = seen.demand.known & (seen.expected > 0) & ~np.isin(made.bound, OTHERS) & ~advised
     risk = risk.measured(asked, np.minimum(late, asked), known=known, elapsed_seconds=elapsed)
     usual = np.where(np.isfinite(sight.slow.mean_day), sight.slow.mean_day, asked)
     return risk.foreseen(

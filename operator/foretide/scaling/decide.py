@@ -14,9 +14,10 @@ from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.capacity.rate import Capacity
 from foretide.scaling.decision import Bound, Bounds, Decisions, Fleet, Plan
 from foretide.scaling.memory import Memory
-from foretide.scaling.observation import Seen
+from foretide.scaling.observation import Gap, Seen
 from foretide.scaling.readings import Readings
 from foretide.scaling.settings import ScalingSettings
+from foretide.scaling.tuning import Tuning
 from foretide.scaling.window import advance
 
 # Needs and forecasts are cut off here, far above any maximum and far below what an int64 holds.
@@ -34,6 +35,7 @@ ROUNDING: Final = 1e-9
 
 def decide(
     bounds: Bounds,
+    tuning: Tuning,
     fleet: Fleet,
     seen: Seen,
     capacity: Capacity,
@@ -42,19 +44,22 @@ def decide(
     *,
     now_seconds: float,
     settings: ScalingSettings,
+    may_shrink: bool = True,
 ) -> Decisions:
     """Desired replicas of all services; a pure function, and no row looks at another.
 
     In this order: paused -> as it is; pinned -> that number; else between minimum and maximum, always, also while
     nothing is known: a maximum set below the present number is the user's explicit order and outranks "unknown
-    never shrinks". Within: load unknown -> as it is; need above -> the need, at once; need below -> down to the most
-    needed within the hold, a step at a time, with margin, to no fewer than are foreseen until new ones could be ready,
-    and not while a rollout, a backlog or no pod old enough makes the load uncertain. Silent pods count 0 for growing
-    and full for shrinking, and neither can turn the direction: when 4 of 8 are silent and the others show a need of
-    3, then 3 does not grow and 3 + 4 shrinks to 7.
+    never shrinks". Within: load unknown -> as it is, or, unknown for long and where that is ordered, no fewer than the
+    last day needed; need above -> the need, at once, or a step of it where one is ordered; need below -> down to the
+    most needed within the hold, a step at a time, with margin, to no fewer than are foreseen until new ones could be
+    ready, and not while a rollout, a backlog or no pod old enough makes the load uncertain, nor where the caller says
+    so (`may_shrink`). Silent pods count 0 for growing and full for shrinking, and neither can turn the direction: when
+    4 of 8 are silent and the others show a need of 3, then 3 does not grow and 3 + 4 shrinks to 7.
     """
     current, known, rate = fleet.replicas, seen.demand.known, capacity.rate_rps
-    ahead, meanwhile = _sound(plan.ahead), _sound(plan.meanwhile)
+    plan = replace(plan, ahead=_sound(plan.ahead), meanwhile=_sound(plan.meanwhile), highest=_sound(plan.highest))
+    ahead, meanwhile = plan.ahead, plan.meanwhile
     backlog = np.maximum(seen.pending - seen.reporting * capacity.queue_items, 0.0)
     bursting = seen.short_window_rps > BURST_TIMES * seen.demand.value + BURST_REPLICAS * rate
     bursting &= seen.burst_items > BURST_ITEMS + capacity.queue_items * seen.reporting
@@ -80,10 +85,17 @@ def decide(
         settings=settings,
     )
     held = window.highest
-    step = np.maximum(1, np.ceil(current * settings.scale_down_step - ROUNDING)).astype(np.int64)
-    certain = known & ~fleet.rolling & (seen.expected > 0) & (backlog <= 0.0)
+    step = np.maximum(1, _replicas(current * tuning.step_down))
+    most = current + np.maximum(1, _replicas(np.maximum(current, 1) * tuning.step_up))
+    upper = np.minimum(wanted, most)
+    blind = ~known & tuning.grows_blind & plan.highest.known
+    blind &= memory.window.started & (now_seconds - memory.window.last_seen_seconds > tuning.blind_seconds)
+    # Without a ready pod it is not the metrics that fail, and more pods of the same are no cure.
+    blind &= (seen.gap != Gap.NO_READY_REPLICAS) & ~fleet.rolling
+    feared = np.maximum(current, np.where(blind, np.minimum(_replicas(plan.highest.value / rate), most), 0))
+    certain = known & may_shrink & ~fleet.rolling & (seen.expected > 0) & (backlog <= 0.0)
     lower = np.minimum(current, np.maximum(np.maximum(held, spacious), current - step))
-    unbounded = np.where(known & (wanted > current), wanted, np.where(certain, lower, current))
+    unbounded = np.where(known & (wanted > current), upper, np.where(certain, lower, feared))
     bounded = np.minimum(np.maximum(unbounded, bounds.minimum), bounds.maximum)
     desired = np.where(bounds.paused, current, np.where(bounds.is_pinned, bounds.pinned, bounded))
 
@@ -96,10 +108,13 @@ def decide(
         Bound.PINNED: bounds.is_pinned,
         Bound.MAXIMUM: unbounded > bounds.maximum,
         Bound.MINIMUM: (unbounded < bounds.minimum) | (known & (wanted < desired) & ~surplus),
+        Bound.BLIND: feared > current,
         Bound.UNKNOWN: ~known,
+        Bound.STEP_UP_LIMIT: desired < wanted,
         Bound.ROLLOUT: kept & fleet.rolling,
         Bound.NOT_READY: kept & (seen.expected == 0),
         Bound.BACKLOG: kept & (backlog > 0.0),
+        Bound.DIRECT: kept & (not may_shrink),
         Bound.STEP_LIMIT: surplus & (desired > np.maximum(held, spacious)),
         Bound.HOLD: surplus & (held > spacious),
         Bound.SILENT_PODS: surplus & (seen.silent > 0) & (staying < desired),
@@ -125,7 +140,7 @@ def decide(
         fleet=fleet,
         seen=seen,
         capacity=capacity,
-        plan=replace(plan, ahead=ahead, meanwhile=meanwhile),
+        plan=plan,
         hpa=_replicas(seen.demand.value * capacity.utilisation / (HPA_TARGET * rate)),
         settings=settings,
     )

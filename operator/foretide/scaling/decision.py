@@ -38,6 +38,9 @@ class Bound(IntEnum):
     PINNED = 13
     STAYING = 14  # fewer would do now, and more are foreseen before a new one would be ready, or soon after
     QUOTA = 15  # more are wanted than a quota leaves
+    STEP_UP_LIMIT = 16  # more are wanted, one step adds no more
+    BLIND = 17  # the load has been unknown for so long that the most of the last day is taken for it
+    DIRECT = 18  # fewer would do, but the load is read from the pods directly: Prometheus is away, or just back
 
     @property
     def label(self) -> str:
@@ -88,11 +91,13 @@ class Plan:
     """What is foreseen, as demand in items a second, and for how long a replica that is not needed is kept."""
 
     ahead: Readings  # when a replica started now has become ready
+    likely: Readings  # the median of it
     meanwhile: Readings  # until then: only those that are there can serve it
     hold_seconds: Floats
     lead_seconds: Floats  # from the decision until a replica is ready: nine of ten times less
     score: Floats  # normal score of the quantile of `ahead` and `meanwhile`
     trust: Ints  # a forecast.Trust
+    highest: Readings  # demand of the last day
 
     @classmethod
     def none(cls, services: int, *, hold_seconds: float) -> Plan:
@@ -100,11 +105,13 @@ class Plan:
         unknown, nothing = Readings.unknown(services), np.zeros(services)
         return cls(
             ahead=unknown,
+            likely=unknown,
             meanwhile=unknown,
             hold_seconds=np.full(services, hold_seconds),
             lead_seconds=nothing,
             score=nothing,
             trust=np.ones(services, dtype=np.int64),
+            highest=unknown,
         )
 
 

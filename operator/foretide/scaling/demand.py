@@ -80,6 +80,31 @@ def observe(
     )
 
 
+def past_demand(success_rps: Floats, failure_rps: Floats, inference_rps: Floats, *, max_batch: Ints) -> Readings:
+    """Demand in items a second of each [service, step], from rates that are NaN where they are not known.
+
+    As in `observe`, but for queues: nobody recorded how they grew. Where nothing was answered, or the items are not
+    known, the ratio is that of all the other steps. Success without failures would read as less load, so both count.
+    """
+    success, failure, items = (
+        Readings.checked(rates, np.ones(rates.shape, dtype=np.bool_), low=0.0, high=ABSURD)
+        for rates in (success_rps, failure_rps, inference_rps)
+    )
+    known = success.known & failure.known
+    measured = known & items.known & (success.value > 0.0)
+    answered, made = np.where(measured, success.value, 0.0), np.where(measured, items.value, 0.0)
+    largest = np.maximum(max_batch, 1).astype(np.float64)[:, None]
+
+    def ratio(made: Floats, answered: Floats) -> Floats:
+        # min() before the division, for 1e9 items over the smallest float would be infinite.
+        most = np.minimum(made, answered * largest)
+        return np.clip(np.where(answered > 0.0, most / np.where(answered > 0.0, answered, 1.0), 1.0), 1.0, largest)
+
+    usual = ratio(made.sum(axis=1, keepdims=True), answered.sum(axis=1, keepdims=True))
+    each = np.where(measured, ratio(made, answered), usual)
+    return Readings(value=np.where(known, (success.value + failure.value) * each, 0.0), known=known)
+
+
 def _items_per_request(pods: Pods, fresh: Bools, success: Readings, *, max_batch: Ints, before: Floats) -> Floats:
     """Items answered per request answered, or what it was before where nothing is answered.
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from foretide.api.status import MAX_MEMORY_BYTES
 from foretide.scaling import lead_time
+from foretide.scaling.budget import WINDOWS_SECONDS, Spending
 from foretide.scaling.capacity.evidence import (
     CLASS_STARTS,
     LONGEST_SECONDS,
@@ -27,10 +28,12 @@ from foretide.scaling.memory import Memory
 from foretide.scaling.risk import LEAST_SHIFT
 from foretide.scaling.window import SLOTS, Window
 
-VERSION: Final = 3
+VERSION: Final = 4
 MOST_REPLICAS: Final = 2**31 - 1
 # Wall clocks from 1970 to the year 5138: more is no time.
 MOST_SECONDS: Final = 1e11
+# 1e9 a second, for the longest window.
+MOST_REQUESTS: Final = 1e16
 # A day's discount of a hundred budgets an hour is 2,400 of them.
 MOST_BUDGET_HOURS: Final = 1e4
 
@@ -55,6 +58,7 @@ def encode(memory: Memory, row: int, *, uid: str, model: str) -> str:
         "saved": _short(memory.risk.saved[row]),
         "foreseen": _short(memory.risk.foreseen_hours[row]),
         "late": _short(memory.risk.late_hours[row]),
+        "spent": [[_short(one) for one in column[row]] for column in (memory.spending.asked, memory.spending.late)],
         "starts": [[_short(seconds) for seconds in kind] for kind in lead_time.starts(memory.lead_times, row)],
         "batches": [
             [index, *(_short(column[row, index]) for column in (evidence.executions, evidence.items, evidence.seconds))]
@@ -91,6 +95,7 @@ def decode(text: str, *, uid: str, model: str) -> Memory | Lost:
         saved = np.clip(_number(document.get("saved"), -1e3, 0.0), LEAST_SHIFT, 0.0)
         foreseen, late = (_number(document.get(name), 0.0, MOST_BUDGET_HOURS) for name in ("foreseen", "late"))
         starts = _starts(document.get("starts"))
+        spending = _spending(document.get("spent"))
         if document.get("model") != _digest(model):
             evidence = aged(evidence)
     except _Unsound as unsound:
@@ -103,6 +108,7 @@ def decode(text: str, *, uid: str, model: str) -> Memory | Lost:
         evidence=evidence,
         kappa=np.array([kappa]),
         lead_times=lead_time.remembered(starts),
+        spending=spending,
         risk=replace(
             fresh.risk, saved=np.array([saved]), foreseen_hours=np.array([foreseen]), late_hours=np.array([late])
         ),
@@ -139,6 +145,14 @@ def _evidence(batches: object) -> Evidence:
             seconds, 0.999 * count * SHORTEST_SECONDS, 1.001 * count * LONGEST_SECONDS
         )
     return evidence
+
+
+def _spending(sums: object) -> Spending:
+    windows = len(WINDOWS_SECONDS) + 1
+    asked, late = (
+        np.array([[_number(one, 0.0, MOST_REQUESTS) for one in _list(column, windows)]]) for column in _list(sums, 2)
+    )
+    return Spending(asked=asked, late=np.minimum(late, asked))
 
 
 def _starts(kinds: object) -> list[list[float]]:

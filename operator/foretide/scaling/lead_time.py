@@ -71,12 +71,18 @@ class LeadTimes:
 
 
 def learn(
-    times: LeadTimes, pods: PodList, *, elapsed_seconds: Floats | float, new_node: Bools | None = None
+    times: LeadTimes,
+    pods: PodList,
+    *,
+    elapsed_seconds: Floats | float,
+    new_node: Bools | None = None,
+    told_seconds: Floats | None = None,
 ) -> LeadTimes:
     """The starts remembered, with those of the pods in them that became ready since the last look.
 
     `elapsed_seconds` (a number, or [services]) is how long ago that was; `new_node` [pods] marks pods whose node came
-    for them. Starts that cannot be true are left out; of pods that got ready together the first created comes last.
+    for them, and `told_seconds` is as in `quantile`. Starts that cannot be true are left out; of pods that got ready
+    together the first created comes last.
     """
     kind = np.zeros(len(pods), dtype=np.int64) if new_node is None else new_node.astype(np.int64)
     elapsed = np.broadcast_to(np.asarray(elapsed_seconds, dtype=np.float64), (len(times),))[pods.service]
@@ -98,7 +104,10 @@ def learn(
     # More than a ring holds at once: the last ones, so that no place is written twice.
     kept = nth >= added[of] - REMEMBERED
     seconds, seen, place = times.seconds.reshape(-1, REMEMBERED), times.seen.reshape(-1), times.place.reshape(-1)
-    most = OUTLIER_FACTOR * _usual(seconds[touched], seen[touched], _prior(touched % KINDS)[:, -1])
+    longest = _prior(touched % KINDS)[:, -1]
+    if told_seconds is not None:
+        longest = np.fmax(longest, told_seconds[touched // KINDS])
+    most = OUTLIER_FACTOR * _usual(seconds[touched], seen[touched], longest)
     took = np.clip(took, SHORTEST_SECONDS, np.minimum(most, LONGEST_SECONDS)[of])
 
     seconds, seen, place = seconds.copy(), seen.copy(), place.copy()
@@ -114,6 +123,7 @@ def quantile(
     pods: PodList,
     *,
     level: float,
+    told_seconds: Floats | None = None,
     new_node: Bools | None = None,
     expect_new_node: Bools | bool = False,
 ) -> Floats:
@@ -124,28 +134,36 @@ def quantile(
     One stuck pod of 33 is 3 % of them and moves no p90; four are 11 % and do. A pod that got unready looks the same
     as one that starts; it is left out from an age of LONGEST_SECONDS.
 
-    `expect_new_node` (one for all, or [services]) asks for the starts that need a new node first. They take at
-    least what starts on a node that is there take. Raises ValueError for a level outside (0, 1).
+    `told_seconds` [services] is what nine of ten starts were measured to take, NaN where they were not: the prior is
+    then that much shorter or longer. `expect_new_node` (one for all, or [services]) asks for the starts that need a new
+    node first. They take at least what starts on a node that is there take. Raises ValueError for a level outside
+    (0, 1).
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must be between 0 and 1, not {level}")
     fresh = np.zeros(len(pods), dtype=np.bool_) if new_node is None else new_node
     # An age that is no number fails the comparison; one below 0 tells nothing.
     starting = ~pods.ready & ~pods.leaving & (pods.age_seconds < LONGEST_SECONDS)
-    warm = _kaplan_meier(times, 0, pods, starting & ~fresh, level)
+    told = np.full(len(times), np.nan) if told_seconds is None else told_seconds
+    prior = _told_prior(told)
+    warm = _kaplan_meier(times, 0, pods, starting & ~fresh, level, prior)
     expected = np.broadcast_to(np.asarray(expect_new_node), warm.shape)
     if not expected.any():
         return warm
-    return np.where(expected, np.maximum(warm, _kaplan_meier(times, 1, pods, starting & fresh, level)), warm)
+    return np.where(
+        expected, np.maximum(warm, _kaplan_meier(times, 1, pods, starting & fresh, level, prior + NODE_SECONDS)), warm
+    )
 
 
-def _kaplan_meier(times: LeadTimes, kind: int, pods: PodList, starting: Bools, level: float) -> Floats:
+def _kaplan_meier(
+    times: LeadTimes, kind: int, pods: PodList, starting: Bools, level: float, prior_seconds: Floats
+) -> Floats:
     services, parts = len(times), len(PRIOR_SECONDS)
     rows = np.arange(services)
     # Whole milliseconds, and a last bit that tells the prior from starts: to sort integers takes a fifth of argsort.
     seen = np.arange(REMEMBERED) < times.seen[:, kind, None]
     starts = np.where(seen, _milliseconds(times.seconds[:, kind]) * 2, EMPTY)
-    prior = _milliseconds(_prior(np.full(services, kind))) * 2 + 1
+    prior = _milliseconds(prior_seconds) * 2 + 1
     key = np.sort(np.concatenate((starts, prior), axis=1), axis=1)
     # In parts of the prior, so that sums are exact.
     weight = np.where(key & 1, np.int32(1), (key < EMPTY) * np.int32(parts))
@@ -172,6 +190,14 @@ def _prior(kind: Ints) -> Floats:
     """What starts of each kind take before one was seen, ascending."""
     later = np.where(kind > 0, NODE_SECONDS, 0.0).astype(np.float64)
     return later[:, None] + np.array(PRIOR_SECONDS, dtype=np.float64)
+
+
+def _told_prior(told_seconds: Floats) -> Floats:
+    """On a node that is there: [services, parts], ascending; the usual one where nothing is told."""
+    longest = PRIOR_SECONDS[-1]
+    scale = np.where(np.isfinite(told_seconds), np.clip(told_seconds, SHORTEST_SECONDS, LONGEST_SECONDS), longest)
+    parts: Floats = scale[:, None] / longest * np.array(PRIOR_SECONDS, dtype=np.float64)
+    return parts
 
 
 def _usual(seconds: SinglePrecision, seen: Ints, prior: Floats) -> Floats:

@@ -17,6 +17,7 @@ KEPT: Final = {
     Bound.MAXIMUM: Reason.AT_MAX_REPLICAS,
     Bound.HOLD: Reason.SCALE_DOWN_HELD,
     Bound.BACKLOG: Reason.SCALE_DOWN_HELD,
+    Bound.DIRECT: Reason.SCALE_DOWN_HELD,
     Bound.STAYING: Reason.SCALE_DOWN_HELD,
     Bound.STEP_LIMIT: Reason.STEP_LIMITED,
     Bound.SILENT_PODS: Reason.PARTIAL_SERIES,
@@ -26,6 +27,8 @@ KEPT: Final = {
     Bound.PAUSED: Reason.SCALING_PAUSED,
     Bound.PINNED: Reason.REPLICAS_PINNED,
     Bound.QUOTA: Reason.AT_QUOTA,
+    Bound.STEP_UP_LIMIT: Reason.STEP_LIMITED,
+    Bound.BLIND: Reason.METRICS_UNAVAILABLE,
 }
 # Bounds that name a change better than its direction does.
 CHANGED: Final = {
@@ -33,6 +36,7 @@ CHANGED: Final = {
     Bound.MINIMUM: Reason.AT_MIN_REPLICAS,
     Bound.MAXIMUM: Reason.AT_MAX_REPLICAS,
     Bound.QUOTA: Reason.AT_QUOTA,
+    Bound.BLIND: Reason.GROWN_BLIND,
 }
 GAPS: Final = {
     Gap.NO_READY_REPLICAS: (Reason.NO_READY_REPLICAS, "no replica is ready long enough to report"),
@@ -76,13 +80,19 @@ def _because(made: Decisions, row: int, bound: Bound) -> str:
     if bound is Bound.QUOTA and made.bounds.is_pinned[row]:
         return f"{_pinned(made, row)}, but {_limit(made, row, bound)}"
     if not made.seen.demand.known[row]:
-        ending = "so nothing changes" if bound is Bound.UNKNOWN else f"but {_limit(made, row, bound)}"
+        if bound is Bound.BLIND:
+            ending = f"so the {made.plan.highest.value[row]:.1f} items/s that the last day had at most are provided for"
+        else:
+            ending = "so nothing changes" if bound is Bound.UNKNOWN else f"but {_limit(made, row, bound)}"
         return f"the load is unknown ({GAPS[Gap(made.seen.gap[row])][1]}), {ending}"
     if bound is Bound.QUOTA:
         return f"{_load(made, row)}, so {made.wanted[row]} are wanted, but {_limit(made, row, bound)}"
     needed = int(max(made.asked[row], made.foreseen[row]))
     if bound in (Bound.REACTIVE, Bound.FORECAST):
         return f"{_load(made, row)}, so {needed}"
+    if bound is Bound.STEP_UP_LIMIT:
+        added = made.desired[row] - made.fleet.replicas[row]
+        return f"{_load(made, row)}, so {needed}, but one step adds no more than {added}"
     if bound in (Bound.MINIMUM, Bound.MAXIMUM):
         return f"{_load(made, row)}, so {needed}, but {_limit(made, row, bound)}"
     return f"{_load(made, row)}, so {needed} would do, but {_keeper(made, row, bound)}"
@@ -99,6 +109,7 @@ def _keeper(made: Decisions, row: int, bound: Bound) -> str:
         Bound.ROLLOUT: "a rollout is running",
         Bound.NOT_READY: "no replica is ready long enough to show the whole load",
         Bound.BACKLOG: "the queue must be gone first",
+        Bound.DIRECT: "nothing shrinks while Prometheus is away, nor until its windows are whole again",
         Bound.STEP_LIMIT: f"one step takes away no more than {made.fleet.replicas[row] - made.desired[row]}",
         Bound.HOLD: f"{made.held[row]} were needed within the last {made.plan.hold_seconds[row]:.0f}s",
         Bound.STAYING: f"{made.staying[row]} are foreseen to be needed soon",
@@ -130,7 +141,8 @@ def _load(made: Decisions, row: int) -> str:
         asked += f" (p{100.0 * STANDARD.cdf(made.plan.score[row]):.3g})"
     slo, objective = _duration(capacity.slo_seconds[row]), f"p{100.0 * capacity.objective[row]:g}"
     fixed, per_item = _duration(capacity.fixed_seconds[row]), _duration(capacity.per_item_seconds[row])
-    source = f"measured {fixed} + {per_item} per item" if capacity.measured[row] else "assumed, nothing measured yet"
+    source = f"{'told' if capacity.told[row] else 'measured'} {fixed} + {per_item} per item"
+    source = source if capacity.known[row] else "assumed, nothing measured yet"
     within = f"within {slo} at {objective}" if capacity.feasible[row] else f"(none within {slo})"
     return f"{asked}, {capacity.rate_rps[row]:.1f} a replica {within} ({source})"
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from foretide.scaling import rows
 from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.budget import Spending
 from foretide.scaling.capacity import kappa
 from foretide.scaling.capacity.evidence import Evidence
 from foretide.scaling.forecast.sight import Sight
@@ -32,6 +33,7 @@ class Memory:
     lead_times: LeadTimes
     sight: Sight
     risk: Risk
+    spending: Spending  # of the error budget
     looked_seconds: Floats  # wall clock of the last tick; 0 before the first
 
     def __len__(self) -> int:
@@ -48,6 +50,7 @@ class Memory:
             lead_times=LeadTimes.fresh(services),
             sight=Sight.fresh(services),
             risk=Risk.fresh(services),
+            spending=Spending.fresh(services),
             looked_seconds=np.zeros(services),
         )
 

@@ -17,6 +17,7 @@ from foretide.scaling.arrays import Bools, Floats, Ints, count, total
 from foretide.scaling.capacity.evidence import BatchCounts
 from foretide.scaling.decision import Bounds, Fleet, Quotas
 from foretide.scaling.readings import Readings
+from foretide.scaling.tuning import Told, Tuning
 
 
 class Quantity(StrEnum):
@@ -83,6 +84,7 @@ class Promise:
     objective: Floats  # share of requests within the latency, e.g. 0.99
     max_batch: Ints
     instances: Ints  # of the model in each pod
+    window_seconds: Floats  # over which the error budget counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,9 +98,13 @@ class Observation:
     fleet: Fleet
     bounds: Bounds
     promise: Promise
+    tuning: Tuning
+    told: Told
     # What range queries still find of pods that have ended, summed by service; a query of the newest sample finds none.
     ended: Mapping[Query, Floats] = field(default_factory=dict)
     quotas: Quotas = field(default_factory=Quotas.none)
+    # False while the answers are not those of a Prometheus whose windows are whole: they do for growing.
+    may_shrink: bool = True
 
     def __len__(self) -> int:
         return len(self.fleet.replicas)

@@ -10,7 +10,6 @@ RANGES: Final = MappingProxyType(
     {
         "tick_seconds": (1.0, 300.0),
         "scale_down_hold_seconds": (1.0, 86_400.0),
-        "scale_down_step": (0.01, 1.0),
         "scale_down_margin": (0.0, 1.0),
         "drain_seconds": (1.0, 3_600.0),
         "stale_after_seconds": (1.0, 600.0),
@@ -28,8 +27,6 @@ class ScalingSettings:
     # Without a trusted forecast nothing shrinks before the need was lower for this long (the default of the Kubernetes
     # HPA); with one it is a share of the lead time, for the forecast says what comes after.
     scale_down_hold_seconds: float = 300.0
-    # Share of the replicas that one decision may take away (at least one replica).
-    scale_down_step: float = 0.2
     # Room that a smaller fleet must have. With noise of +-3 % growth happens at 1.03 x load and shrinking at
     # 0.97 x load, so more than 1.03 / 0.97 - 1 = 6.2 % is needed for a constant load never to flap; HPA uses 10 %.
     scale_down_margin: float = 0.1

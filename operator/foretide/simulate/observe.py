@@ -12,6 +12,7 @@ from foretide.scaling.capacity.evidence import BatchCounts
 from foretide.scaling.decision import Bounds, Fleet
 from foretide.scaling.policy import Observation, Over, PodList, Promise, Quantity, Query
 from foretide.scaling.readings import Readings
+from foretide.scaling.tuning import Told, Tuning
 from foretide.simulate.peers.profile import Profile
 from foretide.simulate.scenario import Lane
 from foretide.simulate.scrapes import evaluate, increases
@@ -19,6 +20,8 @@ from foretide.simulate.state import ABSENT, GONE, KEPT_SAMPLES, READY, RESTARTIN
 
 QUANTITY_ORDER: Final = tuple(Quantity)
 FUNCTION_ORDER: Final = tuple(Over)
+# Nothing is decided by it.
+SLO_WINDOW_SECONDS: Final = 28 * 86_400.0
 
 
 class Observer:
@@ -32,6 +35,8 @@ class Observer:
         self._windows: Final = np.array([query.window_seconds for query in queries], dtype=np.float64)
         self._bounds: Final = _bounds(lanes)
         self._promise: Final = promise(lanes)
+        self._tuning: Final = Tuning.usual(len(lanes))
+        self._told: Final = Told.nothing(len(lanes))
         self._executed: Floats | None = None
 
     def see(self, state: State, replicas: Ints, now: float, *, away: bool) -> Observation:
@@ -56,6 +61,8 @@ class Observer:
             fleet=Fleet(replicas=replicas.copy(), rolling=np.zeros(len(replicas), dtype=np.bool_)),
             bounds=self._bounds,
             promise=self._promise,
+            tuning=self._tuning,
+            told=self._told,
             ended={} if away else self._ended(state, now, np.nonzero(phase == GONE)[0]),
         )
 
@@ -108,6 +115,7 @@ def promise(lanes: Sequence[Lane]) -> Promise:
         objective=np.array([lane.objective for lane in lanes]),
         max_batch=np.array([lane.law.max_batch for lane in lanes], dtype=np.int64),
         instances=np.array([lane.law.instances for lane in lanes], dtype=np.int64),
+        window_seconds=np.full(len(lanes), SLO_WINDOW_SECONDS),
     )
 
 

@@ -25,6 +25,7 @@ def learnt(
     fixed: float = 0.0,
     measured: bool = True,
     single_known: bool = True,
+    told: bool = False,
     largest: float = 1.0,
     cv2: float | None = None,
 ) -> float:
@@ -32,8 +33,9 @@ def learnt(
         per_item_seconds=floats(per_item),
         fixed_seconds=floats(fixed),
         largest=floats(largest),
-        measured=bools(measured),
+        known=bools(measured),
         single_known=bools(single_known),
+        told=bools(told),
     )
     found: Floats = observe(
         floats(kappa),
@@ -128,8 +130,9 @@ def test_each_service_learns_for_itself() -> None:
         per_item_seconds=np.full(3, SINGLE - BETWEEN_BATCHES_SECONDS),
         fixed_seconds=np.zeros(3),
         largest=np.ones(3),
-        measured=np.ones(3, dtype=np.bool_),
+        known=np.ones(3, dtype=np.bool_),
         single_known=np.ones(3, dtype=np.bool_),
+        told=np.zeros(3, dtype=np.bool_),
     )
     before = fresh(3)
     after = observe(

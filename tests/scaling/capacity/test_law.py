@@ -17,7 +17,7 @@ def test_the_law_is_found_from_times_per_batch_size(per_item: float, fixed: floa
     assert law.per_item_seconds[0] == pytest.approx(per_item, abs=1e-9)
     assert law.fixed_seconds[0] == pytest.approx(fixed, rel=1e-6)
     assert law.largest[0] == max(sizes)
-    assert law.measured[0]
+    assert law.known[0]
 
 
 @seldom
@@ -52,8 +52,8 @@ def test_with_one_size_seen_all_of_its_time_is_taken_for_fixed() -> None:
 
 
 def test_a_handful_of_executions_is_no_measurement() -> None:
-    assert not fit(evidence_of(0.010, 0.040, sizes=(1, 4), executions=9)).measured[0]
-    assert fit(evidence_of(0.010, 0.040, sizes=(1, 4), executions=10)).measured[0]
+    assert not fit(evidence_of(0.010, 0.040, sizes=(1, 4), executions=9)).known[0]
+    assert fit(evidence_of(0.010, 0.040, sizes=(1, 4), executions=10)).known[0]
 
 
 def test_larger_batches_that_take_less_time_give_no_negative_slope() -> None:
@@ -79,4 +79,4 @@ def test_the_law_of_any_evidence_is_finite_and_not_negative(evidence: Evidence) 
         assert np.isfinite(column).all()
         assert (column >= 0.0).all()
     time_of_one = law.per_item_seconds + law.fixed_seconds
-    assert ((time_of_one > 0.0) | ~law.measured).all()
+    assert ((time_of_one > 0.0) | ~law.known).all()

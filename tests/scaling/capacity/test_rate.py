@@ -30,8 +30,9 @@ def rate(
         per_item_seconds=floats(per_item),
         fixed_seconds=floats(fixed),
         largest=floats(largest),
-        measured=bools(measured),
+        known=bools(measured),
         single_known=bools(measured),
+        told=bools(False),
     )
     return rate_per_replica(
         law,
@@ -134,7 +135,7 @@ def test_a_model_without_batches_serves_one_item_at_a_time(max_batch: int) -> No
 
 def test_before_anything_is_measured_one_item_takes_half_the_slo() -> None:
     capacity = rate(0.0, 0.0, 0.100, measured=False, max_batch=32)
-    assert (capacity.measured[0], capacity.feasible[0], capacity.batch[0]) == (False, True, 1.0)
+    assert (capacity.known[0], capacity.feasible[0], capacity.batch[0]) == (False, True, 1.0)
     assert capacity.fixed_seconds[0] == pytest.approx(0.050)
     assert capacity.rate_rps[0] / capacity.utilisation[0] == pytest.approx(20.0)
     assert capacity.utilisation[0] == PRIOR_UTILISED

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from foretide.scaling.arrays import Floats
+from foretide.scaling.forecast.foresight import Foresight
 from foretide.scaling.forecast.model import shipped
-from foretide.scaling.forecast.sight import Foresight, Sight, look
+from foretide.scaling.forecast.sight import Outlook, Sight, look
 from foretide.scaling.policy import Past
 from foretide.scaling.readings import Readings
 
@@ -89,8 +91,15 @@ def as_known(rows: Sequence[Floats]) -> Readings:
 class Watcher:
     """Looks at loads tick by tick, from `now` on."""
 
-    def __init__(self, *loads: Load, now: float = MIDNIGHT, days: float = 0.0, lead: float = LEAD) -> None:
-        self.loads, self.now, self.lead = loads, now, lead
+    def __init__(
+        self,
+        *loads: Load,
+        now: float = MIDNIGHT,
+        days: float = 0.0,
+        lead: float = LEAD,
+        season: float = math.nan,
+    ) -> None:
+        self.loads, self.now, self.lead, self.season = loads, now, lead, season
         self.sight = Sight.started(past(loads, until=now, days=days)) if days else Sight.fresh(len(loads))
 
     def look(self, *, seconds: float = TICK) -> Foresight:
@@ -100,10 +109,13 @@ class Watcher:
             self.sight,
             shipped(),
             demand,
+            Outlook(
+                lead_seconds=np.full(len(self.loads), self.lead),
+                step_seconds=TICK,
+                floor_rps=np.full(len(self.loads), FLOOR),
+                season_seconds=np.full(len(self.loads), self.season),
+            ),
             now_seconds=self.now,
-            lead_seconds=np.full(len(self.loads), self.lead),
-            step_seconds=TICK,
-            floor_rps=np.full(len(self.loads), FLOOR),
         )
         return foresight
 

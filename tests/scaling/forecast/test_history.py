@@ -165,3 +165,130 @@ def test_what_is_not_known_counts_for_nothing(table: list[list[float]]) -> None:
             assert found == pytest.approx([min(known), sum(known) / len(known), max(known)])
         else:
             assert np.isnan(found).all()
+
+
+def observed(random: np.random.Generator, *, services: int, ticks: int, now: float = MIDNIGHT) -> History:
+    """Some ticks, of which a third tell nothing of a service, now and then after an hour or a day without any."""
+    history = History.empty(services)
+    for _ in range(ticks):
+        now += float(random.choice([TICK, TICK, TICK, 3_600.0, DAY]))
+        known = random.random(services) < 0.67
+        demand = Readings(value=np.where(known, random.uniform(0.0, 1e4, services), 0.0), known=known)
+        history = history.append(demand, now_seconds=now)
+    return history
+
+
+def all_minutes(history: History, *, days: int = DAYS + 2) -> Floats:
+    """Up to the newest, far enough back to see what must have been dropped."""
+    return history.between(history.minute - days * DAY_MINUTES, history.minute).astype(np.float64)
+
+
+@seldom
+@given(seeds, st.integers(1, 60), st.integers(-3, 18 * DAY_MINUTES), st.integers(0, 2 * DAY_MINUTES))
+def test_what_comes_late_fills_the_gaps_and_nothing_else(seed: int, ticks: int, back: int, steps: int) -> None:
+    random = np.random.default_rng(seed)
+    history = observed(random, services=3, ticks=ticks)
+    demand = np.where(random.random((3, steps)) < 0.3, np.nan, random.uniform(0.0, 1e4, (3, steps)))
+    end = (history.minute + 1 - back) * MINUTE
+    copy = History(slot=history.slot, recent=history.recent.copy(), day=history.day, minutes=tuple(
+        block.copy() for block in history.minutes
+    ))  # fmt: skip
+    filled = history.backfilled(past(demand, end=end))
+
+    assert same(history, copy), "values do not change"
+    ahead = max(-back, 0) if steps else 0
+    assert filled.minute == history.minute + ahead
+    whole = DAYS + 2
+    before, after = all_minutes(history, days=whole), all_minutes(filled, days=whole)
+    moved = np.full_like(before, np.nan)
+    moved[:, : before.shape[1] - ahead] = before[:, ahead:]
+    known = np.isfinite(moved)
+    newest = np.arange(filled.minute - whole * DAY_MINUTES, filled.minute + 1)
+    kept = newest // DAY_MINUTES > filled.day - DAYS
+    told = np.full_like(before, np.nan)
+    place = np.arange(steps) + int(end // MINUTE) - steps - newest[0]
+    inside = (place >= 0) & (place < len(newest))
+    told[:, place[inside]] = demand[:, inside]
+    expected = np.where(known, moved, told)[:, kept]
+    np.testing.assert_array_equal(after[:, kept][known[:, kept]], moved[:, kept][known[:, kept]])
+    np.testing.assert_allclose(after[:, kept], expected, rtol=3e-3, atol=1e-6)
+    assert np.isnan(after[:, ~kept]).all()
+    assert len(filled.minutes) <= DAYS
+
+
+@seldom
+@given(seeds, st.integers(0, 12), st.integers(1, 5))
+def test_quarter_minutes_are_filled_too(seed: int, ticks: int, back: int) -> None:
+    random = np.random.default_rng(seed)
+    history = observed(random, services=2, ticks=ticks + 1)
+    demand = random.uniform(0.0, 1e4, (2, 30))
+    filled = history.backfilled(past(demand, end=(history.minute + 1 - back) * MINUTE))
+    known = np.isfinite(history.recent)
+    np.testing.assert_array_equal(filled.recent[known], history.recent[known])
+    minutes = (history.slot - np.arange(SLOTS - 1, -1, -1)) // 4 - history.minute
+    told = minutes <= -back
+    place = minutes[told] + back - 1 + 30
+    expected = np.where(known, history.recent, np.nan)
+    expected[:, told] = np.where(known[:, told], history.recent[:, told], demand[:, place])
+    np.testing.assert_allclose(filled.recent, expected, rtol=1e-6)
+
+
+@seldom
+@given(seeds, st.integers(0, 40), st.permutations(range(4)), st.booleans())
+def test_the_order_of_what_comes_late_does_not_matter(seed: int, ticks: int, order: list[int], ahead: bool) -> None:
+    random = np.random.default_rng(seed)
+    history = observed(random, services=2, ticks=ticks)
+    newest = history.minute + 1 + 700 * ahead if ticks else int(MIDNIGHT // MINUTE)
+    chunks = []
+    for number in range(4):
+        steps = int(random.integers(1, 400))
+        demand = np.where(random.random((2, steps)) < 0.3, np.nan, random.uniform(0.0, 1e4, (2, steps)))
+        chunks.append(past(demand, end=(newest - 2_000 * number) * MINUTE))
+    one, other = history, history
+    for number in range(4):
+        one, other = one.backfilled(chunks[number]), other.backfilled(chunks[order[number]])
+    assert (one.slot, one.day) == (other.slot, other.day)
+    np.testing.assert_array_equal(one.recent, other.recent)
+    np.testing.assert_array_equal(all_minutes(one), all_minutes(other))
+
+
+@seldom
+@given(seeds, st.integers(0, 40))
+def test_to_fill_twice_changes_nothing(seed: int, ticks: int) -> None:
+    random = np.random.default_rng(seed)
+    history = observed(random, services=2, ticks=ticks)
+    late = past(random.uniform(0.0, 1e4, (2, 500)), end=(history.minute + 1 if ticks else 1e6) * MINUTE)
+    once = history.backfilled(late)
+    assert same(once.backfilled(late), once)
+    other = past(random.uniform(0.0, 1e4, (2, 500)), end=late.end_seconds)
+    assert same(once.backfilled(other), once), "what is known is known"
+
+
+def test_only_the_days_that_change_are_copied() -> None:
+    """16 MB a day of 5,000 services, and not the 200 MB of a fortnight."""
+    history = History.of(past(np.full((1, 5 * DAY_MINUTES), 3.0)))
+    gap = history.append(Readings.of([3.0]), now_seconds=MIDNIGHT + 600.0)
+    filled = gap.backfilled(past(np.full((1, 5), 4.0), end=MIDNIGHT + 300.0))
+    assert filled.minutes[-1] is not gap.minutes[-1]
+    assert all(one is other for one, other in zip(filled.minutes[:-1], gap.minutes[:-1], strict=True))
+
+
+def test_ticks_go_on_after_a_past_came_late() -> None:
+    history = after(5.0, 5.0, 5.0, 5.0, 5.0, 5.0)
+    filled = history.backfilled(past(np.full((1, 60), 2.0)))
+    later = after(8.0, 8.0, 8.0, 8.0, history=filled, now=MIDNIGHT + 6 * TICK)
+    assert minute(later, 3) == pytest.approx(2.0, rel=3e-3)
+    assert minute(later, 2) == pytest.approx(5.0, rel=3e-3)
+    assert minute(later, 1) == pytest.approx(6.5, rel=3e-3)
+
+
+def test_a_past_of_others_is_refused() -> None:
+    with pytest.raises(ValueError, match="a past must be of 2 services, not of 3"):
+        History.empty(2).backfilled(past(np.ones((3, 5))))
+
+
+@pytest.mark.parametrize("step", [0.0, -60.0, 15.0, 90.0])
+def test_steps_that_are_no_minutes_are_refused(step: float) -> None:
+    for fill in (History.of, History.empty(1).backfilled):
+        with pytest.raises(ValueError, match="step_seconds must be a multiple of 60"):
+            fill(past(np.ones((1, 5)), step=step))

@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretide.scaling.arrays import Floats
+from foretide.scaling.forecast.foresight import POINTS, Foresight, Target, Trust
 from foretide.scaling.forecast.model import shipped
-from foretide.scaling.forecast.sight import POINTS, Foresight, Sight, Target, Trust, look, windows
+from foretide.scaling.forecast.sight import Outlook, Sight, look, windows
 from foretide.scaling.memory import Memory
 from foretide.scaling.normal import normal_score
+from foretide.scaling.policy import Past
 from foretide.scaling.readings import Readings
 from tests.scaling.build import floats, ints, same
-from tests.scaling.forecast.loads import DAY, HOUR, LEAD, MIDNIGHT, SHAPES, TICK, Watcher, stepped
+from tests.scaling.forecast.loads import DAY, HOUR, LEAD, MIDNIGHT, SHAPES, TICK, Watcher, past, stepped
 from tests.scaling.strategies import any_float, rarely, seldom
 
 NAMES: Final = list(SHAPES)
@@ -169,10 +171,13 @@ def test_rows_cut_out_and_put_together_foresee_the_same(cut: int, new: bool) -> 
             sight,
             shipped(),
             Readings.of([5.0] * len(NAMES)),
-            lead_seconds=np.full(len(NAMES), LEAD),
-            floor_rps=np.ones(len(NAMES)),
+            Outlook(
+                lead_seconds=np.full(len(NAMES), LEAD),
+                floor_rps=np.ones(len(NAMES)),
+                step_seconds=TICK,
+                season_seconds=np.full(len(NAMES), np.nan),
+            ),
             now_seconds=watcher.now + TICK,
-            step_seconds=TICK,
         )[1]
         for sight in (watcher.sight, again.sight)
     ]
@@ -184,10 +189,8 @@ def test_without_services_nothing_is_foreseen() -> None:
         Sight.fresh(0),
         shipped(),
         Readings.unknown(0),
+        Outlook(lead_seconds=floats(), step_seconds=TICK, floor_rps=floats(), season_seconds=floats()),
         now_seconds=MIDNIGHT,
-        lead_seconds=floats(),
-        step_seconds=TICK,
-        floor_rps=floats(),
     )
     assert len(sight) == len(foresight.trust) == 0
 
@@ -249,3 +252,35 @@ def test_points_are_finite_whatever_is_foreseen(wild: float, least: float) -> No
     points = replace(foresight, demand_rps=np.full_like(foresight.demand_rps, wild)).points(Target.AHEAD)
     assert np.isfinite(points).all()
     assert (points >= least).all()
+
+
+@pytest.mark.parametrize(("days_ago", "anew"), [(0, True), (5, True), (9, False)])
+def test_days_are_looked_at_anew_where_a_late_past_tells_of_them(days_ago: int, anew: bool) -> None:
+    watcher = Watcher(SHAPES["constant"], SHAPES["daily"])
+    watcher.watch(2)
+    known = np.array([[True] * 30, [False] * 30])
+    late = Past(
+        demand=Readings(value=np.where(known, 70.0, 0.0), known=known),
+        step_seconds=60.0,
+        end_seconds=MIDNIGHT - days_ago * DAY,
+    )
+    filled = watcher.sight.backfilled(late)
+    expected = watcher.sight.slow.slot.copy()
+    expected[:1] = -1 if anew else expected[:1]
+    np.testing.assert_array_equal(filled.slow.slot, expected)
+    assert same(filled.history, watcher.sight.history.backfilled(late))
+    assert same(filled.calibration, watcher.sight.calibration)
+
+
+def test_a_past_that_came_late_is_as_good_as_one_that_came_first() -> None:
+    """What whole days tell, after the next look."""
+    load = SHAPES["daily"]
+    early, late = Watcher(load, days=2.0), Watcher(load)
+    early.watch(4)
+    late.watch(4)
+    late.sight = late.sight.backfilled(past([load], until=MIDNIGHT, days=2.0))
+    found = [watcher.look().demand_rps for watcher in (early, late)]
+    for name in ("mean_day", "max_day", "max_week", "idle_day"):
+        one, other = getattr(early.sight.slow, name), getattr(late.sight.slow, name)
+        np.testing.assert_allclose(other, one, rtol=0.02)
+    np.testing.assert_allclose(found[1], found[0], rtol=0.25)

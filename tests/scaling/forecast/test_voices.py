@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from foretide.scaling.forecast.voices import Voice, points, weights
 from tests.scaling.build import bools, floats
 from tests.scaling.strategies import seeds, seldom
 
+NOTHING = floats(math.nan)
 losses = st.lists(st.floats(0.0, 1e6), min_size=len(Voice), max_size=len(Voice))
 voices = st.lists(st.booleans(), min_size=len(Voice), max_size=len(Voice))
 
@@ -44,7 +47,7 @@ def test_of_any_features_an_expert_says_a_number_or_nothing(seed: int) -> None:
     random = np.random.default_rng(seed)
     table = random.choice([-50.0, -1.0, 0.0, 0.3, 50.0, np.nan], (30, len(NAMES)))
     table[:, :2] = np.log(random.uniform(15.0, 1200.0, (30, 2)))  # what is asked for is known
-    found = points(table)
+    found = points(table, table[:, -1])
     assert found.shape == (30, len(Voice) - 1)
     assert not np.isinf(found).any()
 
@@ -53,13 +56,15 @@ def test_each_expert_speaks_where_it_has_something_to_go_by() -> None:
     column = {name: place for place, name in enumerate(NAMES)}
     table = np.full((1, len(NAMES)), np.nan)
     table[0, [column["start"], column["width"]]] = np.log(60.0)
-    assert np.isnan(points(table)).all()
+    assert np.isnan(points(table, NOTHING)).all()
     table[0, column["newest"]] = 0.0
-    assert np.isfinite(points(table)[0, Voice.PERSISTENCE - 1])
+    assert np.isfinite(points(table, NOTHING)[0, Voice.PERSISTENCE - 1])
     for voice, feature in ((Voice.DAY, "growth_1440"), (Voice.WEEK, "growth_10080"), (Voice.HOUR, "growth_60")):
-        assert np.isnan(points(table)[0, voice - 1])
+        assert np.isnan(points(table, NOTHING)[0, voice - 1])
         table[0, column[feature]] = 0.7
-        assert points(table)[0, voice - 1] == 0.7
+        assert points(table, NOTHING)[0, voice - 1] == 0.7
+    assert np.isnan(points(table, NOTHING)[0, Voice.SEASON - 1])
+    assert points(table, floats(0.7))[0, Voice.SEASON - 1] == 0.7
 
 
 def test_a_trend_goes_on_and_ends() -> None:
@@ -69,7 +74,7 @@ def test_a_trend_goes_on_and_ends() -> None:
         table = np.zeros((1, len(NAMES)))
         table[0, [column["start"], column["width"]]] = np.log([start, 15.0])
         table[0, [column["mean_5m"], column["mean_15m"]]] = -0.2, -0.5  # it grew for a quarter of an hour
-        said.append(points(table)[0, Voice.TREND - 1] - points(table)[0, Voice.PERSISTENCE - 1])
+        said.append(points(table, NOTHING)[0, Voice.TREND - 1] - points(table, NOTHING)[0, Voice.PERSISTENCE - 1])
     assert said == sorted(said)
     assert said[0] > 0.0
     assert said[-1] <= 0.5

@@ -13,6 +13,7 @@ from foretide.scaling.capacity.evidence import BatchCounts
 from foretide.scaling.decision import Bounds, Fleet
 from foretide.scaling.policy import AnyPolicy, Observation, Over, Past, PodList, Promise, Quantity, Query
 from foretide.scaling.readings import Readings
+from foretide.scaling.tuning import Told, Tuning
 from foretide.simulate.peers.profile import Profile
 
 NOW: Final = 1_763_800_000.0
@@ -93,6 +94,8 @@ def observe(
             ),
             rolling=np.array([service.rolling for service in services], dtype=np.bool_),
         ),
+        tuning=Tuning.usual(len(services)),
+        told=Told.nothing(len(services)),
         bounds=Bounds(
             minimum=_ints(service.minimum for service in services),
             maximum=_ints(service.maximum for service in services),
@@ -105,6 +108,7 @@ def observe(
             objective=np.array([service.objective for service in services], dtype=np.float64),
             max_batch=_ints(service.max_batch for service in services),
             instances=_ints(service.instances for service in services),
+            window_seconds=np.full(len(services), 28 * 86_400.0),
         ),
     )
 

@@ -60,7 +60,8 @@ def observe(
         latency.known
         & rate.known
         & (latency.value > 0.0)
-        & law.measured
+        & law.known
+        & ~law.told
         & law.single_known
         & (load >= LEAST_LOAD)
         & (load <= MOST_LOAD)

@@ -17,13 +17,14 @@ ROUNDS: Final = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Law:
-    """Batch times per service. Where `measured` is false the numbers are 0 and say nothing."""
+    """Batch times per service. Where `known` is false the numbers are 0 and say nothing."""
 
     per_item_seconds: Floats
     fixed_seconds: Floats
     largest: Floats  # largest batch that was seen: beyond it the law is a guess
-    measured: Bools
+    known: Bools
     single_known: Bools  # whether the time of a single item follows from what was seen
+    told: Bools  # by a ModelProfile, and nothing measured yet
 
 
 def fit(evidence: Evidence) -> Law:
@@ -56,8 +57,9 @@ def fit(evidence: Evidence) -> Law:
         per_item_seconds=per_item,
         fixed_seconds=fixed,
         largest=largest,
-        measured=classes > 0,
+        known=classes > 0,
         single_known=(classes > 1) | (largest == 1.0),
+        told=np.zeros(len(largest), dtype=np.bool_),
     )
 
 

@@ -40,7 +40,8 @@ class Capacity:
     utilisation: Floats  # the rate as a share of what full batches give
     per_item_seconds: Floats
     fixed_seconds: Floats
-    measured: Bools  # false: a prior made of the SLO alone
+    known: Bools  # false: a prior made of the SLO alone
+    told: Bools  # by a ModelProfile, and nothing measured yet
     feasible: Bools  # false: even a single item, alone, takes longer than the SLO
     slo_seconds: Floats
     objective: Floats
@@ -107,9 +108,9 @@ def rate_per_replica(
     half = slo / 2.0
     learnt = Pace.of(law, max_batch=max_batch, instances=instances)
     pace = Pace(
-        per_item_seconds=np.where(law.measured, learnt.per_item_seconds, 0.0),
-        fixed_seconds=np.where(law.measured, learnt.fixed_seconds, half),
-        largest_batch=np.where(law.measured, learnt.largest_batch, 1.0),
+        per_item_seconds=np.where(law.known, learnt.per_item_seconds, 0.0),
+        fixed_seconds=np.where(law.known, learnt.fixed_seconds, half),
+        largest_batch=np.where(law.known, learnt.largest_batch, 1.0),
         servers=learnt.servers,
     )
     per_server = lattice().rate_per_server(
@@ -123,11 +124,11 @@ def rate_per_replica(
     )
     saturation = pace.saturation_rps
     kept = np.minimum(pace.servers * per_server / saturation, MOST_UTILISED)
-    utilisation = np.where(law.measured, kept, PRIOR_UTILISED)
+    utilisation = np.where(law.known, kept, PRIOR_UTILISED)
     # SHORTEST / 1e6 of an item: below, the largest batch is what limits.
     fitting = (half - pace.fixed_seconds) / np.maximum(pace.per_item_seconds, SHORTEST_SECONDS * 1e-6)
     batch = np.clip(fitting, 1.0, pace.largest_batch)
-    compute = np.where(law.measured, _within_reason(law.fixed_seconds), half)
+    compute = np.where(law.known, _within_reason(law.fixed_seconds), half)
     return Capacity(
         rate_rps=saturation * utilisation,
         batch=batch,
@@ -135,8 +136,9 @@ def rate_per_replica(
         utilisation=utilisation,
         per_item_seconds=pace.per_item_seconds,
         fixed_seconds=compute,
-        measured=law.measured,
-        feasible=~(law.measured & law.single_known & (pace.per_item_seconds + compute > slo)),
+        known=law.known,
+        told=law.told,
+        feasible=~(law.known & law.single_known & (pace.per_item_seconds + compute > slo)),
         slo_seconds=slo,
         objective=1.0 - late,
     )

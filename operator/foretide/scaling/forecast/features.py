@@ -13,6 +13,7 @@ import numpy as np
 
 from foretide.scaling import rows
 from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.forecast import season
 from foretide.scaling.forecast.history import DAY_MINUTES, History, highest, lowest, mean
 
 # The same window so many minutes ago; an hour more and less than a day: clocks are set.
@@ -21,9 +22,14 @@ GROWTH_LAGS: Final = LAGS_MINUTES[2:]
 DAY_LAGS: Final = (1_440, 2_880, 4_320, 5_760, 7_200, 8_640, 10_080)
 HOUR_LAGS: Final = (60, 120, 180, 240, 300, 360)
 ALL_LAGS: Final = tuple(sorted({*LAGS_MINUTES, *DAY_LAGS, *HOUR_LAGS}))
+# Blocks of whole days in `Slow.max_week`, today's included: nothing of it looks further back.
+WEEK_BLOCKS: Final = 7
 # Quarter minutes between two looks at whole days: ten minutes.
 RENEWED_AFTER_SLOTS: Final = 40
 RENEWED_TOGETHER: Final = 250
+# Two minutes in a service's first four hours, when each minute tells much of what is known.
+YOUNG_MINUTES: Final = 240
+RENEWED_YOUNG_SLOTS: Final = 8
 # The level at a lag is the mean of so many minutes, the last one that of the moment: none of what came after it.
 LEVEL_MINUTES: Final = 2
 NAMES: Final = (
@@ -51,38 +57,49 @@ NAMES: Final = (
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Slow:
     """What whole days tell, per service. Each is renewed after ten minutes, and they are spread over those: 5,000 days
-    of minutes take 1.5 s."""
+    of minutes take 2 s."""
 
     slot: Ints  # when it was computed; -1: never, all else is NaN
     mean_day: Floats
     max_day: Floats
     max_week: Floats
     idle_day: Floats
+    season_minutes: Floats  # after which the load repeats itself; NaN: not found
 
     @classmethod
     def fresh(cls, services: int) -> Slow:
         """Nothing was computed yet."""
         unknown = np.full(services, np.nan)
         never = np.full(services, -1, dtype=np.int64)
-        return cls(slot=never, mean_day=unknown, max_day=unknown, max_week=unknown, idle_day=unknown)
+        return cls(
+            slot=never,
+            mean_day=unknown,
+            max_day=unknown,
+            max_week=unknown,
+            idle_day=unknown,
+            season_minutes=unknown,
+        )
 
     @classmethod
     def of(cls, history: History, floor: Floats) -> Slow:
         """Of the newest minutes, for all."""
         day = history.last(DAY_MINUTES)
-        blocks = [highest(block) ** 2 for block in history.minutes[-7:]]
+        blocks = [highest(block) ** 2 for block in history.minutes[-WEEK_BLOCKS:]]
         return cls(
             slot=np.full(len(history), history.slot, dtype=np.int64),
             mean_day=mean(day),
             max_day=highest(day),
             max_week=highest(np.stack(blocks, axis=1)) if blocks else np.full(len(history), np.nan),
             idle_day=mean(np.where(np.isfinite(day), day < floor[:, None], np.nan)),
+            season_minutes=season.period_minutes(day),
         )
 
     def renewed(self, history: History, floor: Floats) -> Slow:
         """With what was never computed or is too old (or of a clock that was ahead) as it is now."""
         never, age = self.slot < 0, history.slot - self.slot
-        due = never | (age >= RENEWED_AFTER_SLOTS) | (age < 0)
+        before = history.between(history.minute - YOUNG_MINUTES - LEVEL_MINUTES, history.minute - YOUNG_MINUTES)
+        young = ~np.isfinite(before).any(axis=1)
+        due = never | (age >= np.where(young, RENEWED_YOUNG_SLOTS, RENEWED_AFTER_SLOTS)) | (age < 0)
         if not due.any():
             return self
         found = {field.name: getattr(self, field.name).copy() for field in fields(self)}

@@ -52,34 +52,7 @@ class History:
     @classmethod
     def of(cls, past: Past) -> History:
         """What a range query returned; raises ValueError for steps that are no whole minutes."""
-        if past.step_seconds % MINUTE_SECONDS:
-            raise ValueError(f"step_seconds must be a multiple of {MINUTE_SECONDS:g}, not {past.step_seconds:g}")
-        history = cls.empty(past.services)
-        steps = past.demand.value.shape[1]
-        if not steps:
-            return history
-        known = np.where(past.demand.known, np.clip(past.demand.value, 0.0, MOST_ROOT**2), np.nan)
-        ends = past.end_seconds - past.step_seconds * np.arange(steps - 1, -1, -1)
-        minute = np.ceil(ends / MINUTE_SECONDS - 1e-9).astype(np.int64) - 1
-        together = max(round(past.step_seconds / MINUTE_SECONDS), 1)
-        newest = int(minute[-1])
-        oldest = (newest // DAY_MINUTES - DAYS + 1) * DAY_MINUTES
-        table = np.full((past.services, newest // DAY_MINUTES * DAY_MINUTES + DAY_MINUTES - oldest), np.nan)
-        for step in range(together):
-            place = minute - step - oldest
-            inside = place >= 0
-            table[:, place[inside]] = known[:, inside]
-        roots = np.sqrt(table).astype(np.float16).reshape(past.services, DAYS, DAY_MINUTES)
-        first = int(np.isfinite(roots).any(axis=(0, 2)).argmax())
-        slots_known = np.repeat(table[:, : newest - oldest + 1], 4, axis=1)[:, -SLOTS:]
-        recent = np.full((past.services, SLOTS), np.nan, dtype=np.float32)
-        recent[:, SLOTS - slots_known.shape[1] :] = slots_known
-        return cls(
-            slot=4 * newest + 3,
-            recent=recent,
-            day=newest // DAY_MINUTES,
-            minutes=tuple(np.ascontiguousarray(roots[:, day]) for day in range(first, roots.shape[1])),
-        )
+        return cls.empty(past.services).backfilled(past)
 
     def __len__(self) -> int:
         return len(self.recent)
@@ -138,6 +111,36 @@ class History:
         blank = np.full((len(self), DAY_MINUTES), np.nan, dtype=np.float16)
         return replace(moved, minutes=(blank,) * (days - len(moved.minutes)) + moved.minutes)
 
+    def backfilled(self, past: Past) -> History:
+        """With the past, row by row, where nothing was observed; what was observed stays as it is.
+
+        A past that is newer than the newest minute moves on to it. Only the days that it changes are copied. Raises
+        ValueError for steps that are no whole minutes, and for another number of services.
+        """
+        if past.services != len(self):
+            raise ValueError(f"a past must be of {len(self)} services, not of {past.services}")
+        first, demand = _by_minute(past)
+        last = first + demand.shape[1] - 1
+        if not demand.shape[1]:
+            return self
+        history = self.moved_to(4 * last + 3, days=0) if last > self.minute else self
+        minutes = list(history.minutes)
+        for day in range(max(first // DAY_MINUTES, history.day - DAYS + 1), last // DAY_MINUTES + 1):
+            begin, stop = max(first - day * DAY_MINUTES, 0), min(last + 1 - day * DAY_MINUTES, DAY_MINUTES)
+            roots = np.sqrt(demand[:, day * DAY_MINUTES + begin - first :][:, : stop - begin]).astype(np.float16)
+            if np.isnan(roots).all():
+                continue
+            back = history.day - day
+            minutes[:0] = [np.full((len(self), DAY_MINUTES), np.nan, dtype=np.float16)] * (back + 1 - len(minutes))
+            block = minutes[-1 - back].copy()
+            block[:, begin:stop] = np.where(np.isnan(block[:, begin:stop]), roots, block[:, begin:stop])
+            minutes[-1 - back] = block
+        place = (history.slot - np.arange(SLOTS - 1, -1, -1)) // 4 - first
+        inside = (place >= 0) & (place <= last - first)
+        recent = history.recent.copy()
+        recent[:, inside] = np.where(np.isnan(recent[:, inside]), demand[:, place[inside]], recent[:, inside])
+        return replace(history, recent=recent, minutes=tuple(minutes))
+
     @classmethod
     def concatenate(cls, histories: Sequence[History]) -> History:
         """All rows of all, at the newest slot of any."""
@@ -157,6 +160,16 @@ def _with_minute(history: History) -> History:
     newest = blocks[-1].copy()
     newest[:, place] = np.sqrt(mean(history.recent[:, SLOTS - 1 - history.slot % 4 :]))
     return replace(history, day=day, minutes=(*blocks[-DAYS:-1], newest))
+
+
+def _by_minute(past: Past) -> tuple[int, Floats]:
+    """The first minute, counted since the epoch, and the demand of each from there on; NaN is not known."""
+    if past.step_seconds <= 0.0 or past.step_seconds % MINUTE_SECONDS:
+        raise ValueError(f"step_seconds must be a multiple of {MINUTE_SECONDS:g}, not {past.step_seconds:g}")
+    known = np.where(past.demand.known, np.clip(past.demand.value, 0.0, MOST_ROOT**2), np.nan)
+    demand = np.repeat(known, round(past.step_seconds / MINUTE_SECONDS), axis=1)
+    last = math.ceil(past.end_seconds / MINUTE_SECONDS - 1e-9) - 1
+    return last - demand.shape[1] + 1, demand
 
 
 def mean(values: npt.NDArray[np.floating]) -> Floats:

@@ -6,55 +6,33 @@ only those that are there can serve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from foretide.scaling import rows
 from foretide.scaling.arrays import Bools, Floats, Ints
+from foretide.scaling.forecast import season
 from foretide.scaling.forecast.calibration import Calibration
-from foretide.scaling.forecast.features import Scene, Slow
-from foretide.scaling.forecast.history import SLOT_SECONDS, SLOTS, History, highest
+from foretide.scaling.forecast.features import WEEK_BLOCKS, Scene, Slow
+from foretide.scaling.forecast.foresight import Foresight, Target, Trust
+from foretide.scaling.forecast.history import DAY_MINUTES, MINUTE_SECONDS, SLOT_SECONDS, SLOTS, History, highest
 from foretide.scaling.forecast.model import GlobalModel
 from foretide.scaling.forecast.voices import (
-    EXPERT_LOSS,
     EXPERT_OFFSETS,
     GLOBAL_LOSS,
+    LOSSES,
     Voice,
     points,
     weights,
 )
-from foretide.scaling.normal import normal_score
 from foretide.scaling.parts import NOTHING, Part
 from foretide.scaling.policy import Past
 from foretide.scaling.readings import Readings
 
-
-class Target(IntEnum):
-    """The windows, in the order of their columns."""
-
-    AHEAD = 0
-    MEANWHILE = 1
-
-
-class Trust(IntEnum):
-    """Whether a forecast may decide, and why not."""
-
-    GOOD = 0
-    NO_HISTORY = 1  # nothing is known of the last minutes
-    GAPS = 2  # half of the last minutes is not known
-    MISSED = 3  # far more outcomes than foreseen were above the quantiles
-
-
 VOICED: Final = len(Voice) * len(Target)
-# Midpoints of the probabilities over which a mean is taken, denser where demand is high.
-POINTS: Final = np.array([0.1, 0.3, 0.5, 0.7, 0.85, 0.93, 0.965, 0.98, 0.99, 0.995, 0.998, 0.9995])
-WEIGHTS: Final = np.diff([0.0, *((POINTS[1:] + POINTS[:-1]) / 2.0), 1.0])
-# Far above any load, and far below what overflows.
-MOST_RPS: Final = 1e15
 SOON_SECONDS: Final = 5.0
 # The history of quarter minutes must cover a window for its outcome to be known.
 LONGEST_SECONDS: Final = (SLOTS - 5) * SLOT_SECONDS
@@ -89,7 +67,7 @@ class Sight:
         """Of services with a past; what comes of forecasts is yet to be seen."""
         levels = len(EXPERT_OFFSETS)
         voices = [np.zeros(levels), *[np.array(EXPERT_OFFSETS)] * (len(Voice) - 1), np.zeros(levels)]
-        losses = [GLOBAL_LOSS, *[EXPERT_LOSS] * (len(Voice) - 1), GLOBAL_LOSS]
+        losses = [*LOSSES, GLOBAL_LOSS]
         return cls(
             history=history,
             slow=Slow.fresh(len(history)),
@@ -116,47 +94,26 @@ class Sight:
             calibration=Calibration.concatenate([sight.calibration for sight in sights]),
         )
 
+    def backfilled(self, past: Past) -> Sight:
+        """With a past that came late, row by row; what was observed stays. What whole days tell is computed anew at the
+        next look where the past has something to say of it."""
+        history = self.history.backfilled(past)
+        oldest_day = history.day - WEEK_BLOCKS + 1
+        told = past.demand.known.any(axis=1) & (past.end_seconds > oldest_day * DAY_MINUTES * MINUTE_SECONDS)
+        return replace(self, history=history, slow=replace(self.slow, slot=np.where(told, -1, self.slow.slot)))
+
     def __len__(self) -> int:
         return len(self.history)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Foresight:
-    """Quantiles of the coming maximum demand of each window; finite, and of use where `trust` is GOOD."""
+class Outlook:
+    """What is asked of a forecast; one row per service."""
 
-    levels: Floats  # [Q]
-    demand_rps: Floats  # [services, targets, Q], ascending
-    trust: Ints  # a Trust
-
-    @property
-    def trusted(self) -> Bools:
-        good: Bools = self.trust == Trust.GOOD
-        return good
-
-    def points(self, target: Target) -> Floats:
-        """[services, points]: demand at POINTS, by straight lines over normal scores; 0 where nothing is trusted."""
-        shares, scores = normal_score(POINTS), normal_score(self.levels)
-        place = np.clip(np.searchsorted(scores, shares) - 1, 0, len(scores) - 2)
-        sound = np.clip(np.nan_to_num(self.demand_rps[:, target]), 0.0, MOST_RPS)
-        low, high = sound[:, place], sound[:, place + 1]
-        # As far below the median as above it, where there is no level.
-        along = np.maximum((shares - scores[place]) / (scores[place + 1] - scores[place]), -1.0)
-        return np.where(self.trusted[:, None], np.maximum(low + (high - low) * along, 0.0), 0.0)
-
-    def expected(self, target: Target, cost: Callable[[Floats], Floats]) -> Floats:
-        """The mean of a cost of demand ([services, points] -> the same) under the distribution of the quantiles."""
-        mean: Floats = (cost(self.points(target)) * WEIGHTS).sum(axis=1)
-        return mean
-
-    def at(self, target: Target, score: Floats) -> Readings:
-        """The quantile whose normal score is `score`, one per service: between levels, and beyond, by straight lines
-        over normal scores, which a lognormal demand has."""
-        scores = normal_score(self.levels)
-        place = np.clip(np.searchsorted(scores, score) - 1, 0, len(scores) - 2)
-        row = np.arange(len(score))
-        low, high = self.demand_rps[row, target, place], self.demand_rps[row, target, place + 1]
-        share = np.clip((score - scores[place]) / (scores[place + 1] - scores[place]), 0.0, 2.0)
-        return Readings.checked(low + (high - low) * share, self.trusted, low=0.0)
+    lead_seconds: Floats  # until a replica started now is ready
+    step_seconds: float  # and until the next look
+    floor_rps: Floats  # > 0: a demand that does not matter
+    season_seconds: Floats  # after which the load repeats itself, as its user says; NaN: as is found
 
 
 def windows(lead_seconds: Floats, *, step_seconds: float) -> tuple[Floats, Floats]:
@@ -177,22 +134,19 @@ def look(
     sight: Sight,
     model: GlobalModel,
     demand: Readings,
+    outlook: Outlook,
     *,
     now_seconds: float,
-    lead_seconds: Floats,
-    step_seconds: float,
-    floor_rps: Floats,
     without: frozenset[Part] = NOTHING,
 ) -> tuple[Sight, Foresight]:
-    """What is remembered from now on, and what is foreseen.
-
-    `floor_rps` > 0 is a demand that does not matter. A clock that stands still or goes back teaches nothing.
-    """
+    """What is remembered from now on, and what is foreseen. A clock that stands still or goes back teaches nothing."""
+    floor_rps = outlook.floor_rps
     history = sight.history.append(demand, now_seconds=now_seconds)
     slow = sight.slow.renewed(history, floor_rps)
     scene = Scene.of(history, slow, floor_rps)
-    start, width = windows(lead_seconds, step_seconds=step_seconds)
-    said = _said(scene, model, start, width)
+    start, width = windows(outlook.lead_seconds, step_seconds=outlook.step_seconds)
+    told = outlook.season_seconds / MINUTE_SECONDS
+    said = _said(scene, model, start, width, np.where(np.isfinite(told), told, slow.season_minutes))
 
     calibration = sight.calibration
     due = calibration.is_due(history.slot)
@@ -222,7 +176,9 @@ def look(
     return Sight(history=history, slow=slow, calibration=calibration), foresight
 
 
-def _said(scene: Scene, model: GlobalModel, start_seconds: Floats, width_seconds: Floats) -> Floats:
+def _said(
+    scene: Scene, model: GlobalModel, start_seconds: Floats, width_seconds: Floats, season_minutes: Floats
+) -> Floats:
     """[services, voices x targets, levels]: logarithms of demand, as each voice has them before calibration."""
     services, targets, levels = *start_seconds.shape, len(model.levels)
     tables = [
@@ -230,7 +186,18 @@ def _said(scene: Scene, model: GlobalModel, start_seconds: Floats, width_seconds
         for target in range(targets)
     ]
     learned = model.quantiles(np.concatenate(tables)).reshape(targets, services, levels)
-    experts = np.stack([points(table) for table in tables])  # [targets, services, experts]
+    growths = [
+        season.growth(
+            scene.history,
+            season_minutes,
+            start_seconds=start_seconds[:, target],
+            width_seconds=width_seconds[:, target],
+            floor=scene.floor,
+        )
+        for target in range(targets)
+    ]
+    # [targets, services, experts]
+    experts = np.stack([points(table, growth) for table, growth in zip(tables, growths, strict=True)])
     ratios = np.empty((services, len(Voice), targets, levels))
     ratios[:, Voice.GLOBAL] = learned.transpose(1, 0, 2)
     ratios[:, Voice.GLOBAL + 1 :] = experts.transpose(1, 2, 0)[..., None]

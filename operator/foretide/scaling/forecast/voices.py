@@ -25,6 +25,7 @@ class Voice(IntEnum):
     DAY = 3  # as the same window yesterday was to the level then
     WEEK = 4
     HOUR = 5
+    SEASON = 6  # as the same window of the last period was, where the load repeats itself or somebody said so
 
 
 # Holt's trend, of the last ten minutes, goes on for no longer than this.
@@ -35,14 +36,18 @@ EXPERT_OFFSETS: Final = (0.0, 0.25, 0.5, 0.8, 1.2)
 # Discounted pinball losses before any outcome: the global model has earned its weight on other services.
 GLOBAL_LOSS: Final = 0.02
 EXPERT_LOSS: Final = 0.04
+# Three repetitions have shown the season, or the user has: it is heard until it is wrong.
+SEASON_LOSS: Final = 0.015
+LOSSES: Final = (GLOBAL_LOSS, *(EXPERT_LOSS,) * 5, SEASON_LOSS)
 # A voice whose loss is a fifth above the best one's has a third of its weight.
 TEMPERATURE: Final = 0.2
 
 _COLUMN: Final = {name: place for place, name in enumerate(NAMES)}
 
 
-def points(table: Floats) -> Floats:
-    """[services, experts] of log((maximum + floor) / (level + floor)), from the features of a window."""
+def points(table: Floats, season_growth: Floats) -> Floats:
+    """[services, experts] of log((maximum + floor) / (level + floor)), from the features of a window and from what the
+    load did a period ago."""
 
     def feature(name: str) -> Floats:
         column: Floats = table[:, _COLUMN[name]]
@@ -54,7 +59,8 @@ def points(table: Floats) -> Floats:
     slope = (persistence - feature("mean_15m")) / TREND_SECONDS
     middle = np.exp(feature("start")) + np.exp(feature("width")) / 2.0
     trend = persistence + slope * DAMPED_SECONDS * (1.0 - np.exp(-middle / DAMPED_SECONDS))
-    said = np.stack([persistence, trend, feature("growth_1440"), feature("growth_10080"), feature("growth_60")], axis=1)
+    growths = (feature(name) for name in ("growth_1440", "growth_10080", "growth_60"))
+    said = np.stack([persistence, trend, *growths, season_growth], axis=1)
     limited: Floats = np.clip(said, -FARTHEST, FARTHEST)
     return limited
 
