@@ -18,6 +18,7 @@ from foretide.app.settings import Settings
 from tests.control import objects
 from tests.control.cluster import Cluster, key
 from tests.control.fakes import API_DOWN
+from tests.control.fakes import DOWN as PROMETHEUS_DOWN
 from tests.virtual_time import now_seconds, run
 
 SETTINGS = Settings(tick_seconds=15, sweep_seconds=300, workers=2)
@@ -47,6 +48,7 @@ class Operator:
             world=self.cluster.world,
             reconciler=self.cluster.reconciler,
             autoscaler=self.cluster.autoscaler,
+            backfill=self.cluster.backfill,
             clock=self.cluster.clock,
             metrics=self.metrics,
         )
@@ -310,3 +312,42 @@ def test_a_standby_that_takes_over_after_a_day_is_not_taken_for_stuck() -> None:
         return age
 
     assert run(main()) <= 1
+
+
+def test_the_past_is_read_beside_the_ticks() -> None:
+    async def main() -> tuple[Operator, str]:
+        raw = objects.service()
+        raw["metadata"]["creationTimestamp"] = objects.SINCE
+        operator = Operator(raw, objects.hardware_class())
+        operator.on_tick()
+        operator.cluster.prometheus.refuse = lambda _: PROMETHEUS_DOWN if now_seconds() < 31 else None
+        running = asyncio.create_task(operator.run(seconds=100))
+        await asyncio.sleep(20)
+        text = _text(operator.metrics)
+        await running
+        return operator, text
+
+    operator, text = run(main())
+    assert operator.ticks == [0, 15, 30, 45, 60, 75, 90], "a Prometheus that is away holds up no tick"
+    assert "foretide_backfill_progress_ratio 0.0" in text
+    assert "foretide_backfill_progress_ratio 1.0" in _text(operator.metrics)
+    assert "foretide_backfill_known_minutes 0.0" in text
+
+
+def test_a_fault_in_back_filling_does_not_end_the_loops() -> None:
+    async def main() -> tuple[Operator, list[float]]:
+        operator = Operator()
+        operator.on_tick()
+        begun: list[float] = []
+
+        async def fail() -> None:
+            begun.append(now_seconds())
+            raise ZeroDivisionError
+
+        operator.cluster.backfill.run = fail  # type: ignore[method-assign]
+        await operator.run(seconds=310)
+        return operator, begun
+
+    operator, begun = run(main())
+    assert len(operator.ticks) == 21
+    assert begun == [0, module.BACKFILL_FAULT_PAUSE_SECONDS]

@@ -9,21 +9,35 @@ import pytest
 from foretide.api.reasons import Reason
 from foretide.app.metrics import SelfMetrics
 from foretide.control.autoscale import Outcome
+from foretide.control.direct import Scrapes
 from foretide.control.observe import NoMetrics
 from foretide.control.world import Key
-from tests.scaling.build import join, judge
+from foretide.scaling.readings import Readings
+from tests.scaling.build import foreseen, join, judge
 
 SHOP, BANK = Key("shop", "ranker"), Key("bank", "ranker")
-PER_SERVICE = ("replicas", "desired_replicas", "capacity_items_per_second", "demand_items_per_second")
+PER_SERVICE = (
+    "replicas",
+    "desired_replicas",
+    "capacity_items_per_second",
+    "demand_items_per_second",
+    "lead_time_seconds",
+)
 
 
 def outcome(*services: tuple[Key, float | None, int], down: bool = False, failed: int = 0) -> Outcome:
     made = [judge(demand, replicas=replicas) for _, demand, replicas in services]
-    columns = {name: join([getattr(one, name) for one in made]) for name in ("desired", "fleet", "seen", "capacity")}
+    columns = {
+        name: join([getattr(one, name) for one in made])
+        for name in ("desired", "fleet", "seen", "capacity", "plan", "memory")
+    }
     decisions = replace(made[0], **columns)
     no_metrics = NoMetrics(Reason.PROMETHEUS_TIMEOUT, "no answer in 4 s") if down else None
     keys = tuple(key for key, _, _ in services)
-    return Outcome(keys=keys, decisions=decisions, no_metrics=no_metrics, queries=6, failed_writes=failed)
+    scrapes = Scrapes(asked=8, failed={"Timeout": 2, "Refused": 1}) if down else Scrapes()
+    return Outcome(
+        keys=keys, decisions=decisions, no_metrics=no_metrics, queries=6, scrapes=scrapes, failed_writes=failed
+    )
 
 
 def series(metrics: SelfMetrics, name: str) -> dict[tuple[str, ...], float]:
@@ -62,6 +76,17 @@ def test_unknown_demand_has_no_series() -> None:
     assert series(metrics, "demand_items_per_second") == {SHOP: 7}
 
 
+def test_pods_that_are_read_directly_are_counted_and_failures_by_their_reason() -> None:
+    metrics = SelfMetrics()
+    metrics.ticked(outcome((SHOP, 31.0, 2)), now_seconds=0)
+    assert series(metrics, "pod_scrapes_total") == {("", ""): 0}
+    for tick in (1, 2):
+        metrics.ticked(outcome((SHOP, 31.0, 2), down=True), now_seconds=15 * tick)
+    assert series(metrics, "pod_scrapes_total") == {("", ""): 16}
+    assert metrics.registry.get_sample_value("foretide_pod_scrape_errors_total", {"reason": "Timeout"}) == 4
+    assert metrics.registry.get_sample_value("foretide_pod_scrape_errors_total", {"reason": "Refused"}) == 2
+
+
 def test_the_series_of_a_deleted_service_go_and_those_of_its_namesake_stay() -> None:
     metrics = SelfMetrics()
     metrics.ticked(outcome((BANK, 1.0, 1), (SHOP, 31.0, 2)), now_seconds=0)
@@ -90,3 +115,18 @@ def test_every_metric_says_what_it_is() -> None:
     for family in SelfMetrics().registry.collect():
         assert family.documentation
         assert family.name.startswith(("foretide_", "process_", "python_"))
+
+
+def test_a_forecast_has_its_median_and_what_is_provided_for_while_it_is_trusted() -> None:
+    def quantiles(metrics: SelfMetrics) -> dict[str, float]:
+        families = [one for one in metrics.registry.collect() if one.name == "foretide_forecast_items_per_second"]
+        return {sample.labels["quantile"]: sample.value for one in families for sample in one.samples}
+
+    metrics = SelfMetrics()
+    told = outcome((SHOP, 31.0, 2))
+    plan = replace(foreseen(62.0, lead_seconds=90.0), likely=Readings.of([40.0]))
+    metrics.ticked(replace(told, decisions=replace(told.decisions, plan=plan)), now_seconds=0)
+    assert quantiles(metrics) == {"median": 40.0, "provided": 62.0}
+    assert series(metrics, "lead_time_seconds") == {SHOP: 90.0}
+    metrics.ticked(told, now_seconds=15)
+    assert quantiles(metrics) == {}

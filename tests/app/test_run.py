@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from foretide.adapters.prometheus_access import Access
 from foretide.app import run as module
 from foretide.app.metrics import SelfMetrics
-from foretide.app.run import LeaseLost, _lead, _loops, _stuck, _unless
+from foretide.app.run import LeaseLost, _access, _lead, _loops, _stuck, _unless
 from foretide.app.settings import Settings
-from tests.control.fakes import FakeKubernetes, FakePrometheus
+from tests.control.fakes import FakeKubernetes, FakePrometheus, FakeScraper
 from tests.virtual_time import now_seconds, run
 
 Step = Callable[[], Coroutine[Any, Any, None]]
@@ -123,7 +124,23 @@ def test_only_a_leader_whose_ticks_ended_is_stuck(started: bool, age_seconds: fl
 
 
 def test_the_parts_fit_together() -> None:
-    fakes: Any = (Settings(tick_seconds=5), FakeKubernetes(), FakePrometheus(), SelfMetrics())
+    fakes: Any = (Settings(tick_seconds=5), FakeKubernetes(), FakePrometheus(), FakeScraper(), SelfMetrics())
     loops = _loops(*fakes, identity="me")
     assert not loops.started
     assert loops.tick_deadline_seconds == 30
+
+
+def test_prometheus_is_asked_as_the_settings_say() -> None:
+    given = {
+        "url": "https://thanos.example",
+        "bearer_token_file": "/token",
+        "ca_file": "/ca.crt",
+        "client_certificate_file": "/tls.crt",
+        "client_key_file": "/tls.key",
+        "tenant_header": "THANOS-TENANT",
+        "tenant": "team",
+    }
+    settings = Settings.model_validate({f"prometheus_{name}": value for name, value in given.items()})
+    assert _access(settings) == Access(**given)
+    basic = Settings(prometheus_username="me", prometheus_password_file="/password")
+    assert (_access(basic).username, _access(basic).password_file) == ("me", "/password")

@@ -8,12 +8,24 @@ from typing import Any, Final
 from foretide.adapters.prometheus import Pod
 from foretide.adapters.resources import DEPLOYMENT, POD, resource_of
 from foretide.control.autoscale import Autoscaler, Outcome, Ports
+from foretide.control.backfill import Backfill
+from foretide.control.policies import Policies
 from foretide.control.reconcile import Reconciler
 from foretide.control.world import Key, World
+from foretide.scaling.brain import Brain
 from foretide.serving.manifests import ServingSettings
 from foretide.serving.naming import deployment_name
 from tests.control import objects
-from tests.control.fakes import BRAIN, FakeClock, FakeEvents, FakeKubernetes, FakePrometheus, FakeTriton, Write
+from tests.control.fakes import (
+    BRAIN,
+    FakeClock,
+    FakeEvents,
+    FakeKubernetes,
+    FakePrometheus,
+    FakeScraper,
+    FakeTriton,
+    Write,
+)
 
 TICK_SECONDS: Final = BRAIN.tick_seconds
 QUANTITIES: Final = (
@@ -34,10 +46,12 @@ def key(name: str = "ranker", namespace: str = objects.NAMESPACE) -> Key:
 class Cluster:
     """One cluster and one operator in it."""
 
-    def __init__(self, *raw: Mapping[str, Any]) -> None:
+    def __init__(self, *raw: Mapping[str, Any], brain: Brain = BRAIN) -> None:
+        self.brain = brain
         self.kubernetes = FakeKubernetes()
         self.prometheus = FakePrometheus()
         self.triton = FakeTriton()
+        self.scraper = FakeScraper()
         self.clock = FakeClock()
         self.events = FakeEvents()
         self.start_operator()
@@ -64,9 +78,18 @@ class Cluster:
             events=self.events,
             prometheus=self.prometheus,
             triton=self.triton,
+            scraper=self.scraper,
             clock=self.clock,
         )
-        self.autoscaler = Autoscaler(ports, self.world, BRAIN)
+        policies = Policies(self.world)
+        self.backfill = Backfill(
+            self.prometheus,
+            self.world,
+            self.clock,
+            rate_window_seconds=30.0,
+            history_seconds=policies.history_seconds,
+        )
+        self.autoscaler = Autoscaler(ports, self.world, self.brain, self.backfill, policies)
 
     def seen(self, obj: Mapping[str, Any]) -> None:
         """A watch event."""

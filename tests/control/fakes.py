@@ -1,4 +1,4 @@
-"""Stand-ins for the outside: a small API server, Prometheus, Triton, a clock and a list of events."""
+"""Stand-ins for the outside: a small API server, Prometheus, Triton and its metrics, a clock and a list of events."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from foretide.adapters.errors import AdapterError, Conflict, Rejected, Unavailable
 from foretide.adapters.prometheus import Pod
+from foretide.adapters.prometheus_grid import Grid, Workload
 from foretide.adapters.promql import expression
 from foretide.adapters.resources import Object, Resource
 from foretide.adapters.triton import BatchCount
 from foretide.api.reasons import Reason
 from foretide.scaling.brain import Brain
 from foretide.scaling.parts import Part
+from foretide.scaling.policy import Quantity
 from foretide.scaling.settings import ScalingSettings
 
 DOWN: Final = Unavailable("ConnectionRefusedError: connection refused", reason="PrometheusUnreachable")
@@ -137,6 +139,20 @@ def _merged(before: Mapping[str, Any], applied: Mapping[str, Any]) -> dict[str, 
     return {**before, **copy.deepcopy(dict(applied)), "conditions": list(conditions.values())}
 
 
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range query."""
+
+    promql: str
+    start_seconds: float
+    end_seconds: float
+    step_seconds: float
+
+    @property
+    def steps(self) -> int:
+        return round((self.end_seconds - self.start_seconds) / self.step_seconds) + 1
+
+
 @dataclass(slots=True)
 class FakePrometheus:
     """Samples by name of the query and pod; a query, or all of them, may fail."""
@@ -145,6 +161,9 @@ class FakePrometheus:
     fail: dict[str, AdapterError] = field(default_factory=dict)
     down: AdapterError | None = None
     queries: list[str] = field(default_factory=list)
+    past: dict[str, dict[Workload, Callable[[float], float]]] = field(default_factory=dict)  # by expression, over time
+    refuse: Callable[[Range], AdapterError | None] = lambda asked: None
+    ranges: list[Range] = field(default_factory=list)
 
     async def by_pod(self, promql: str) -> Mapping[Pod, float]:
         self.queries.append(promql)
@@ -153,6 +172,20 @@ class FakePrometheus:
         if error is not None:
             raise error
         return self.samples.get(name, {})
+
+    async def history(self, promql: str, *, start_seconds: float, end_seconds: float, step_seconds: float) -> Grid:
+        asked = Range(promql, start_seconds, end_seconds, step_seconds)
+        self.ranges.append(asked)
+        if (error := self.down or self.refuse(asked)) is not None:
+            raise error
+        times = [start_seconds + step_seconds * step for step in range(asked.steps)]
+        grid = Grid.empty(start_seconds=start_seconds, end_seconds=end_seconds, step_seconds=step_seconds)
+        return grid.filled(
+            [
+                {"metric": workload._asdict() | {"workload": workload.name}, "values": [[t, rate(t)] for t in times]}
+                for workload, rate in self.past.get(promql, {}).items()
+            ]
+        )
 
 
 @dataclass(slots=True)
@@ -168,6 +201,21 @@ class FakeTriton:
         if self.down is not None:
             raise self.down
         return self.counts.get(address, ())
+
+
+@dataclass
+class FakeScraper:
+    """What pods tell by address; who is not in it does not answer."""
+
+    values: dict[str, dict[Quantity, float]] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    down: AdapterError | None = None
+
+    async def scrape(self, *, address: str, model: str) -> Mapping[Quantity, float]:
+        self.asked.append((address, model))
+        if self.down is not None or address not in self.values:
+            raise self.down or Unavailable("connection refused", reason="Unreachable")
+        return dict(self.values[address])
 
 
 @dataclass(slots=True)

@@ -67,6 +67,7 @@ def pod(
     container: Raw | None = None,
     scheduled: Raw | None = None,
     template: Raw | None = None,
+    owner: Raw | None = None,
 ) -> Raw:
     """A pod of a service: running and ready, unless told otherwise."""
     template = template or {"metadata": {}, "spec": {"containers": [{"name": "triton", "image": "tritonserver:2.51"}]}}
@@ -77,6 +78,7 @@ def pod(
         "creationTimestamp": created,
         "labels": {group.SERVICE_LABEL: service, group.MANAGED_BY_LABEL: group.MANAGED_BY},
         "annotations": template["metadata"].get("annotations", {}),
+        "ownerReferences": [owner or replica_set(service)],
     }
     if terminating:
         metadata["deletionTimestamp"] = SINCE
@@ -91,6 +93,12 @@ def pod(
         running: Raw = {"state": {"running": {"startedAt": created}}, "lastState": {}, "restartCount": 0}
         status["containerStatuses"] = [{"name": "triton", **running, **(container or {})}]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"], "status": status}
+
+
+def replica_set(service: str = "ranker", *, hardware_class: str = "cpu-16") -> Raw:
+    """An owner reference as the pods of a service have it."""
+    name = f"{deployment_name(service, hardware_class)}-5d4f7c9b88"
+    return {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "uid": f"uid-of-{name}", "controller": True}
 
 
 def scaler(name: str, target: str, *, namespace: str = NAMESPACE, kind: str = "Deployment") -> Raw:

@@ -61,7 +61,14 @@ async def test_only_the_scale_is_written_and_by_its_own_manager() -> None:
     status = cluster.kubernetes.writes[0].body["status"]
     assert set(status) == fields
     types = [entry["type"] for entry in status["conditions"]]
-    assert types == ["MetricsAvailable", "ScalingActive", "ScalingLimited"]
+    assert types == [
+        "MetricsAvailable",
+        "ForecastHealthy",
+        "ScalingActive",
+        "ScalingLimited",
+        "SLOFeasible",
+        "SLOMet",
+    ]
 
 
 async def test_a_tick_at_rest_writes_nothing() -> None:
@@ -135,6 +142,10 @@ OUTAGES: list[Callable[[Cluster], None]] = [
         (TIMEOUT, "PrometheusTimeout"),
         (Rejected("HTTP 503", reason="PrometheusRejected"), "PrometheusRejected"),
         (MALFORMED, "PrometheusMalformed"),
+        (Rejected("HTTP 401", reason="PrometheusUnauthorized"), "PrometheusUnauthorized"),
+        (Unavailable("certificate has expired", reason="PrometheusTLS"), "PrometheusTLS"),
+        (Rejected("more than 16 MiB", reason="PrometheusTooLarge"), "PrometheusTooLarge"),
+        (Unavailable("a store is away", reason="PrometheusPartial"), "PrometheusPartial"),
     ],
 )
 async def test_without_prometheus_nothing_moves_and_status_says_why(error: AdapterError, reason: str) -> None:

@@ -28,7 +28,7 @@ SUCCESS = Query(Quantity.SUCCESS, Over.RATE, 30.0)
 NOW = 1_763_800_000.0  # 26 min 40 s after objects.SINCE
 
 
-def look(world: World, *keys: Key, found: Metrics | NoMetrics) -> tuple[PodList, Mapping[Query, Readings]]:
+def look(world: World, *keys: Key, found: Metrics) -> tuple[PodList, Mapping[Query, Readings]]:
     return observe.pods(world, keys, found, queries=QUERIES, now_seconds=NOW)
 
 
@@ -99,7 +99,7 @@ def test_each_answer_reaches_its_own_query() -> None:
 def test_without_metrics_everything_is_unknown() -> None:
     world = World()
     world.seen(POD, objects.pod("p"))
-    table, answers = look(world, key(), found=NoMetrics(Reason.PROMETHEUS_TIMEOUT, ""))
+    table, answers = look(world, key(), found={})
     assert len(table) == 1
     assert answers.keys() == set(QUERIES)
     assert not any(readings.known.any() for readings in answers.values())

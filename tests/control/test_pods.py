@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from foretide.api.reasons import Reason
-from foretide.control.pods import Failure, failures, is_ready, ready_since, seconds
+from foretide.control.pods import Failure, authority, failures, is_ready, ready_since, seconds
 from tests.control.objects import pod
 
 NO_ROOM = (
@@ -155,3 +155,27 @@ def test_a_leaving_pod_is_not_ready_although_its_condition_says_so() -> None:
 def test_timestamps_are_seconds_since_the_epoch() -> None:
     assert seconds("2025-11-22T08:26:40Z") == 1_763_800_000
     assert seconds("2025-11-22T08:26:40.250000Z") == 1_763_800_000.25
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("10.1.2.3", "10.1.2.3:8002"),
+        ("fd00::7", "[fd00::7]:8002"),
+        ("", None),
+        ("127.0.0.1", None),
+        ("::1", None),
+        ("0.0.0.0", None),
+        ("169.254.169.254", None),
+        ("fe80::1", None),
+        ("224.0.0.1", None),
+        ("metadata.internal", None),
+        ("10.1.2.3:80/x?", None),
+    ],
+)
+def test_the_operator_connects_to_addresses_of_pods_only(address: str, expected: str | None) -> None:
+    assert authority({"metadata": {}, "status": {"podIP": address}}, 8002) == expected
+
+
+def test_a_pod_without_a_status_has_no_address() -> None:
+    assert authority({"metadata": {}}, 8002) is None

@@ -4,33 +4,61 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foretide.api import parse
+from foretide.api.hardwareclass import HardwareClass
 from foretide.api.reasons import Reason
+from foretide.api.scalingpolicy import ScalingPolicySpec
 from foretide.api.status import InferenceServiceStatus
 from foretide.control.observe import NoMetrics
-from foretide.control.scaling_status import Circumstances, status
+from foretide.control.policies import USUAL, NoPolicy, Policy
+from foretide.control.scaling_conditions import Circumstances
+from foretide.control.scaling_status import status
+from foretide.scaling import lead_time
 from foretide.scaling.decision import Bound, Decisions
-from tests.scaling.build import bounds, held_since_long, ints, judge
+from foretide.scaling.forecast.foresight import Trust
+from foretide.scaling.tuning import Tuning
+from tests.control import objects
+from tests.scaling.build import bools, bounds, floats, foreseen, held_since_long, ints, judge
 from tests.scaling.strategies import random_world, seeds
 
 DOWN = NoMetrics(Reason.PROMETHEUS_UNREACHABLE, "ConnectionRefusedError: connection refused")
 
 
-def known(*, no_metrics: NoMetrics | None = None, foreign_scaler: str | None = None, minute: int = 0) -> Circumstances:
-    now = datetime(2025, 11, 22, 8, minute, tzinfo=UTC)
-    return Circumstances(generation=4, no_metrics=no_metrics, foreign_scaler=foreign_scaler, now=now)
+def known(
+    *,
+    no_metrics: NoMetrics | None = None,
+    foreign_scaler: str | None = None,
+    policy: Policy = USUAL,
+    minute: int = 0,
+    cost: dict[str, str] | None = None,
+    power: dict[str, int] | None = None,
+) -> Circumstances:
+    hardware_class = parse.hardware_class(objects.hardware_class(cost=cost, power=power))
+    assert isinstance(hardware_class, HardwareClass)
+    return Circumstances(
+        generation=4,
+        no_metrics=no_metrics,
+        foreign_scaler=foreign_scaler,
+        policy=policy,
+        hardware_class=hardware_class,
+        now=datetime(2025, 11, 22, 8, minute, tzinfo=UTC),
+    )
 
 
-def told(written: dict[str, Any]) -> tuple[str, ...]:
-    """Status and reason of MetricsAvailable, ScalingActive and ScalingLimited."""
-    return tuple(f"{condition['status']} {condition['reason']}" for condition in written["conditions"])
+def told(written: dict[str, Any], *kinds: str) -> tuple[str, ...]:
+    """Status and reason of these conditions."""
+    by_type = {condition["type"]: condition for condition in written["conditions"]}
+    return tuple(f"{by_type[kind]['status']} {by_type[kind]['reason']}" for kind in kinds)
 
 
+ADVISORY = ScalingPolicySpec(mode="Advisory")
 PAUSED, PINNED = bounds(paused=True), bounds(pinned=3)
 
 
@@ -73,6 +101,12 @@ PAUSED, PINNED = bounds(paused=True), bounds(pinned=3)
             known(no_metrics=DOWN),
             ("False PrometheusUnreachable", "False MetricsUnavailable", "False WithinLimits"),
         ),
+        # Prometheus is away, and the pods tell the load
+        (
+            judge(31.0, replicas=4),
+            known(no_metrics=DOWN),
+            ("False PrometheusUnreachable", "True ScalingActive", "False WithinLimits"),
+        ),
         (
             judge(31.0, replicas=4, silent=1),
             known(),
@@ -93,14 +127,60 @@ PAUSED, PINNED = bounds(paused=True), bounds(pinned=3)
             known(foreign_scaler="rival"),
             ("True MetricsComplete", "False ForeignScaler", "False WithinLimits"),
         ),
+        (
+            judge(31.0, replicas=1, limits=PAUSED),
+            known(policy=NoPolicy(Reason.POLICY_NOT_FOUND, "there is none")),
+            ("True MetricsComplete", "False PolicyNotFound", "False WithinLimits"),
+        ),
+        (
+            judge(31.0, replicas=1),
+            known(policy=ADVISORY),
+            ("True MetricsComplete", "False Advisory", "False WithinLimits"),
+        ),
+        (
+            judge(91.0, replicas=4, tuning=replace(Tuning.usual(1), step_up=floats(0.5))),
+            known(),
+            ("True MetricsComplete", "True ScalingActive", "True StepLimited"),
+        ),
     ],
 )
 def test_every_situation_has_its_conditions(
     made: Decisions, circumstances: Circumstances, expected: tuple[str, ...]
 ) -> None:
     written = status(made, 0, circumstances, {})
-    assert told(written) == expected
+    assert told(written, "MetricsAvailable", "ScalingActive", "ScalingLimited") == expected
     assert {condition["observedGeneration"] for condition in written["conditions"]} == {4}
+
+
+def test_while_prometheus_is_away_its_own_words_come_first_and_then_where_the_load_is_read() -> None:
+    def message(made: Decisions) -> str:
+        return str(status(made, 0, known(no_metrics=DOWN), {})["conditions"][0]["message"])
+
+    assert message(judge(None, replicas=4)) == DOWN.message
+    directly = f"{DOWN.message}; the load is read from the pods directly"
+    assert message(judge(31.0, replicas=4)) == f"{directly} (4 of 4)"
+    assert message(judge(31.0, replicas=4, silent=1)) == f"{directly} (3 of 4)"
+    assert message(judge(0.0, replicas=4, expected=0)) == DOWN.message
+
+
+def test_the_same_advice_is_told_once() -> None:
+    first = status(judge(31.0, replicas=1), 0, known(policy=ADVISORY), {})
+    later = status(judge(31.2, replicas=1), 0, known(policy=ADVISORY, minute=9), first)
+    assert later["decisions"] == first["decisions"]
+    assert [
+        entry["to"] for entry in status(judge(51.0, replicas=1), 0, known(policy=ADVISORY), first)["decisions"]
+    ] == [4, 6]
+
+
+def test_an_advised_pin_is_not_written_and_a_pin_under_a_quota_is_one() -> None:
+    made = judge(31.0, replicas=1, limits=PINNED)
+    (condition,) = [
+        one for one in status(made, 0, known(policy=ADVISORY), {})["conditions"] if one["type"] == "ScalingActive"
+    ]
+    assert (condition["status"], condition["reason"]) == ("False", "Advisory")
+    assert "spec.scaling.replicas = 3 is not written" in condition["message"]
+    limited = replace(made, desired=ints(2), bound=ints(Bound.QUOTA))
+    assert told(status(limited, 0, known(), {}), "ScalingActive") == ("False ReplicasPinned",)
 
 
 def test_a_change_is_told_with_its_numbers() -> None:
@@ -112,10 +192,99 @@ def test_a_change_is_told_with_its_numbers() -> None:
         "from": 1,
         "to": 4,
         "demand": "31",
+        "hpa": 4,
         "bound": "Reactive",
         "reason": "ScaledUp",
     }
     assert entry["text"].startswith("1 -> 4: 31.0 items/s asked")
+
+
+def test_a_forecast_is_told_with_its_quantile_and_how_far_ahead_it_is() -> None:
+    made = judge(31.0, replicas=1, plan=foreseen(62.0, lead_seconds=90.0, score=2.326))
+    (entry,) = status(made, 0, known(), {})["decisions"]
+    assert (entry["forecast"], entry["quantile"], entry["horizon"]) == ("62", "0.99", "1m30s")
+    assert entry["bound"] == "Forecast"
+
+
+def test_what_is_only_advised_is_told_and_is_not_what_a_deleted_deployment_comes_back_with() -> None:
+    written = status(judge(31.0, replicas=1), 0, known(policy=ADVISORY), {})
+    assert written["desiredReplicas"] == 1
+    assert [(entry["from"], entry["to"]) for entry in written["decisions"]] == [(1, 4)]
+
+
+@pytest.mark.parametrize(
+    ("trust", "expected"),
+    [
+        (Trust.GOOD, "True ForecastTrusted"),
+        (Trust.NO_HISTORY, "Unknown NoHistory"),
+        (Trust.GAPS, "False HistoryGaps"),
+        (Trust.MISSED, "False ForecastMissed"),
+        (Trust.OFF, "False ForecastOff"),
+    ],
+)
+def test_whether_a_forecast_is_trusted_is_a_condition(trust: Trust, expected: str) -> None:
+    made = judge(31.0, replicas=4, plan=replace(foreseen(), trust=ints(trust)))
+    assert told(status(made, 0, known(), {}), "ForecastHealthy") == (expected,)
+
+
+def test_whether_the_slo_can_be_kept_is_a_condition() -> None:
+    made = judge(31.0, replicas=4)
+    assert told(status(made, 0, known(), {}), "SLOFeasible") == ("True SLOFeasible",)
+    slow = replace(made, capacity=replace(made.capacity, feasible=bools(False), fixed_seconds=floats(0.2)))
+    (condition,) = [one for one in status(slow, 0, known(), {})["conditions"] if one["type"] == "SLOFeasible"]
+    assert (condition["status"], condition["reason"]) == ("False", "SLOInfeasible")
+    assert condition["message"].startswith("a single item, alone, takes 200ms: no number of replicas keeps the 100ms")
+    unknown = replace(made, capacity=replace(made.capacity, known=bools(False)))
+    assert told(status(unknown, 0, known(), {}), "SLOFeasible") == ("Unknown SLOUnknown",)
+
+
+def test_cold_starts_are_told_once_there_were_some_and_anew_with_each_start() -> None:
+    made = judge(31.0, replicas=4, plan=foreseen(lead_seconds=44.6))
+    assert "coldStart" not in status(made, 0, known(), {})
+    three = replace(made, memory=replace(made.memory, lead_times=lead_time.remembered([[30.0, 40.0, 50.0], []])))
+    first = status(three, 0, known(), {})
+    assert first["coldStart"] == {"p50": "40s", "p90": "44.6s", "starts": 3}
+    later = replace(three, plan=foreseen(lead_seconds=61.0))
+    assert status(later, 0, known(), first)["coldStart"] == first["coldStart"]
+
+
+def asked(rps: float, *, replicas: int) -> Decisions:
+    """After 20 minutes of that load."""
+    made = judge(rps, replicas=replicas)
+    history = made.memory.sight.history
+    recent = np.full_like(history.recent, rps)
+    sight = replace(made.memory.sight, history=replace(history, recent=recent))
+    return replace(made, memory=replace(made.memory, sight=sight))
+
+
+PRICE: Final = {"perHour": "0.53", "currency": "USD"}
+
+
+def test_what_the_replicas_cost_is_told_where_the_class_has_a_price() -> None:
+    made = asked(36.0, replicas=4)
+    assert "cost" not in status(made, 0, known(), {})
+    # 4 x 0.53 an hour, and 36/s are 129.6 thousand an hour
+    assert status(made, 0, known(cost=PRICE), {})["cost"] == {
+        "perHour": "2.12",
+        "currency": "USD",
+        "perThousandInferences": "0.0164",
+    }
+    idle = status(asked(0.0, replicas=4), 0, known(cost=PRICE), {})["cost"]
+    assert idle == {"perHour": "2.12", "currency": "USD"}
+
+
+def test_what_the_replicas_draw_is_told_where_the_class_has_a_power() -> None:
+    made = asked(40.0, replicas=4)
+    # Four that could serve 10 / 0.7 each are busy for 0.7 of the time: 4 x (20 + 50 x 0.7) W, for 144 thousand an hour
+    cost = status(made, 0, known(cost=PRICE, power={"idleWatts": 20, "busyWatts": 70}), {})["cost"]
+    assert cost["wattHoursPerThousandInferences"] == "1.53"
+
+
+def test_a_cost_that_moved_little_is_not_told_anew() -> None:
+    first = status(asked(36.0, replicas=4), 0, known(cost=PRICE), {})
+    assert status(asked(40.0, replicas=4), 0, known(cost=PRICE), first)["cost"] == first["cost"]
+    assert status(asked(20.0, replicas=4), 0, known(cost=PRICE), first)["cost"]["perThousandInferences"] == "0.0294"
+    assert status(asked(36.0, replicas=5), 0, known(cost=PRICE), first)["cost"]["perHour"] == "2.65"
 
 
 def test_no_change_is_no_decision_and_an_unknown_demand_is_left_out() -> None:

@@ -1,4 +1,4 @@
-"""The loops of a leading operator: watch, work queue, sweep and tick."""
+"""The loops of a leading operator: watch, work queue, sweep, tick and back-filling."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from foretide.app import watching
 from foretide.app.metrics import SelfMetrics
 from foretide.app.settings import Settings
 from foretide.control.autoscale import Autoscaler
+from foretide.control.backfill import Backfill
 from foretide.control.reconcile import Reconciler
 from foretide.control.workqueue import WorkQueue
 from foretide.control.world import Key, ObjectId, World
@@ -24,6 +25,7 @@ log: Final = logging.getLogger(__name__)
 # A tick that takes longer than this many of its periods is given up: the next one starts from what is then known.
 TICK_DEADLINE_PERIODS: Final = 2
 SHORTEST_DEADLINE_SECONDS: Final = 30.0
+BACKFILL_FAULT_PAUSE_SECONDS: Final = 300.0
 
 
 class Loops:
@@ -37,6 +39,7 @@ class Loops:
         world: World,
         reconciler: Reconciler,
         autoscaler: Autoscaler,
+        backfill: Backfill,
         clock: Clock,
         metrics: SelfMetrics,
     ) -> None:
@@ -45,6 +48,7 @@ class Loops:
         self._world: Final = world
         self._reconciler: Final = reconciler
         self._autoscaler: Final = autoscaler
+        self._backfill: Final = backfill
         self._clock: Final = clock
         self._metrics: Final = metrics
         self._queue: Final[WorkQueue[Key]] = WorkQueue()
@@ -53,6 +57,8 @@ class Loops:
         self.started = False
         metrics.queue_depth.set_function(lambda: len(self._queue))
         metrics.queue_retrying.set_function(lambda: self._queue.retrying)
+        metrics.backfill_progress.set_function(lambda: backfill.progress)
+        metrics.backfill_minutes.set_function(lambda: backfill.known_minutes)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; raises when one of the loops cannot go on."""
@@ -61,7 +67,8 @@ class Loops:
         self.started = True
         async with asyncio.TaskGroup() as group:
             endless = [group.create_task(self._queue.work(self._reconcile)) for _ in range(self._settings.workers)]
-            endless += [group.create_task(self._tick_for_ever()), group.create_task(self._sweep_for_ever())]
+            rest = (self._tick_for_ever(), self._sweep_for_ever(), self._backfill_for_ever())
+            endless += [group.create_task(each) for each in rest]
             # A task of its own, so that a cancellation (the Lease is lost) ends all loops at once: kopf takes
             # seconds to leave, and another operator may lead by then.
             watch = group.create_task(watching.watch(self._seen, stop=stop))
@@ -129,3 +136,11 @@ class Loops:
             self._ticked = time.monotonic()
             due = max(due + self._settings.tick_seconds, loop.time())
             await asyncio.sleep(due - loop.time())
+
+    async def _backfill_for_ever(self) -> None:
+        while True:
+            try:
+                await self._backfill.run()
+            except Exception:
+                log.exception("back-filling: a fault of the operator; ticks go on without the past")
+            await asyncio.sleep(BACKFILL_FAULT_PAUSE_SECONDS)

@@ -16,11 +16,16 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from foretide.api.durations import format_seconds
 from foretide.control.autoscale import Outcome
 from foretide.control.world import Key
+from foretide.scaling.budget import WINDOWS_SECONDS
 
 BUCKETS_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SERVICE: Final = ("namespace", "service")
+# Of a forecast: what is as likely as not, and the quantile that the error budget asks for.
+MEDIAN, PROVIDED = "median", "provided"
+WINDOWS: Final = tuple(format_seconds(seconds) for seconds in WINDOWS_SECONDS)
 
 
 class SelfMetrics:
@@ -50,9 +55,22 @@ class SelfMetrics:
         self.tick_queries = Counter(
             "foretide_prometheus_queries", "PromQL queries sent to Prometheus.", registry=self.registry
         )
+        self.scrapes = Counter(
+            "foretide_pod_scrapes", "Pods read directly while Prometheus gives no answer.", registry=self.registry
+        )
+        self.failed_scrapes = Counter(
+            "foretide_pod_scrape_errors", "Those of them that told nothing.", ("reason",), registry=self.registry
+        )
         self.tick_time = gauge("last_tick_timestamp_seconds", "When the last tick ended.")
         self.failed_writes = Counter(
             "foretide_scale_write_errors", "Decisions that the API server did not take.", registry=self.registry
+        )
+        self.backfill_progress = gauge(
+            "backfill_progress_ratio",
+            "Share of the past of services that was asked for; 1 when nothing is left to read.",
+        )
+        self.backfill_minutes = gauge(
+            "backfill_known_minutes", "Minutes of the past that Prometheus knew, over all services."
         )
         self.services = gauge("services", "InferenceServices that the autoscale loop decides for.")
         self.metrics_available = gauge("metrics_available", "1 when Prometheus answered the last tick.")
@@ -61,6 +79,25 @@ class SelfMetrics:
         self.demand = gauge("demand_items_per_second", "Items asked for; absent while unknown.", _SERVICE)
         self.capacity = gauge(
             "capacity_items_per_second", "Items that one replica is counted on for within the SLO.", _SERVICE
+        )
+        self.forecast = gauge(
+            "forecast_items_per_second",
+            "Items foreseen for when a replica started now is ready: the median, and what is provided for; absent "
+            "while no forecast is trusted.",
+            (*_SERVICE, "quantile"),
+        )
+        self.lead_time = gauge(
+            "lead_time_seconds", "Time within which nine of ten new replicas are ready: how far ahead it is.", _SERVICE
+        )
+        self.budget_left = gauge(
+            "error_budget_left_ratio",
+            "Share of the error budget that is left; absent while too little is known.",
+            _SERVICE,
+        )
+        self.burn_rate = gauge(
+            "error_budget_burn_rate",
+            "Times the rate at which the error budget lasts just for its window; absent while too little is known.",
+            (*_SERVICE, "window"),
         )
         self._known: set[Key] = set()
 
@@ -75,6 +112,9 @@ class SelfMetrics:
         made = outcome.decisions
         self.tick_time.set(now_seconds)
         self.tick_queries.inc(outcome.queries)
+        self.scrapes.inc(outcome.scrapes.asked)
+        for reason, count in outcome.scrapes.failed.items():
+            self.failed_scrapes.labels(reason).inc(count)
         self.failed_writes.inc(outcome.failed_writes)
         self.services.set(len(outcome.keys))
         self.metrics_available.set(outcome.no_metrics is None)
@@ -86,7 +126,38 @@ class SelfMetrics:
                 self.demand.labels(*key).set(made.seen.demand.value[row])
             else:
                 self.demand.remove(*key)  # unknown is not zero
+            self.lead_time.labels(*key).set(made.plan.lead_seconds[row])
+            for quantile, foreseen in ((MEDIAN, made.plan.likely), (PROVIDED, made.plan.ahead)):
+                if foreseen.known[row]:
+                    self.forecast.labels(*key, quantile).set(foreseen.value[row])
+                else:
+                    self.forecast.remove(*key, quantile)
+        self._tell_budgets(outcome)
         for gone in self._known.difference(outcome.keys):
-            for metric in (self.replicas, self.desired_replicas, self.capacity, self.demand):
+            for metric in (
+                self.replicas,
+                self.desired_replicas,
+                self.capacity,
+                self.demand,
+                self.lead_time,
+                self.budget_left,
+            ):
                 metric.remove(*gone)
+            for quantile in (MEDIAN, PROVIDED):
+                self.forecast.remove(*gone, quantile)
+            for window in WINDOWS:
+                self.burn_rate.remove(*gone, window)
         self._known = set(outcome.keys)
+
+    def _tell_budgets(self, outcome: Outcome) -> None:
+        spending, objective = outcome.decisions.memory.spending, outcome.decisions.capacity.objective
+        known, left, rates = spending.known, spending.left(objective), spending.burn_rates(objective)
+        for row, key in enumerate(outcome.keys):
+            if not known[row]:
+                self.budget_left.remove(*key)
+                for window in WINDOWS:
+                    self.burn_rate.remove(*key, window)
+                continue
+            self.budget_left.labels(*key).set(left[row])
+            for window, rate in zip(WINDOWS, rates[row], strict=False):  # the last one is the window of the SLO
+                self.burn_rate.labels(*key, window).set(rate)

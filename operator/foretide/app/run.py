@@ -15,12 +15,16 @@ from foretide.adapters.events import KubernetesEvents
 from foretide.adapters.kubernetes import KubernetesApi, connect
 from foretide.adapters.lease import Lease
 from foretide.adapters.prometheus import PrometheusApi
+from foretide.adapters.prometheus_access import Access
+from foretide.adapters.scrape import ScrapeHttp
 from foretide.adapters.triton import TritonHttp
 from foretide.app.endpoint import Endpoint
 from foretide.app.loops import Loops
 from foretide.app.metrics import SelfMetrics
 from foretide.app.settings import Settings
 from foretide.control.autoscale import Autoscaler, Ports
+from foretide.control.backfill import Backfill
+from foretide.control.policies import Policies
 from foretide.control.reconcile import Reconciler
 from foretide.control.world import World
 from foretide.scaling.brain import Brain
@@ -43,11 +47,11 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = SelfMetrics()
-    prometheus = PrometheusApi(settings.prometheus_url)
+    prometheus, scraper = PrometheusApi(_access(settings)), ScrapeHttp()
     try:
         async with connect() as api:
             identity = settings.pod_name or f"{socket.gethostname()}-{os.getpid()}"
-            loops = _loops(settings, api, prometheus, metrics, identity=identity)
+            loops = _loops(settings, api, prometheus, scraper, metrics, identity=identity)
             endpoint = Endpoint(
                 port=settings.listen_port,
                 alive=lambda: _stuck(loops),
@@ -61,6 +65,7 @@ async def run(settings: Settings) -> None:
                 await runner.cleanup()
     finally:
         prometheus.close()
+        await scraper.close()
 
 
 async def _lead(
@@ -96,14 +101,36 @@ async def _lead(
         log.info("%s stopped", identity)
 
 
+def _access(settings: Settings) -> Access:
+    prefix = "prometheus_"
+    given = {name: value for name, value in settings if name.startswith(prefix)}
+    return Access(**{name.removeprefix(prefix): value for name, value in given.items()})
+
+
 def _loops(
-    settings: Settings, api: KubernetesApi, prometheus: PrometheusApi, metrics: SelfMetrics, *, identity: str
+    settings: Settings,
+    api: KubernetesApi,
+    prometheus: PrometheusApi,
+    scraper: ScrapeHttp,
+    metrics: SelfMetrics,
+    *,
+    identity: str,
 ) -> Loops:
     world, clock = World(), SystemClock()
     events = KubernetesEvents(api, clock, instance=identity)
-    ports = Ports(kubernetes=api, prometheus=prometheus, triton=TritonHttp(), events=events, clock=clock)
+    ports = Ports(
+        kubernetes=api, prometheus=prometheus, triton=TritonHttp(), scraper=scraper, events=events, clock=clock
+    )
     scaling = ScalingSettings(
         tick_seconds=settings.tick_seconds, scale_down_hold_seconds=settings.scale_down_hold_seconds
+    )
+    policies = Policies(world)
+    backfill = Backfill(
+        prometheus,
+        world,
+        clock,
+        rate_window_seconds=settings.rate_window_seconds,
+        history_seconds=policies.history_seconds,
     )
     return Loops(
         settings=settings,
@@ -116,7 +143,8 @@ def _loops(
             clock=clock,
             settings=ServingSettings(drain_seconds=settings.drain_seconds),
         ),
-        autoscaler=Autoscaler(ports, world, Brain(scaling, settings.rate_window_seconds)),
+        autoscaler=Autoscaler(ports, world, Brain(scaling, settings.rate_window_seconds), backfill, policies),
+        backfill=backfill,
         clock=clock,
         metrics=metrics,
     )

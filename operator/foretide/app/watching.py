@@ -18,13 +18,23 @@ from foretide.adapters.resources import (
     HARDWARE_CLASS,
     HORIZONTAL_POD_AUTOSCALER,
     INFERENCE_SERVICE,
+    MODEL_PROFILE,
     POD,
+    SCALING_POLICY,
     Object,
     Resource,
 )
 from foretide.api import group
 
-WATCHED: Final = (HARDWARE_CLASS, INFERENCE_SERVICE, *CHILDREN, POD, HORIZONTAL_POD_AUTOSCALER)
+WATCHED: Final = (
+    HARDWARE_CLASS,
+    SCALING_POLICY,
+    MODEL_PROFILE,
+    INFERENCE_SERVICE,
+    *CHILDREN,
+    POD,
+    HORIZONTAL_POD_AUTOSCALER,
+)
 OURS: Final = f"{group.MANAGED_BY_LABEL}={group.MANAGED_BY}"
 # Bookmarks come every 60 s; a stream that is silent for longer is dead and is opened anew.
 SILENCE_SECONDS: Final = 70.0

@@ -55,6 +55,10 @@ class Actuator:
         """
         if replicas == present and self._status.is_told(key, uid, status):
             return True
+        for entry in status["decisions"]:
+            if entry not in before.get("decisions", ()):
+                # Before it is written, so that no death in between loses it.
+                log.info("%s/%s %s", *key, entry["text"], extra={"service": "/".join(key), "decision": entry})
         try:
             async with self._slots:
                 await self._status.write(key, uid, {**status, "memory": memory()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,21 +16,29 @@ from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.prometheus import Pod, Prometheus
 from foretide.adapters.resources import Object
+from foretide.adapters.scrape import Scraper
 from foretide.adapters.triton import Triton
-from foretide.control import observe, scaling_status
+from foretide.api.modelprofile import ModelProfile
+from foretide.control import observe, policies, scaling_status
 from foretide.control.act import Actuator
+from foretide.control.backfill import Backfill
 from foretide.control.children import controlled_by
+from foretide.control.direct import DirectReader, Scrapes
 from foretide.control.learning import BatchReader
-from foretide.control.observe import Metrics, NoMetrics
+from foretide.control.observe import NoMetrics
+from foretide.control.past import ServiceId
+from foretide.control.policies import NoPolicy, Policies, Policy
 from foretide.control.recall import Identity, Recall, identity
-from foretide.control.scaling_status import Circumstances
+from foretide.control.scaling_conditions import Circumstances
 from foretide.control.serving_status import rollout
+from foretide.control.sources import Found, Sources, longest_window_seconds
 from foretide.control.world import Key, Served, World
 from foretide.scaling.brain import Brain
 from foretide.scaling.capacity import BatchCounts
 from foretide.scaling.capacity.evidence import BatchStatistics
 from foretide.scaling.decision import Bounds, Decisions, Fleet
 from foretide.scaling.journal import encode
+from foretide.scaling.memory import Memory
 from foretide.scaling.policy import Observation, Promise
 
 log: Final = logging.getLogger(__name__)
@@ -43,6 +51,7 @@ class Ports:
     kubernetes: Kubernetes
     prometheus: Prometheus
     triton: Triton
+    scraper: Scraper
     events: Events
     clock: Clock
 
@@ -55,6 +64,7 @@ class Outcome:
     decisions: Decisions
     no_metrics: NoMetrics | None
     queries: int  # sent to Prometheus
+    scrapes: Scrapes  # of pods, while it is away
     failed_writes: int
 
 
@@ -67,35 +77,49 @@ class _Row:
     raw: Object
     deployment: Object
     foreign_scaler: str | None
+    policy: Policy
+    profile: ModelProfile | None
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Its replicas are not ours to change."""
+        paused = self.served.service.spec.scaling.paused
+        return paused or self.foreign_scaler is not None or isinstance(self.policy, NoPolicy)
 
 
 class Autoscaler:
     """Keeps the memory of all services between ticks."""
 
-    def __init__(self, ports: Ports, world: World, brain: Brain) -> None:
+    def __init__(self, ports: Ports, world: World, brain: Brain, backfill: Backfill, orders: Policies) -> None:
         self._ports: Final = ports
         self._world: Final = world
         self._brain: Final = brain
+        self._backfill: Final = backfill
+        self._policies: Final = orders
         self._batches: Final = BatchReader(ports.triton, world)
+        window_seconds = max(longest_window_seconds(brain.queries), brain.tick_seconds)
+        direct = DirectReader(ports.scraper, world, ports.clock, window_seconds=window_seconds)
+        self._sources: Final = Sources(ports.prometheus, direct, brain.queries, ports.clock)
         self._actuator: Final = Actuator(ports.kubernetes, ports.events, world)
         self._recall: Final = Recall()
         self._once_ready: frozenset[Pod] = frozenset()
 
     async def tick(self) -> Outcome:
         """Observes, decides and acts once for every service that has a Deployment."""
-        queries = self._brain.queries
-        metrics, executed = await asyncio.gather(observe.metrics(self._ports.prometheus, queries), self._batches.read())
+        found, executed = await asyncio.gather(self._sources.read(), self._batches.read())
         # All that follows is read without a pause, so that every row is of one moment.
         rows = self._rows()
         now_seconds = self._ports.clock.now()
         identities = [identity(row.key, row.served) for row in rows]
         memory = self._recall.recall(identities, [row.raw.get("status", {}) for row in rows])
-        made = self._brain.decide(self._seen(rows, metrics, executed, now_seconds=now_seconds), memory)
+        memory = self._backfilled(memory, identities)
+        self._recall.keep(identities, memory)  # what was read of the past is handed out once, also to a tick that fails
+        made = self._brain.decide(self._seen(rows, found, executed, now_seconds=now_seconds), memory)
         self._recall.keep(identities, made.memory)
         self._actuator.keep({row.key for row in rows})
         written = await asyncio.gather(
             *(
-                self._act(made, index, row, identities[index], metrics, now_seconds=now_seconds)
+                self._act(made, index, row, identities[index], found.no_metrics, now_seconds=now_seconds)
                 for index, row in enumerate(rows)
             ),
             return_exceptions=True,  # a fault in one service must not keep the others from being written
@@ -106,25 +130,35 @@ class Autoscaler:
         return Outcome(
             keys=tuple(row.key for row in rows),
             decisions=made,
-            no_metrics=metrics if isinstance(metrics, NoMetrics) else None,
-            queries=len(queries),
+            no_metrics=found.no_metrics,
+            queries=len(self._brain.queries),
+            scrapes=found.scrapes,
             failed_writes=sum(outcome is not True for outcome in written),
         )
 
     def _rows(self) -> list[_Row]:
-        rows = []
+        rows, profiles = [], self._policies.profiles()
         for key, served in sorted(self._world.served.items(), key=lambda item: item[0]):
             raw, deployment = self._world.services.get(key), self._world.deployment(key)
             # One of that name that is not ours (restored from a backup, say) is not ours to scale.
             if raw is not None and deployment is not None and controlled_by(deployment, served.service.uid):
                 scaler = self._world.foreign_scaler(key, served.deployment)
-                rows.append(_Row(key, served, raw, deployment, scaler))
+                policy = self._policies.of(served.service)
+                profile = profiles.get((key, served.hardware_class.name))
+                rows.append(_Row(key, served, raw, deployment, scaler, policy, profile))
         return rows
+
+    def _backfilled(self, memory: Memory, identities: Sequence[Identity]) -> Memory:
+        """With what was read of the past since the last tick."""
+        sight, services = memory.sight, [ServiceId(one.key, one.uid) for one in identities]
+        for chunk in self._backfill.take():
+            sight = sight.backfilled(chunk.of(services))
+        return replace(memory, sight=sight)
 
     def _seen(
         self,
         rows: Sequence[_Row],
-        metrics: Metrics | NoMetrics,
+        found: Found,
         executed: Mapping[Key, list[BatchStatistics]],
         *,
         now_seconds: float,
@@ -134,12 +168,13 @@ class Autoscaler:
         pods, answers = observe.pods(
             self._world,
             keys,
-            metrics,
+            found.metrics,
             queries=self._brain.queries,
             now_seconds=now_seconds,
             once_ready=self._once_ready,
         )
         self._once_ready = observe.once_ready(self._world, keys, self._once_ready)
+        fleet, orders = _fleet(rows), [row.policy for row in rows]
         return Observation(
             now_seconds=now_seconds,
             pods=pods,
@@ -147,9 +182,13 @@ class Autoscaler:
             batches=BatchCounts.gather(
                 [(row, counts) for row, key in enumerate(keys) for counts in executed.get(key, ())]
             ),
-            fleet=_fleet(rows),
+            fleet=fleet,
             bounds=_bounds(rows),
             promise=_promise(rows),
+            tuning=policies.tuning(orders),
+            told=policies.told([row.profile for row in rows]),
+            quotas=policies.quotas([row.served.hardware_class for row in rows], orders, fleet.replicas),
+            may_shrink=found.may_shrink,
         )
 
     async def _act(
@@ -158,37 +197,40 @@ class Autoscaler:
         index: int,
         row: _Row,
         whose: Identity,
-        metrics: Metrics | NoMetrics,
+        no_metrics: NoMetrics | None,
         *,
         now_seconds: float,
     ) -> bool:
         known = Circumstances(
             generation=row.served.service.generation,
-            no_metrics=metrics if isinstance(metrics, NoMetrics) else None,
+            no_metrics=no_metrics,
             foreign_scaler=row.foreign_scaler,
+            policy=row.policy,
+            hardware_class=row.served.hardware_class,
             now=datetime.fromtimestamp(now_seconds, UTC),
         )
         before = self._actuator.told(row.key, whose.uid) or row.raw.get("status", {})
+        present = int(made.fleet.replicas[index])
         return await self._actuator.act(
             row.key,
             whose.uid,
             status=scaling_status.status(made, index, known, before),
             before=before,
             memory=lambda: encode(made.memory, index, uid=whose.uid, model=whose.model),
-            replicas=int(made.desired[index]),
-            present=int(made.fleet.replicas[index]),
+            replicas=present if policies.is_advisory(row.policy) else int(made.desired[index]),
+            present=present,
         )
 
 
 def _bounds(rows: Sequence[_Row]) -> Bounds:
-    """What the users order; a service with a foreign scaler is left alone like a paused one."""
+    """What the users order; a service with a foreign scaler, or without the policy that it names, is left alone like
+    a paused one."""
     services = [row.served.service for row in rows]
     scalings = [service.spec.scaling for service in services]
-    paused = [row.foreign_scaler is not None or row.served.service.spec.scaling.paused for row in rows]
     return Bounds(
         minimum=np.array([service.min_replicas for service in services], dtype=np.int64),
         maximum=np.array([service.max_replicas for service in services], dtype=np.int64),
-        paused=np.array(paused, dtype=np.bool_),
+        paused=np.array([row.is_left_alone for row in rows], dtype=np.bool_),
         is_pinned=np.array([scaling.replicas is not None for scaling in scalings], dtype=np.bool_),
         pinned=np.array([scaling.replicas or 0 for scaling in scalings], dtype=np.int64),
     )
@@ -209,4 +251,5 @@ def _promise(rows: Sequence[_Row]) -> Promise:
         objective=np.array([service.objective for service in services], dtype=np.float64),
         max_batch=np.array([service.spec.model.max_batch_size for service in services], dtype=np.int64),
         instances=np.array([row.served.hardware_class.spec.triton.instances for row in rows], dtype=np.int64),
+        window_seconds=np.array([service.spec.slo.window_seconds for service in services], dtype=np.float64),
     )

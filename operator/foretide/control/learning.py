@@ -11,7 +11,7 @@ from foretide.adapters.errors import Unavailable
 from foretide.adapters.resources import Object
 from foretide.adapters.triton import Triton
 from foretide.api import group
-from foretide.control.pods import is_ready
+from foretide.control.pods import authority, is_ready
 from foretide.control.world import Key, World
 from foretide.scaling.capacity import increase
 from foretide.scaling.capacity.evidence import BatchStatistics
@@ -58,12 +58,12 @@ class BatchReader:
             _Target(
                 key=key,
                 uid=pod["metadata"]["uid"],
-                address=_authority(pod["status"]["podIP"]),
+                address=address,
                 model=served.service.model_name,
             )
             for key, served in self._world.served.items()
             for pod in self._world.pods(key)
-            if is_ready(pod) and pod["status"].get("podIP") and self._is_newest(key, pod)
+            if is_ready(pod) and self._is_newest(key, pod) and (address := authority(pod, HTTP_PORT)) is not None
         ]
 
     async def _increase(self, target: _Target) -> BatchStatistics:
@@ -87,8 +87,3 @@ class BatchReader:
             for source in (pod, deployment["spec"]["template"])
         ]
         return bool(digests[0] == digests[1])
-
-
-def _authority(address: str) -> str:
-    """Host and port as a URL has them: an IPv6 address in brackets."""
-    return f"[{address}]:{HTTP_PORT}" if ":" in address else f"{address}:{HTTP_PORT}"

@@ -26,7 +26,7 @@ Metrics = Mapping[Query, Mapping[Pod, float]]
 
 @dataclass(frozen=True, slots=True)
 class NoMetrics:
-    """Prometheus gave no complete answer: every service holds."""
+    """Prometheus gave no complete answer: what the pods tell themselves is all there is."""
 
     reason: Reason
     message: str
@@ -81,7 +81,7 @@ def once_ready(world: World, keys: Sequence[Key], before: frozenset[Pod]) -> fro
 def pods(
     world: World,
     keys: Sequence[Key],
-    found: Metrics | NoMetrics,
+    found: Metrics,
     *,
     queries: Sequence[Query],
     now_seconds: float,
@@ -97,7 +97,6 @@ def pods(
         known = [_shown(pod, key) for pod in world.pods(key)]
         known += [_UNSEEN] * _unseen(world, key, ready=sum(pod.ready_since is not None for pod in known))
         rows += [(row, pod) for pod in known]
-    series: Metrics = {} if isinstance(found, NoMetrics) else found
 
     def ages(moments: Sequence[float | None]) -> Floats:
         """0 also where the moment is to come."""
@@ -105,7 +104,7 @@ def pods(
         return np.maximum(now_seconds - np.array(past, dtype=np.float64), 0.0)
 
     def readings(query: Query) -> Readings:
-        by_pod = series.get(query, {})
+        by_pod = found.get(query, {})
         return Readings.of([by_pod.get(shown.pod) for _, shown in rows])
 
     table = PodList(

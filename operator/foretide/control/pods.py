@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any, Final
 
 from foretide.adapters.resources import Object
@@ -45,6 +46,21 @@ def ready_since(pod: Object) -> float | None:
 def seconds(timestamp: str) -> float:
     """A Kubernetes timestamp in seconds since the epoch."""
     return datetime.fromisoformat(timestamp).timestamp()
+
+
+def authority(pod: Object, port: int) -> str | None:
+    """Host and port of the pod as a URL has them, an IPv6 address in brackets; None while it has no address.
+
+    The operator connects to addresses of pods only. No pod has that of the operator's own host, or one that every host
+    has; and whoever can write the status of a pod shall not make the operator ask them.
+    """
+    try:
+        address = ip_address(pod.get("status", {}).get("podIP", ""))
+    except ValueError:
+        return None
+    if address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified:
+        return None
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
 
 def failures(pods: Iterable[Object]) -> list[Failure]:

@@ -4,100 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
+import numpy as np
+
 from foretide.api import conditions
-from foretide.api.conditions import Condition, ConditionStatus, ConditionType, rfc3339
+from foretide.api.conditions import rfc3339
 from foretide.api.durations import format_seconds
-from foretide.api.reasons import Reason
 from foretide.api.status import MAX_DECISIONS
-from foretide.control.observe import NoMetrics
-from foretide.scaling import ledger
+from foretide.control.policies import is_advisory
+from foretide.control.scaling_conditions import Circumstances, conditions_of
+from foretide.scaling import lead_time, ledger
+from foretide.scaling.budget import WINDOWS_SECONDS
 from foretide.scaling.decision import Bound, Decisions
-from foretide.scaling.observation import Gap
+from foretide.scaling.normal import STANDARD
 
-# A capacity is told anew when it moved by this share: each tick learns a little, and status must come to rest.
+# A number is told anew when it moved by this share: each tick learns a little, and status must come to rest.
 TOLD_CHANGE: Final = 0.05
-
-_Statement = tuple[ConditionStatus, Reason, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What else a status says than the decision itself."""
-
-    generation: int
-    no_metrics: NoMetrics | None
-    foreign_scaler: str | None
-    now: datetime
+# What follows from the load of the moment moves more.
+TOLD_COST_CHANGE: Final = 0.2
+# Of the error budget, in percent.
+TOLD_BUDGET_POINTS: Final = 5.0
+# Ten thousand times what was there: more has no meaning, and no room in status.
+LARGEST_OVERDRAFT: Final = 1e4
+# Below, a price of a thousand inferences is a price of nothing, and has no end of digits.
+LEAST_RPS: Final = 1e-3
+HOUR_SECONDS: Final = 3_600.0
 
 
 def status(made: Decisions, row: int, known: Circumstances, previous: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of status that the field manager `foretide-autoscaler` owns, without the memory."""
-    current = [
-        Condition(kind, *statement, observed_generation=known.generation)
-        for kind, statement in (
-            (ConditionType.METRICS_AVAILABLE, _metrics(made, row, known)),
-            (ConditionType.SCALING_ACTIVE, _active(made, row, known)),
-            (ConditionType.SCALING_LIMITED, _limited(made, row)),
-        )
-    ]
-    timed = conditions.transitioned(current, conditions.read(previous), now=known.now)
-    return {
+    timed = conditions.transitioned(conditions_of(made, row, known), conditions.read(previous), now=known.now)
+    # What is only advised is not what a Deployment that was deleted by hand comes back with.
+    desired = made.fleet.replicas if is_advisory(known.policy) else made.desired
+    found = {
         "conditions": [condition.as_json() for condition in timed],
-        "desiredReplicas": int(made.desired[row]),
+        "desiredReplicas": int(desired[row]),
         "capacity": _capacity(made, row, previous.get("capacity")),
+        "coldStart": _cold_start(made, row, previous.get("coldStart")),
+        "slo": _slo(made, row, previous.get("slo")),
+        "cost": _cost(made, row, known, previous.get("cost")),
         "decisions": _decisions(made, row, known, previous.get("decisions", ())),
     }
-
-
-def _metrics(made: Decisions, row: int, known: Circumstances) -> _Statement:
-    if known.no_metrics is not None:
-        return ConditionStatus.FALSE, known.no_metrics.reason, known.no_metrics.message
-    reason = ledger.metrics_reason(made.seen, row)
-    if reason is Reason.NO_READY_REPLICAS:
-        return ConditionStatus.UNKNOWN, reason, "no replica has been ready for long enough to be seen"
-    if reason is Reason.PARTIAL_SERIES:
-        silent, expected = made.seen.silent[row], made.seen.expected[row]
-        message = f"{silent} of {expected} ready replicas send no metrics; nothing shrinks that they may need"
-        return ConditionStatus.FALSE, reason, message
-    if reason is Reason.METRICS_COMPLETE:
-        return ConditionStatus.TRUE, reason, "every ready replica is seen"
-    return ConditionStatus.FALSE, reason, reason.meaning
-
-
-def _active(made: Decisions, row: int, known: Circumstances) -> _Statement:
-    if known.foreign_scaler is not None:
-        message = (
-            f"HorizontalPodAutoscaler {known.foreign_scaler} targets the Deployment; delete it, or set "
-            "spec.scaling.paused and keep it"
-        )
-        return ConditionStatus.FALSE, Reason.FOREIGN_SCALER, message
-    bound = Bound(made.bound[row])
-    if bound is Bound.PAUSED:
-        return ConditionStatus.FALSE, Reason.SCALING_PAUSED, "spec.scaling.paused is true"
-    if bound is Bound.PINNED:
-        return ConditionStatus.FALSE, Reason.REPLICAS_PINNED, f"spec.scaling.replicas is {made.desired[row]}"
-    starting = Gap(made.seen.gap[row]) is Gap.NO_READY_REPLICAS and known.no_metrics is None
-    if not made.seen.demand.known[row] and not starting:
-        return ConditionStatus.FALSE, Reason.METRICS_UNAVAILABLE, "the load is unknown: replicas are held"
-    return ConditionStatus.TRUE, Reason.SCALING_ACTIVE, "the number of replicas follows the load"
-
-
-def _limited(made: Decisions, row: int) -> _Statement:
-    wanted = max(int(made.asked[row]), int(made.foreseen[row]))
-    maximum, minimum = int(made.bounds.maximum[row]), int(made.bounds.minimum[row])
-    if Bound(made.bound[row]) is Bound.QUOTA:
-        message = f"the quota of {made.quota[row]} replicas leaves {made.desired[row]} of {made.wanted[row]}"
-        return ConditionStatus.TRUE, Reason.AT_QUOTA, message
-    if wanted > maximum and made.seen.demand.known[row]:
-        message = f"the load needs more than maxReplicas = {maximum} replicas"
-        return ConditionStatus.TRUE, Reason.AT_MAX_REPLICAS, message
-    if Bound(made.bound[row]) is Bound.MINIMUM:
-        return ConditionStatus.FALSE, Reason.AT_MIN_REPLICAS, f"minReplicas = {minimum} is more than the load needs"
-    return ConditionStatus.FALSE, Reason.WITHIN_LIMITS, "the wanted number of replicas is within the bounds"
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _capacity(made: Decisions, row: int, told: object) -> dict[str, Any]:
@@ -109,13 +58,99 @@ def _capacity(made: Decisions, row: int, told: object) -> dict[str, Any]:
             "perItem": format_seconds(float(capacity.per_item_seconds[row])),
             "fixed": format_seconds(float(capacity.fixed_seconds[row])),
         },
-        "source": "Measured" if capacity.measured[row] else "Prior",
+        "source": "Prior" if not capacity.known[row] else "Profile" if capacity.told[row] else "Measured",
     }
-    if isinstance(told, Mapping) and told.get("source") == now["source"]:
-        before = _number(told.get("perReplica"))
-        if math.isfinite(before) and abs(rate - before) <= TOLD_CHANGE * before:
-            return dict(told)  # the law in it belongs to this rate
-    return now
+    if not isinstance(told, Mapping) or told.get("source") != now["source"]:
+        return now
+    # The law in it belongs to its rate.
+    return dict(told) if _is_near(rate, told.get("perReplica"), TOLD_CHANGE) else now
+
+
+def _cold_start(made: Decisions, row: int, told: object) -> dict[str, Any] | None:
+    """Of the starts on nodes that were there; None before the first."""
+    seen = lead_time.starts(made.memory.lead_times, row)[0]
+    if not seen:
+        return None
+    p90 = float(made.plan.lead_seconds[row])
+    now = {
+        "p50": format_seconds(float(f"{np.median(seen):.3g}")),
+        "p90": format_seconds(float(f"{p90:.3g}")),
+        "starts": len(seen),
+    }
+    # The p90 moves while pods start; the other two with each start, and the count no more once the memory is full.
+    same = isinstance(told, Mapping) and all(told.get(name) == now[name] for name in ("p50", "starts"))
+    return dict(told) if isinstance(told, Mapping) and same else now
+
+
+def _slo(made: Decisions, row: int, told: object) -> dict[str, Any] | None:
+    """What is known of the requests of the SLO's window; None while it is too little."""
+    spending, objective = made.memory.spending, made.capacity.objective
+    if not spending.known[row]:
+        return None
+    left = float(spending.left(objective)[row])
+    rates = spending.burn_rates(objective)[row, :-1]
+    now = {
+        "attainment": f"{100.0 * (1.0 - spending.share_late[row, -1]):.2f}",
+        "budgetLeft": f"{100.0 * max(left, -LARGEST_OVERDRAFT):.0f}",
+        "burnRates": [
+            {"window": format_seconds(window), "rate": f"{rate:.1f}"}
+            for window, rate in zip(WINDOWS_SECONDS, rates.tolist(), strict=True)
+        ],
+        "source": "Estimated",
+    }
+    return dict(told) if isinstance(told, Mapping) and _is_spent_alike(now, told) else now
+
+
+def _is_spent_alike(now: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    before = {entry.get("window"): _number(entry.get("rate")) for entry in told.get("burnRates", ())}
+    alike = all(
+        abs(float(entry["rate"]) - before.get(entry["window"], math.nan)) <= max(1.0, 0.5 * before[entry["window"]])
+        for entry in now["burnRates"]
+        if entry["window"] in before
+    )
+    left = _number(told.get("budgetLeft"))
+    moved = abs(float(now["budgetLeft"]) - left)
+    return alike and len(before) == len(now["burnRates"]) and moved < max(TOLD_BUDGET_POINTS, 0.1 * abs(left))
+
+
+def _cost(made: Decisions, row: int, known: Circumstances, told: object) -> dict[str, Any] | None:
+    """By the price and the power of the hardware class; None where it has no price."""
+    cost, power = known.hardware_class.spec.cost, known.hardware_class.spec.power
+    if cost is None:
+        return None
+    replicas = int(made.fleet.replicas[row])
+    # Over 20 minutes: half a minute of a quiet service is another number each time.
+    recent = made.memory.sight.history.recent[row].astype(np.float64)
+    heard = recent[np.isfinite(recent)]
+    asked_rps = float(heard.mean()) if len(heard) else 0.0
+    now: dict[str, Any] = {"perHour": _decimal(replicas * cost.amount_per_hour), "currency": cost.currency}
+    if asked_rps >= LEAST_RPS:
+        thousands_an_hour = asked_rps * HOUR_SECONDS / 1_000.0
+        now["perThousandInferences"] = _decimal(replicas * cost.amount_per_hour / thousands_an_hour)
+        if power is not None:
+            busy = min(asked_rps / max(replicas * float(made.capacity.saturation_rps[row]), 1e-9), 1.0)
+            watts = replicas * (power.idle_watts + (power.busy_watts - power.idle_watts) * busy)
+            now["wattHoursPerThousandInferences"] = _decimal(watts / thousands_an_hour)
+    return dict(told) if isinstance(told, Mapping) and _costs_the_same(now, told) else now
+
+
+def _costs_the_same(now: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    if now.keys() != told.keys() or any(told[name] != now[name] for name in ("perHour", "currency")):
+        return False
+    price = now.get("perThousandInferences")
+    return price is None or _is_near(float(price), told["perThousandInferences"], TOLD_COST_CHANGE)
+
+
+def _decimal(amount: float) -> str:
+    """Three digits and no exponent: 0.000123, 12.3, 4560."""
+    digits = 2 - math.floor(math.log10(amount)) if amount > 0.0 else 0
+    text = f"{round(amount, digits):.{min(max(digits, 0), 9)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _is_near(value: float, told: object, share: float) -> bool:
+    before = _number(told)
+    return math.isfinite(before) and abs(value - before) <= share * before
 
 
 def _rps(rate: float) -> str:
@@ -138,6 +173,8 @@ def _decisions(made: Decisions, row: int, known: Circumstances, before: Any) -> 
     if wanted == present:
         return kept[-MAX_DECISIONS:]
     if kept and (kept[-1]["from"], kept[-1]["to"]) == (present, wanted):
+        if is_advisory(known.policy):
+            return kept[-MAX_DECISIONS:]  # the same advice still, which nobody follows
         kept.pop()
     demand = made.seen.demand
     entry = {
@@ -150,4 +187,9 @@ def _decisions(made: Decisions, row: int, known: Circumstances, before: Any) -> 
     }
     if demand.known[row]:
         entry["demand"] = _rps(float(demand.value[row]))
+        entry["hpa"] = int(made.hpa[row])
+    if made.plan.ahead.known[row]:
+        entry["forecast"] = _rps(float(made.plan.ahead.value[row]))
+        entry["quantile"] = f"{STANDARD.cdf(float(made.plan.score[row])):.3g}"
+        entry["horizon"] = format_seconds(float(f"{made.plan.lead_seconds[row]:.3g}"))
     return [*kept, entry][-MAX_DECISIONS:]

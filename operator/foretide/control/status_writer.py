@@ -48,6 +48,8 @@ class StatusWriter:
         told, live = self.last(key, uid), self._world.services.get(key)
         if told is None or live is None or any(told.get(name) != value for name, value in status.items()):
             return False
+        if told.keys() - status.keys() - {"memory"}:  # which is written along with others
+            return False
         return drift(_by_type(status), _by_type(live.get("status", {}))) is None
 
     async def write(self, key: Key, uid: str, status: Mapping[str, Any]) -> None:

@@ -16,7 +16,9 @@ from foretide.adapters.resources import (
     HARDWARE_CLASS,
     HORIZONTAL_POD_AUTOSCALER,
     INFERENCE_SERVICE,
+    MODEL_PROFILE,
     POD,
+    SCALING_POLICY,
     Object,
     Resource,
 )
@@ -51,6 +53,8 @@ class World:
 
     services: dict[Key, Object] = field(default_factory=dict)
     hardware_classes: dict[str, Object] = field(default_factory=dict)
+    policies: dict[Key, Object] = field(default_factory=dict)
+    profiles: dict[Key, Object] = field(default_factory=dict)
     served: dict[Key, Served] = field(default_factory=dict)
     _children: dict[Key, ObjectsByName] = field(default_factory=lambda: defaultdict(dict))
     _pods: dict[Key, dict[str, Object]] = field(default_factory=lambda: defaultdict(dict))
@@ -70,9 +74,12 @@ class World:
             if deleted:
                 self.served.pop(key, None)
             return {key}
+        if (tuned := self._tuned(resource)) is not None:
+            _put(tuned, Key(metadata["namespace"], name), obj, deleted)
+            return set()  # the autoscale loop looks at each tick
         if resource == HORIZONTAL_POD_AUTOSCALER:
             self._scaler_seen(obj, deleted)
-            return set()  # the autoscale loop looks at each tick
+            return set()  # the same
         key = _service_of(obj)
         place = (resource.kind, key.namespace, name)
         before = self._places.pop(place, key)
@@ -151,6 +158,10 @@ class World:
         else:
             _put(self._children[key], (resource.kind, name), obj, deleted)
 
+    def _tuned(self, resource: Resource) -> dict[Key, Object] | None:
+        """What the autoscale loop alone reads."""
+        return {SCALING_POLICY: self.policies, MODEL_PROFILE: self.profiles}.get(resource)
+
     def _scaler_seen(self, obj: Object, deleted: bool) -> None:
         target = obj["spec"]["scaleTargetRef"]
         scalers = self._scalers[obj["metadata"]["namespace"]]
@@ -164,6 +175,8 @@ class World:
             yield from self.services.values()
         elif resource == HARDWARE_CLASS:
             yield from self.hardware_classes.values()
+        elif (tuned := self._tuned(resource)) is not None:
+            yield from tuned.values()
         elif resource == POD:
             for pods in self._pods.values():
                 yield from pods.values()
