@@ -22,7 +22,7 @@ setup: $(VENV)/.installed ## Create .venv with the locked dependencies.
 
 # --- main job -----------------------------------------------------------------------------------------------------
 .PHONY: demo
-demo: setup ## Cluster, operator, a real model under a real trace; about 6 minutes when warm.
+demo: setup ## Cluster, operator, a real model under two days of a real trace; about 9 minutes when warm.
 	@$(BIN)/python -m e2e.demo $(DEMO_ARGS)
 
 # --- tests --------------------------------------------------------------------------------------------------------

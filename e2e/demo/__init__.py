@@ -1,1 +1,1 @@
-"""The main job on real parts (`make demo`): cluster, operator, a real model, an hour of real load, and the outcome."""
+"""The main job on real parts (`make demo`): cluster, operator, a real model, two days of real load, and the outcome."""

@@ -23,18 +23,20 @@ from e2e.load import read_profile  # noqa: E402
 ABOUT = """\
 Foretide at work, on real parts only: a Kubernetes cluster (CLUSTER=embedded, the default, makes one on this machine;
 CLUSTER=current and CLUSTER=kind use yours), the operator from its Helm chart, and the file-type classifier of magika
-as an InferenceService with an SLO. Then an hour of a real trace, compressed to some minutes: every request is a file
-found on this machine, sent over a new connection, and every answer is compared with the model run directly."""
+as an InferenceService with an SLO. Then two days of a real trace, compressed to four minutes each: the first comes as a
+surprise, the second is foreseen. Every request is a file found on this machine, sent over a new connection, and every
+answer is compared with the model run directly."""
 AFTERWARDS = """\
 what it leaves:  build/demo/summary.json, build/demo/demo.png, and the cluster, to look around in
 exit status:     0 if every answer was right and no request was lost (a 503 is an answer: too late for the SLO),
                  1 if not, 130 after Ctrl-C
 
 examples:
-  make demo                                              everything; about six minutes when nothing has to be built
+  make demo                                              everything; about nine minutes when nothing has to be built
   make demo DEMO_ARGS="--no-load"                        only as far as the first correct answers
-  make demo DEMO_ARGS="--seconds 600 --peak-rps 40"      slower and gentler
-  make demo DEMO_ARGS="--trace my-hour.csv.gz"           a trace of your own (format: examples/traces/README.md)"""
+  make demo DEMO_ARGS="--seconds 960 --peak-rps 40"      slower and gentler: days of eight minutes
+  make demo DEMO_ARGS="--trace my-days.csv.gz"           a trace of your own (format: examples/traces/README.md); one
+                                                         of 48 h is taken for two days, any other is only played"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,15 +62,18 @@ def parse(arguments: list[str] | None) -> Options:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--seconds", type=float, default=defaults.seconds, help="how long the load lasts (default %(default)g)"
+        "--seconds",
+        type=float,
+        default=defaults.seconds,
+        help="how long the load lasts (default %(default)g; two days are compared from 480 on)",
     )
     parser.add_argument(
         "--peak-rps",
         type=float,
-        help="requests a second in the busiest step of the trace (default: what three replicas can serve here)",
+        help="requests a second in the busiest step of the trace (default: what four replicas can serve here)",
     )
     parser.add_argument(
-        "--trace", type=Path, default=defaults.trace, help="CSV file (default: one hour in examples/traces)"
+        "--trace", type=Path, default=defaults.trace, help="CSV file (default: two days in examples/traces)"
     )
     parser.add_argument("--no-load", action="store_true", help="stop after the first correct answers")
     parser.add_argument(

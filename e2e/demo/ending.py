@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from e2e.demo import chart, summary
+from e2e.demo.days import comparison
 from e2e.demo.example import Example
 from e2e.demo.story import Story
 from e2e.load import Outcome, report
@@ -30,6 +31,7 @@ def tell(story: Story, wanted: Example, folder: Path, console: Console) -> int:
         story.result,
         story.looks,
         slo_seconds=wanted.slo_seconds,
+        season_seconds=story.season_seconds,
     )
     told.write(folder / "summary.json")
     console.print()
@@ -38,7 +40,15 @@ def tell(story: Story, wanted: Example, folder: Path, console: Console) -> int:
         for line in report.sentences(story.result, slo_seconds=wanted.slo_seconds):
             console.print(f"  {line}", markup=False)
         draw = folder / "demo.png"
-        chart.draw(story.result, story.looks, slo_seconds=wanted.slo_seconds, objective=wanted.objective, path=draw)
+        chart.draw(
+            story.result,
+            story.looks,
+            slo_seconds=wanted.slo_seconds,
+            objective=wanted.objective,
+            season_seconds=story.season_seconds,
+            compared=told.days or (),
+            path=draw,
+        )
         console.print(f"\nchart    {draw}", soft_wrap=True)
     console.print(f"numbers  {folder / 'summary.json'}", soft_wrap=True)
     for line in where_to_look(story, wanted):
@@ -69,6 +79,9 @@ def table(told: summary.Summary, wanted: Example) -> Table:
     if told.replicas_max is not None:
         rows.add_row("replicas, fewest to most", f"{told.replicas_min} to {told.replicas_max}")
     rows.add_row("answers checked, wrong", f"{told.answers_checked:,}, {told.answers_wrong:,}")
+    if told.days is not None:
+        rows.add_row("replica-seconds of each day", ", ".join(f"{day.replica_seconds:,.0f}" for day in told.days))
+        rows.add_row("the two days", comparison(told.days))
     return rows
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 
 from e2e.demo.model import REPOSITORY
-from foretide.api.durations import parse_seconds
+from foretide.api.durations import format_seconds, parse_seconds
 from foretide.api.quantities import parse_quantity
 
 FOLDER = REPOSITORY / "examples" / "filetype"
-TRACE = REPOSITORY / "examples" / "traces" / "azure_functions_hour.csv"
+TRACE = REPOSITORY / "examples" / "traces" / "azure_llm_code_two_days.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,15 @@ def read(folder: Path = FOLDER) -> Example:
         replica_cores=float(parse_quantity(hardware["spec"]["resources"]["limits"]["cpu"])),
         node_port=port["spec"]["ports"][0]["nodePort"],
     )
+
+
+def policy(*, season_seconds: float | None) -> dict[str, Any]:
+    """The example's ScalingPolicy for days of another length, or for a load that does not come again."""
+    found = load(FOLDER / "scalingpolicy.yaml")
+    del found["spec"]["forecast"]["season"]
+    if season_seconds is not None:
+        found["spec"]["forecast"]["season"] = format_seconds(round(season_seconds))
+    return found
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from e2e.demo.target import CommandFailed, Object, Target
 CHART = REPOSITORY / "charts" / "foretide"
 NAMESPACE = "foretide-system"
 RELEASE = "foretide"
-# The hour of the trace passes in four minutes, so the autoscaler's times shrink too. 20 s: four scrapes of 5 s.
+# A day of the trace passes in four minutes, so the autoscaler's times shrink too. 20 s: four scrapes of 5 s.
 AUTOSCALER = {"tickSeconds": 5, "rateWindowSeconds": 20, "scaleDownHoldSeconds": 30}
 DEADLINE = "180s"
 
@@ -37,6 +37,7 @@ def chart_values(target: Target) -> Object:
         "image": {"repository": repository, "tag": tag},
         "prometheus": {"url": "http://prometheus.monitoring.svc:9090"},
         "autoscaler": AUTOSCALER,
+        "metricsService": {"enabled": True},  # the chart of the demo shows what is foreseen
         "podAnnotations": {"foretide.dev/demo-version": target.operator_version},  # a changed operator is started anew
     }
 
@@ -50,9 +51,13 @@ def model(target: Target, wanted: Example) -> None:
         volume.by_copying(target, wanted)
 
 
-def service(target: Target) -> None:
-    """The hardware class with this cluster's image, the InferenceService and the port for the load."""
+def service(target: Target, *, season_seconds: float | None) -> None:
+    """The hardware class with this cluster's image, how to scale, the InferenceService and the port for the load.
+
+    `season_seconds` is how long a day of the load lasts; None where no second one is like the first.
+    """
     hardware = example.load(FOLDER / "hardwareclass.yaml")
     hardware["spec"]["triton"]["image"] = target.image("triton")
     target.apply(hardware)
+    target.apply(example.policy(season_seconds=season_seconds), FOLDER / "modelprofile.yaml")
     target.apply(FOLDER / "inferenceservice.yaml", FOLDER / "nodeport.yaml")

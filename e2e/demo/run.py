@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from e2e.demo import example, first, install, ready
+from e2e.demo import example, first, install, ready, season
 from e2e.demo.example import Example
 from e2e.demo.live import Screen
 from e2e.demo.model import REPOSITORY, Samples, samples
@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 10.0
 # One replica serves its SLO up to this share of what its CPU limit allows; beyond it queues grow.
 USABLE_SHARE = 0.6
 TRITON_SHARE = 1.25  # CPU of a whole request against that of the inference alone, measured
-REPLICAS_AT_PEAK = 3.0
+REPLICAS_AT_PEAK = 4.0
 MACHINE_SHARE = 0.45  # of this machine's cores: the cluster, Prometheus and the load generator need the rest
 
 
@@ -33,7 +33,7 @@ MACHINE_SHARE = 0.45  # of this machine's cores: the cluster, Prometheus and the
 class Options:
     """What the command line may change."""
 
-    seconds: float = 240.0
+    seconds: float = 480.0
     peak_rps: float | None = None
     trace: Path = example.TRACE
     load: bool = True
@@ -43,12 +43,16 @@ class Options:
 def demo(options: Options, *, began: float, console: Console, progress: Progress) -> tuple[Story, Example]:
     """Plays the demo; a KeyboardInterrupt ends it early and is noted in the story."""
     story, wanted = Story(), example.read()
+    trace = read_profile(options.trace)
+    story.season_seconds = season.of(trace, options.seconds)
+    if options.load and (why := season.missing(trace, options.seconds)) is not None:
+        console.print(why, soft_wrap=True)
     try:
         with ThreadPoolExecutor(max_workers=1) as pool:
             preparing = pool.submit(samples)  # three seconds of CPU while the cluster starts
             target = Target.connect(progress)
             story.shell_line, story.embedded = target.shell_line, target.embedded
-            deploy(target, wanted, progress)
+            deploy(target, wanted, progress, season_seconds=story.season_seconds)
             known = preparing.result()
         url = reachable(f"http://{target.cluster.node_port_host}:{wanted.node_port}{wanted.infer_path}")
         greet(story, known, url, began=began, console=console)
@@ -60,14 +64,14 @@ def demo(options: Options, *, began: float, console: Console, progress: Progress
     return story, wanted
 
 
-def deploy(target: Target, wanted: Example, progress: Progress) -> None:
+def deploy(target: Target, wanted: Example, progress: Progress, *, season_seconds: float | None) -> None:
     """Operator, model and service; returns when the service is ready."""
     with progress.step("installing the operator with Helm"):
         install.operator(target)
     with progress.step("putting the model on its volume"):
         install.model(target, wanted)
     with progress.step(f"InferenceService {wanted.namespace}/{wanted.name}") as step:
-        install.service(target)
+        install.service(target, season_seconds=season_seconds)
         ready.wait(target, wanted, note=step.note)
 
 
@@ -104,7 +108,7 @@ def planned(options: Options, wanted: Example, known: Samples, url: Url) -> Plan
 
 
 def sensible_peak_rps(seconds_per_file: float, *, replica_cores: float, machine_cores: int) -> float:
-    """A peak that needs about three replicas, if this machine can serve that."""
+    """A peak that needs about four replicas, if this machine can serve that."""
     request_seconds = seconds_per_file * TRITON_SHARE
     one_replica = USABLE_SHARE * replica_cores / request_seconds
     return min(REPLICAS_AT_PEAK * one_replica, MACHINE_SHARE * machine_cores / request_seconds)
@@ -113,7 +117,8 @@ def sensible_peak_rps(seconds_per_file: float, *, replica_cores: float, machine_
 def drive(story: Story, plan: Plan, target: Target, wanted: Example, console: Console) -> None:
     """Sends the load and shows it; what was measured stays in the story, also after Ctrl-C."""
     seconds = float(plan.arrivals[-1]) if len(plan.arrivals) else 0.0
-    title = f"\n{len(plan.arrivals)} requests in {seconds:.0f} s, a new connection each (Ctrl-C ends it):"
+    two_days = "" if story.season_seconds is None else f", two days of {story.season_seconds:.0f} s"
+    title = f"\n{len(plan.arrivals)} requests in {seconds:.0f} s{two_days}, a new connection each (Ctrl-C ends it):"
     with watching(target, wanted) as watch, start(plan) as running:
         story.looks = watch.looks
         try:

@@ -15,6 +15,7 @@ class Story:
 
     shell_line: str = ""  # empty until there is a cluster
     embedded: bool = True
+    season_seconds: float | None = None  # of two days that are told; else nothing is compared
     first_answer_seconds: float | None = None
     first: list[Asked] = field(default_factory=list)
     result: Result | None = None

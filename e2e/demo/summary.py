@@ -1,4 +1,4 @@
-"""The result of the demo in eight numbers, and whether it is a success."""
+"""The result of the demo in numbers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from e2e.demo.days import Day, capacity_of, days
 from e2e.demo.watch import Look
 from e2e.load import Result, report
 
@@ -23,6 +24,8 @@ class Summary:
     replicas_max: int | None
     answers_checked: int
     answers_wrong: int
+    capacity_rps: float | None  # of one replica within the SLO, as the operator counts on it
+    days: tuple[Day, ...] | None  # of two: the first as it came, the second foreseen
 
     def write(self, path: Path) -> None:
         """The numbers as JSON."""
@@ -37,12 +40,16 @@ def summarise(
     looks: Sequence[Look],
     *,
     slo_seconds: float,
+    season_seconds: float | None = None,
 ) -> Summary:
     """The summary of the first answers, the load (if there was one) and the looks at the service."""
     parts = [*first, *([load] if load is not None else [])]
     sums = [report.totals(part, slo_seconds=slo_seconds) for part in parts]
     loaded = load is not None and len(load) > 0
     ready = ready_during(load, looks) if load is not None and loaded else []
+    compared: tuple[Day, ...] = ()
+    if load is not None and season_seconds is not None:
+        compared = days(load, looks, season_seconds=season_seconds, slo_seconds=slo_seconds)
     return Summary(
         seconds_to_first_answer=seconds_to_first_answer,
         requests=sum(part.requests for part in sums),
@@ -52,6 +59,8 @@ def summarise(
         replicas_max=max(ready, default=None),
         answers_checked=sum(part.answers_checked for part in sums),
         answers_wrong=sum(part.answers_wrong for part in sums),
+        capacity_rps=capacity_of(looks),
+        days=compared or None,
     )
 
 

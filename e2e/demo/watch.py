@@ -1,4 +1,4 @@
-"""Looks at the InferenceService every two seconds, in a thread, and remembers what it saw."""
+"""Looks at the InferenceService every two seconds, and at what the operator foresees of it every four, in a thread."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from e2e.demo import foreseen
 from e2e.demo.example import Example
+from e2e.demo.foreseen import Foreseen
 from e2e.demo.target import CommandFailed, Object, Target
 
 LOOK_EVERY_SECONDS = 2.0
+LOOKS_A_FORECAST = 2  # a tick of the operator takes five seconds here
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Look:
     desired: int
     decision: str  # of the autoscaler's last decision: its sentence
     conditions: dict[str, str] = field(default_factory=dict)  # type -> reason, where not as it should be
+    foreseen: Foreseen | None = None  # where it was asked for and told
 
 
 @dataclass(slots=True)
@@ -32,6 +36,7 @@ class Watch:
 
     looks: list[Look] = field(default_factory=list)
     missed: int = 0  # times the API server did not answer
+    unforeseen: int = 0  # times the operator did not
 
 
 @contextmanager
@@ -47,8 +52,12 @@ def watching(target: Target, wanted: Example) -> Iterator[Watch]:
             except CommandFailed:
                 seen.missed += 1
                 continue
-            if found is not None:
-                seen.looks.append(look(found, at=time.time(), since=since))
+            if found is None:
+                continue
+            fresh = look(found, at=time.time(), since=since)
+            if len(seen.looks) % LOOKS_A_FORECAST == 0:
+                fresh = replace(fresh, foreseen=foresight(target, wanted, seen))
+            seen.looks.append(fresh)
 
     thread = threading.Thread(target=go_on, name="watch", daemon=True)
     thread.start()
@@ -57,6 +66,15 @@ def watching(target: Target, wanted: Example) -> Iterator[Watch]:
     finally:
         stop.set()
         thread.join()
+
+
+def foresight(target: Target, wanted: Example, seen: Watch) -> Foreseen | None:
+    """What the operator foresees; None, and a note, when it cannot be asked: the demo goes on without."""
+    try:
+        return foreseen.fetch(target, wanted)
+    except (CommandFailed, ValueError, KeyError):
+        seen.unforeseen += 1
+        return None
 
 
 def look(service: Object, *, at: float, since: str) -> Look:

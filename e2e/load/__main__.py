@@ -15,9 +15,9 @@ from e2e.load.wire import Target, request
 EXAMPLES = """examples:
   40 requests a second for a minute, a new connection each:
     python -m e2e.load --url http://127.0.0.1:30080/v2/health/ready --rate 40 --seconds 60
-  an hour of a real trace in 4 minutes, 60 requests a second in its busiest step, a request body from a file:
+  two days of a real trace in 8 minutes, 60 requests a second in its busiest step, a request body from a file:
     python -m e2e.load --url http://127.0.0.1:30080/v2/models/filetype/infer --body request.json \\
-      --trace examples/traces/azure_functions_hour.csv --peak-rps 60 --seconds 240
+      --trace examples/traces/azure_llm_code_two_days.csv --peak-rps 60 --seconds 480
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -14,15 +15,16 @@ import yaml
 from rich.console import Console
 
 from e2e.cluster import Cluster
-from e2e.demo import ending, example, install, ready, volume
+from e2e.demo import ending, example, foreseen, install, ready, volume, watch
 from e2e.demo.__main__ import parse
 from e2e.demo.first import Asked, NoAnswerError
+from e2e.demo.foreseen import Foreseen
 from e2e.demo.live import Screen, row
 from e2e.demo.model import REPOSITORY
 from e2e.demo.run import reachable, sensible_peak_rps
 from e2e.demo.story import Story
 from e2e.demo.target import CommandFailed, Object, Target
-from e2e.demo.watch import Look, look
+from e2e.demo.watch import Look, Watch, look
 from e2e.load import Outcome, Plan, Result
 from e2e.load import Target as Url
 from e2e.load.result import Check, Row, collect
@@ -69,11 +71,27 @@ def test_the_examples_are_valid_for_the_api() -> None:
         for path in sorted([*folder.glob("filetype/*.yaml"), *folder.glob("quickstart/*.yaml")])
         for document in yaml.safe_load_all(path.read_text())
     ]
-    kinds = {"InferenceService": api.inference_service, "HardwareClass": api.hardware_class}
+    kinds: dict[str, Callable[[Object], object]] = {
+        "InferenceService": api.inference_service,
+        "HardwareClass": api.hardware_class,
+        "ScalingPolicy": api.scaling_policy,
+        "ModelProfile": api.model_profile,
+    }
     ours = [document for document in documents if document["kind"] in kinds]
-    assert len(ours) == 4
+    assert len(ours) == 6
     for document in ours:
         assert not isinstance(kinds[document["kind"]](document), Problems)
+
+
+def test_the_demos_service_takes_the_policy_and_the_profile_that_are_applied_with_it() -> None:
+    named = ("inferenceservice", "scalingpolicy", "modelprofile", "hardwareclass")
+    service, policy, profile, hardware = (example.load(example.FOLDER / f"{name}.yaml") for name in named)
+    assert service["spec"]["scaling"]["policyRef"] == {"name": policy["metadata"]["name"]}
+    assert profile["spec"]["service"] == service["metadata"]["name"]
+    assert profile["spec"]["hardwareClass"] == hardware["metadata"]["name"]
+    assert profile["spec"]["maxBatchSize"] == service["spec"]["model"]["maxBatchSize"]
+    namespaces = {document["metadata"]["namespace"] for document in (service, policy, profile)}
+    assert namespaces == {example.read().namespace}
 
 
 def test_the_node_port_leads_to_the_service_of_the_example() -> None:
@@ -121,10 +139,12 @@ def test_any_other_failure_of_helm_is_passed_on(monkeypatch: pytest.MonkeyPatch)
 def test_the_hardware_class_gets_the_image_of_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGE_REGISTRY", "registry.example/team")
     cluster = FakeCluster()
-    install.service(target(cluster))
+    install.service(target(cluster), season_seconds=300.0)
     hardware = next(applied for applied in cluster.applied if applied["kind"] == "HardwareClass")
     assert hardware["spec"]["triton"]["image"] == "registry.example/team/tritonserver:2.51-cpu"
-    assert [applied["kind"] for applied in cluster.applied] == ["HardwareClass", "InferenceService", "Service"]
+    kinds = ["HardwareClass", "ScalingPolicy", "ModelProfile", "InferenceService", "Service"]
+    assert [applied["kind"] for applied in cluster.applied] == kinds
+    assert cluster.applied[1]["spec"]["forecast"]["season"] == "5m"
 
 
 def test_elsewhere_the_model_is_copied_through_a_restricted_pod() -> None:
@@ -188,6 +208,49 @@ def test_a_look_takes_the_last_decision_and_what_is_not_well() -> None:
     assert seen == Look(5.0, 2, 3, "newest", {"MetricsAvailable": "NoSeries"})
     assert look(found, at=5.0, since="2026-11-22T11:00:00Z").decision == ""
     assert look({}, at=5.0, since="2026-11-22T10:00:00Z") == Look(5.0, 0, 0, "")
+
+
+METRICS = """\
+# TYPE foretide_last_tick_timestamp_seconds gauge
+foretide_last_tick_timestamp_seconds 1000.5
+# TYPE foretide_lead_time_seconds gauge
+foretide_lead_time_seconds{namespace="foretide-demo",service="filetype"} 8.0
+foretide_lead_time_seconds{namespace="shop",service="filetype"} 90.0
+# TYPE foretide_capacity_items_per_second gauge
+foretide_capacity_items_per_second{namespace="foretide-demo",service="filetype"} 15.5
+# TYPE foretide_forecast_items_per_second gauge
+foretide_forecast_items_per_second{namespace="foretide-demo",service="filetype",quantile="median"} 20.0
+foretide_forecast_items_per_second{namespace="foretide-demo",service="filetype",quantile="provided"} 30.0
+foretide_forecast_items_per_second{namespace="shop",service="filetype",quantile="provided"} 900.0
+"""
+
+
+def test_what_is_foreseen_is_this_services_and_for_a_lead_time_after_the_tick() -> None:
+    seen = foreseen.read(METRICS, example.read())
+    assert seen == Foreseen(1000.5, 8.0, 15.5, 20.0, 30.0)
+    assert seen.at == 1008.5
+
+
+def test_a_forecast_that_is_not_trusted_is_none_and_before_the_first_tick_there_is_nothing() -> None:
+    lines = METRICS.splitlines(keepends=True)
+    untrusted = "".join(line for line in lines if "forecast" not in line)
+    assert foreseen.read(untrusted, example.read()) == Foreseen(1000.5, 8.0, 15.5, None, None)
+    assert foreseen.read("".join(lines[:2]), example.read()) is None
+
+
+@pytest.mark.parametrize("answer", [CommandFailed("services not found", ""), "<html>not metrics</html>"])
+def test_the_watch_goes_on_when_the_operators_metrics_cannot_be_read(answer: str | CommandFailed) -> None:
+    seen = Watch()
+    assert watch.foresight(target(FakeCluster(answers=[answer])), example.read(), seen) is None
+    assert seen.unforeseen == 1
+
+
+def test_the_watch_asks_the_operator_through_the_api_server() -> None:
+    cluster = FakeCluster(answers=[METRICS])
+    assert watch.foresight(target(cluster), example.read(), Watch()) == Foreseen(1000.5, 8.0, 15.5, 20.0, 30.0)
+    (words,) = cluster.commands
+    assert words[:2] == ("get", "--raw")
+    assert words[2].startswith(f"/api/v1/namespaces/{install.NAMESPACE}/services/")
 
 
 def plan(*, rate: float = 10.0, seconds: float = 40.0) -> Plan:
@@ -257,6 +320,23 @@ def test_a_wrong_answer_or_a_lost_request_ends_badly(tmp_path: Path, last: Row, 
     assert failed == int(last.outcome != Outcome.OK)
 
 
+def two_days() -> Result:
+    times = np.arange(0.0, 480.0, 0.25).tolist()
+    return collect([Row(at, at, 0.02, Outcome.OK, 200, Check.RIGHT) for at in times], started_at=0.0)
+
+
+def test_the_last_line_of_the_summary_compares_the_two_days(tmp_path: Path) -> None:
+    looks = [Look(float(at), 1 if at < 300 else 2, 2, "") for at in range(0, 480, 2)]
+    _, text = tell(story(result=two_days(), looks=looks, season_seconds=240.0), tmp_path)
+    rows, _ = text.split("1920 requests", maxsplit=1)
+    assert rows.index("replica-seconds of each day") < rows.index("the two days")
+    assert "day 2, foreseen: 100.00% in time" in rows
+    told = json.loads((tmp_path / "summary.json").read_text())["days"]
+    assert [day["replica_seconds"] for day in told] == [240.0, 60.0 + 2 * 180.0]
+    _, without = tell(story(result=two_days(), looks=looks), tmp_path)
+    assert "the two days" not in without
+
+
 def test_an_interrupted_demo_writes_what_it_has_and_ends_as_shells_expect(tmp_path: Path) -> None:
     status, text = tell(story(interrupted=True), tmp_path)
     assert (status, (tmp_path / "summary.json").exists()) == (130, True)
@@ -282,9 +362,9 @@ def test_a_cluster_elsewhere_gets_no_load() -> None:
         reachable("http://203.0.113.9:30080/v2")
 
 
-def test_the_peak_needs_three_replicas_but_never_the_whole_machine() -> None:
+def test_the_peak_needs_four_replicas_but_never_the_whole_machine() -> None:
     many = sensible_peak_rps(0.008, replica_cores=0.4, machine_cores=64)
-    assert many == pytest.approx(3 * 0.6 * 0.4 / (0.008 * 1.25))
+    assert many == pytest.approx(4 * 0.6 * 0.4 / (0.008 * 1.25))
     few = sensible_peak_rps(0.008, replica_cores=0.4, machine_cores=1)
     assert few == pytest.approx(0.45 / (0.008 * 1.25))
 

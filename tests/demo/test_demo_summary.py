@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.image
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from e2e.demo import chart
+from e2e.demo.foreseen import Foreseen
 from e2e.demo.summary import Summary, summarise
 from e2e.demo.watch import Look
 from e2e.load import Outcome, report
@@ -23,6 +25,8 @@ KEYS = [
     "replicas_max",
     "answers_checked",
     "answers_wrong",
+    "capacity_rps",
+    "days",
 ]
 
 
@@ -49,7 +53,7 @@ def first(*, right: int, wrong: int = 0) -> list[Result]:
 
 def test_the_summary_of_a_good_run(tmp_path: Path) -> None:
     told = summarise(12.5, first(right=24), load(), LOOKS, slo_seconds=10.0)
-    assert told == Summary(12.5, 624, 0, 1.0, 1, 3, 624, 0)
+    assert told == Summary(12.5, 624, 0, 1.0, 1, 3, 624, 0, None, None)
     told.write(tmp_path / "folder" / "summary.json")
     assert list(json.loads((tmp_path / "folder" / "summary.json").read_text())) == KEYS
 
@@ -67,15 +71,28 @@ def test_without_load_what_was_not_measured_is_null(tmp_path: Path) -> None:
     assert (told.requests, told.answers_checked) == (24, 24)
     told.write(tmp_path / "summary.json")
     assert json.loads((tmp_path / "summary.json").read_text())["share_within_slo"] is None
-    assert summarise(None, [], None, [], slo_seconds=0.1) == Summary(None, 0, 0, None, None, None, 0, 0)
+    assert summarise(None, [], None, [], slo_seconds=0.1) == Summary(None, 0, 0, None, None, None, 0, 0, None, None)
+
+
+FORESIGHT = [
+    replace(each, foreseen=Foreseen(each.at, 8.0, 15.5, likely, provided))
+    for each, likely, provided in zip(LOOKS, [None, 5.0, 9.0, None], [None, 12.0, 30.0, None], strict=True)
+]
 
 
 @pytest.mark.parametrize(
-    ("result", "looks"), [(load(failed=5), LOOKS), (load(), LOOKS[:1]), (load().where(np.arange(600) < 1), [])]
+    ("result", "looks"),
+    [
+        (load(failed=5), LOOKS),
+        (load(), LOOKS[:1]),
+        (load().where(np.arange(600) < 1), []),
+        (load(), FORESIGHT),
+        (load(), FORESIGHT[:1]),
+    ],
 )
 def test_the_chart_is_a_picture_with_something_on_it(tmp_path: Path, result: Result, looks: list[Look]) -> None:
     path = tmp_path / "new" / "demo.png"
-    chart.draw(result, looks, slo_seconds=0.1, objective="99", path=path)
+    chart.draw(result, looks, slo_seconds=0.1, objective="99", season_seconds=30.0, path=path)
     picture = matplotlib.image.imread(path)
     assert picture.shape[0] > 500
     assert picture.shape[1] > 800

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from e2e.load import Profile, arrivals, read_profile, steady
 
-HOUR = Path(__file__).parents[2] / "examples" / "traces" / "azure_functions_hour.csv"
+DAYS = Path(__file__).parents[2] / "examples" / "traces" / "azure_llm_code_two_days.csv"
 
 
 def trace(folder: Path, text: str) -> Path:
@@ -20,12 +20,12 @@ def trace(folder: Path, text: str) -> Path:
 
 
 def test_counts_of_each_step_follow_the_trace() -> None:
-    profile = read_profile(HOUR)
-    counts = np.histogram(arrivals(profile, seed=1), bins=60, range=(0.0, 3600.0))[0]
-    expected = np.array(profile.rates_rps) * 60.0
+    profile = read_profile(DAYS)
+    counts = np.histogram(arrivals(profile, seed=1), bins=576, range=(0.0, 172_800.0))[0]
+    expected = np.array(profile.rates_rps) * 300.0
     # Poisson: five standard deviations of each count, and of the sum
     assert (abs(counts - expected) <= 5.0 * np.sqrt(expected)).all()
-    assert abs(counts.sum() - 12_179) <= 5.0 * np.sqrt(12_179)
+    assert abs(counts.sum() - 6_148_050) <= 5.0 * np.sqrt(6_148_050)
 
 
 def test_arrivals_are_poisson_inside_a_step() -> None:
@@ -56,13 +56,13 @@ def test_arrivals_are_sorted_and_inside_the_profile(rates: list[float], step: fl
     assert not silent.any()
 
 
-def test_an_hour_in_four_minutes_keeps_its_shape() -> None:
-    hour = read_profile(HOUR)
-    short = hour.lasting(240.0).peaking_at(60.0)
-    assert short.seconds == pytest.approx(240.0)
+def test_two_days_in_eight_minutes_keep_their_shape() -> None:
+    days = read_profile(DAYS)
+    short = days.lasting(480.0).peaking_at(60.0)
+    assert short.seconds == pytest.approx(480.0)
     assert short.peak_rps == pytest.approx(60.0)
-    ratio = np.array(short.rates_rps) / np.array(hour.rates_rps)
-    assert ratio == pytest.approx(60.0 / hour.peak_rps)
+    ratio = np.array(short.rates_rps) / np.array(days.rates_rps)
+    assert ratio == pytest.approx(60.0 / days.peak_rps)
 
 
 def test_a_gzipped_trace_with_a_chosen_column(tmp_path: Path) -> None:
