@@ -5,6 +5,9 @@ import subprocess
 import pytest
 
 from e2e.cluster import Cluster
+from foretide.adapters import promql
+from foretide.app import settings
+from foretide.scaling.policy import Quantity
 from manifests import render
 from tests.chart import charts
 
@@ -31,6 +34,9 @@ def test_the_manifest_in_the_tree_is_up_to_date(helm: str) -> None:
         ("--set=image.digest=sha256:abc", "digest"),
         ("--set=image.repository=operator:dev", "repository"),
         ("--set=prometheus.url=prometheus:9090", "prometheus"),
+        ("--set=prometheus.url=https://me:password@thanos", "prometheus"),
+        ("--set=prometheus.caKey=a/b", "caKey"),
+        ("--set=prometheus.caKey=ca.crt", "set prometheus.secretName"),
         ("--set=autoscaler.tickSeconds=0", "tickSeconds"),
         ("--set=logLevel=verbose", "logLevel"),
         ("--set=crds.install=false", "install"),
@@ -63,6 +69,36 @@ def test_pod_monitors_find_triton_and_the_operator(helm: str) -> None:
     assert triton["spec"]["namespaceSelector"] == {"any": True}
     assert triton["spec"]["podMetricsEndpoints"][0]["port"] == "metrics"
     assert charts.only(found, "PodMonitor")["spec"]["podMetricsEndpoints"][0]["port"] == "http"
+
+
+def test_what_lets_the_operator_in_is_mounted_and_named(helm: str) -> None:
+    given = ["secretName=access", "url=https://thanos", "bearerTokenKey=token", "caKey=ca.crt", "tenant=team"]
+    given += ["clientCertificateKey=tls.crt", "clientKeyKey=tls.key"]
+    pod = charts.only(_template(helm, *(f"--set=prometheus.{each}" for each in given)), "Deployment")
+    spec = pod["spec"]["template"]["spec"]
+    assert {"name": "prometheus", "secret": {"secretName": "access", "defaultMode": 0o440}} in spec["volumes"]
+    [container] = spec["containers"]
+    folder = "/etc/foretide/prometheus"
+    assert {"name": "prometheus", "mountPath": folder, "readOnly": True} in container["volumeMounts"]
+    loaded = settings.load({each["name"]: each.get("value", "from-the-pod") for each in container["env"]})
+    assert loaded.prometheus_bearer_token_file == f"{folder}/token"
+    assert loaded.prometheus_ca_file == f"{folder}/ca.crt"
+    assert loaded.prometheus_client_certificate_file == f"{folder}/tls.crt"
+    assert loaded.prometheus_client_key_file == f"{folder}/tls.key"
+    assert (loaded.prometheus_tenant_header, loaded.prometheus_tenant) == ("X-Scope-OrgID", "team")
+
+
+@pytest.mark.parametrize(("window", "asked"), [("30", 30.0), ("90.4", 90.4)])
+def test_recording_rules_keep_what_the_operator_asks_about_the_past(helm: str, window: str, asked: float) -> None:
+    arguments = ["--set=prometheusRule.enabled=true", "--set=prometheusRule.labels.release=monitoring"]
+    found = _template(helm, *arguments, f"--set-json=autoscaler.rateWindowSeconds={window}")
+    rule = charts.only(found, "PrometheusRule", "foretide-history")
+    assert rule["metadata"]["labels"]["release"] == "monitoring"
+    [group] = rule["spec"]["groups"]
+    assert group["rules"] == [
+        {"record": promql.record(quantity), "expr": promql.history(quantity, rate_window_seconds=asked)}
+        for quantity in (Quantity.SUCCESS, Quantity.FAILURE, Quantity.INFERENCE)
+    ]
 
 
 def test_every_option_at_once_renders(helm: str) -> None:

@@ -23,7 +23,14 @@ class AdapterError(Exception):
 
 
 class Unavailable(AdapterError):
-    """No answer now: connection refused, time-out, 429 or 5xx."""
+    """No answer now: connection refused, time-out, 429 or 5xx.
+
+    `retry_after_seconds` is how long the other side asks to be left alone; 0 where it does not say.
+    """
+
+    def __init__(self, message: str, *, reason: str, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(message, reason=reason)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Rejected(AdapterError):
