@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from foretide.api.fields import Fields
-from foretide.api.rules import Rule, matching
+from foretide.api.rules import matching, ordered
 
 # A 7 kW server of eight accelerators is a tenth of it.
 _MAX_WATTS = 100_000
@@ -51,18 +51,7 @@ class Power(Fields):
     busy_watts: Watts = Field(examples=["70"])
     """Power of a replica that always works on a batch, in watts."""
 
-    rules = (
-        Rule(
-            cel="self.idleWatts <= self.busyWatts",
-            holds=lambda power: power.idle_watts <= power.busy_watts,
-            rule="must not be greater than busyWatts",
-            fix="raise busyWatts or lower idleWatts",
-            shown="%s with busyWatts %s",
-            cel_values=("self.idleWatts", "self.busyWatts"),
-            values=lambda power: (power.idle_watts, power.busy_watts),
-            field="idleWatts",
-        ),
-    )
+    rules = (ordered("idleWatts", "busyWatts"),)
 
 
 class Quota(Fields):

@@ -10,7 +10,7 @@ from foretide.api.fields import Fields
 from foretide.api.model import Model
 from foretide.api.names import HardwareClassName
 from foretide.api.percentages import Objective, parse_fraction
-from foretide.api.rules import Rule
+from foretide.api.rules import ordered
 from foretide.api.scalingpolicy import PolicyRef
 
 MAX_REPLICAS: Final = 10_000
@@ -70,18 +70,7 @@ class Scaling(Fields):
     paused: bool = False
     """Stops the autoscaler from changing the number of replicas; it keeps reporting."""
 
-    rules = (
-        Rule(
-            cel="self.minReplicas <= self.maxReplicas",
-            holds=lambda scaling: scaling.min_replicas <= scaling.max_replicas,
-            rule="must not be greater than maxReplicas",
-            fix="raise maxReplicas or lower minReplicas",
-            shown="%s with maxReplicas %s",
-            cel_values=("self.minReplicas", "self.maxReplicas"),
-            values=lambda scaling: (scaling.min_replicas, scaling.max_replicas),
-            field="minReplicas",
-        ),
-    )
+    rules = (ordered("minReplicas", "maxReplicas"),)
 
     @property
     def bounds(self) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """The one door from raw objects to typed ones: what comes out keeps every rule, or is the list of all broken ones."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -17,64 +17,27 @@ from foretide.api.scalingpolicy import ScalingPolicy, ScalingPolicySpec
 _DEPTH: Final = 16
 
 _Section = TypeVar("_Section", bound=BaseModel)
+_Typed = TypeVar("_Typed")
 
 
 def inference_service(raw: Mapping[str, object]) -> InferenceService | Problems:
     """The service, or everything that is wrong with it. Never raises, whatever JSON it is given."""
-    problems: list[Problem] = []
-    metadata = _section(raw, "metadata", _ServiceMetadata, problems)
-    spec = _section(raw, "spec", InferenceServiceSpec, problems)
-    if metadata is None or spec is None:
-        return Problems(tuple(problems))
-    return InferenceService(
-        name=metadata.name,
-        namespace=metadata.namespace,
-        uid=metadata.uid,
-        generation=metadata.generation,
-        spec=spec,
-    )
+    return _parsed(raw, _ServiceMetadata, InferenceServiceSpec, InferenceService)
 
 
 def hardware_class(raw: Mapping[str, object]) -> HardwareClass | Problems:
     """The class, or everything that is wrong with it. Never raises, whatever JSON it is given."""
-    problems: list[Problem] = []
-    metadata = _section(raw, "metadata", _ClassMetadata, problems)
-    spec = _section(raw, "spec", HardwareClassSpec, problems)
-    if metadata is None or spec is None:
-        return Problems(tuple(problems))
-    return HardwareClass(name=metadata.name, uid=metadata.uid, generation=metadata.generation, spec=spec)
+    return _parsed(raw, _ClassMetadata, HardwareClassSpec, HardwareClass)
 
 
 def scaling_policy(raw: Mapping[str, object]) -> ScalingPolicy | Problems:
     """The policy, or everything that is wrong with it. Never raises, whatever JSON it is given."""
-    problems: list[Problem] = []
-    metadata = _section(raw, "metadata", _PolicyMetadata, problems)
-    spec = _section(raw, "spec", ScalingPolicySpec, problems)
-    if metadata is None or spec is None:
-        return Problems(tuple(problems))
-    return ScalingPolicy(
-        name=metadata.name,
-        namespace=metadata.namespace,
-        uid=metadata.uid,
-        generation=metadata.generation,
-        spec=spec,
-    )
+    return _parsed(raw, _PolicyMetadata, ScalingPolicySpec, ScalingPolicy)
 
 
 def model_profile(raw: Mapping[str, object]) -> ModelProfile | Problems:
     """The profile, or everything that is wrong with it. Never raises, whatever JSON it is given."""
-    problems: list[Problem] = []
-    metadata = _section(raw, "metadata", _ProfileMetadata, problems)
-    spec = _section(raw, "spec", ModelProfileSpec, problems)
-    if metadata is None or spec is None:
-        return Problems(tuple(problems))
-    return ModelProfile(
-        name=metadata.name,
-        namespace=metadata.namespace,
-        uid=metadata.uid,
-        generation=metadata.generation,
-        spec=spec,
-    )
+    return _parsed(raw, _ProfileMetadata, ModelProfileSpec, ModelProfile)
 
 
 class _Metadata(BaseModel):
@@ -103,6 +66,21 @@ class _PolicyMetadata(_Metadata):
 class _ProfileMetadata(_Metadata):
     name: ObjectName = Field(examples=["ranker-gpu-t4"])
     namespace: str = "default"
+
+
+def _parsed(
+    raw: Mapping[str, object],
+    metadata_model: type[_Metadata],
+    spec_model: type[BaseModel],
+    made: Callable[..., _Typed],
+) -> _Typed | Problems:
+    """What `made` makes of the fields of the metadata and of the spec, or the problems of both."""
+    problems: list[Problem] = []
+    metadata = _section(raw, "metadata", metadata_model, problems)
+    spec = _section(raw, "spec", spec_model, problems)
+    if metadata is None or spec is None:
+        return Problems(tuple(problems))
+    return made(**metadata.model_dump(), spec=spec)
 
 
 def _section(raw: object, name: str, model: type[_Section], problems: list[Problem]) -> _Section | None:

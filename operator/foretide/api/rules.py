@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.alias_generators import to_snake
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 # Types of our own errors among pydantic's.
@@ -85,6 +86,21 @@ def require(rules: Sequence[Rule], value: Any) -> None:
 def literal(text: str) -> str:
     """The text as a CEL string literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def ordered(lower: str, upper: str) -> Rule:
+    """A rule between two members of an object, by their names in the API: the first is not above the second."""
+    low, high = to_snake(lower), to_snake(upper)
+    return Rule(
+        cel=f"self.{lower} <= self.{upper}",
+        holds=lambda fields: getattr(fields, low) <= getattr(fields, high),
+        rule=f"must not be greater than {upper}",
+        fix=f"raise {upper} or lower {lower}",
+        shown=f"%s with {upper} %s",
+        cel_values=(f"self.{lower}", f"self.{upper}"),
+        values=lambda fields: (getattr(fields, low), getattr(fields, high)),
+        field=lower,
+    )
 
 
 def matching(pattern: str, rule: str, fix: str) -> Rule:

@@ -99,6 +99,12 @@ class SelfMetrics:
             "Times the rate at which the error budget lasts just for its window; absent while too little is known.",
             (*_SERVICE, "window"),
         )
+        plain = (self.replicas, self.desired_replicas, self.demand, self.capacity, self.lead_time, self.budget_left)
+        self._of_a_service: Final[tuple[tuple[Gauge, tuple[str, ...]], ...]] = (
+            *((metric, ()) for metric in plain),
+            *((self.forecast, (quantile,)) for quantile in (MEDIAN, PROVIDED)),
+            *((self.burn_rate, (window,)) for window in WINDOWS),
+        )
         self._known: set[Key] = set()
 
     @contextmanager
@@ -118,46 +124,28 @@ class SelfMetrics:
         self.failed_writes.inc(outcome.failed_writes)
         self.services.set(len(outcome.keys))
         self.metrics_available.set(outcome.no_metrics is None)
+        spending, objective = made.memory.spending, made.capacity.objective
+        judged, left, rates = spending.known, spending.left(objective), spending.burn_rates(objective)
         for row, key in enumerate(outcome.keys):
             self.replicas.labels(*key).set(made.fleet.replicas[row])
             self.desired_replicas.labels(*key).set(made.desired[row])
             self.capacity.labels(*key).set(made.capacity.rate_rps[row])
-            if made.seen.demand.known[row]:
-                self.demand.labels(*key).set(made.seen.demand.value[row])
-            else:
-                self.demand.remove(*key)  # unknown is not zero
             self.lead_time.labels(*key).set(made.plan.lead_seconds[row])
+            _tell(self.demand, key, made.seen.demand.value[row], known=made.seen.demand.known[row])
             for quantile, foreseen in ((MEDIAN, made.plan.likely), (PROVIDED, made.plan.ahead)):
-                if foreseen.known[row]:
-                    self.forecast.labels(*key, quantile).set(foreseen.value[row])
-                else:
-                    self.forecast.remove(*key, quantile)
-        self._tell_budgets(outcome)
+                _tell(self.forecast, (*key, quantile), foreseen.value[row], known=foreseen.known[row])
+            _tell(self.budget_left, key, left[row], known=judged[row])
+            for window, rate in zip(WINDOWS, rates[row], strict=False):  # the last one is the window of the SLO
+                _tell(self.burn_rate, (*key, window), rate, known=judged[row])
         for gone in self._known.difference(outcome.keys):
-            for metric in (
-                self.replicas,
-                self.desired_replicas,
-                self.capacity,
-                self.demand,
-                self.lead_time,
-                self.budget_left,
-            ):
-                metric.remove(*gone)
-            for quantile in (MEDIAN, PROVIDED):
-                self.forecast.remove(*gone, quantile)
-            for window in WINDOWS:
-                self.burn_rate.remove(*gone, window)
+            for metric, labels in self._of_a_service:
+                metric.remove(*gone, *labels)
         self._known = set(outcome.keys)
 
-    def _tell_budgets(self, outcome: Outcome) -> None:
-        spending, objective = outcome.decisions.memory.spending, outcome.decisions.capacity.objective
-        known, left, rates = spending.known, spending.left(objective), spending.burn_rates(objective)
-        for row, key in enumerate(outcome.keys):
-            if not known[row]:
-                self.budget_left.remove(*key)
-                for window in WINDOWS:
-                    self.burn_rate.remove(*key, window)
-                continue
-            self.budget_left.labels(*key).set(left[row])
-            for window, rate in zip(WINDOWS, rates[row], strict=False):  # the last one is the window of the SLO
-                self.burn_rate.labels(*key, window).set(rate)
+
+def _tell(metric: Gauge, labels: tuple[str, ...], value: float, *, known: bool) -> None:
+    """Unknown is not zero: there is no series then."""
+    if known:
+        metric.labels(*labels).set(value)
+    else:
+        metric.remove(*labels)

@@ -66,8 +66,7 @@ class Policies:
     def history_seconds(self, key: Key) -> float:
         """How much of the past is read of a service."""
         served = self._world.served.get(key)
-        policy = USUAL if served is None else self.of(served.service)
-        return (policy if isinstance(policy, ScalingPolicySpec) else USUAL).forecast.history_seconds
+        return (USUAL if served is None else _followed(self.of(served.service))).forecast.history_seconds
 
     def profiles(self) -> Mapping[tuple[Key, str], ModelProfile]:
         """By service and hardware class; of two for the same, the one whose name comes first. What breaks rules is
@@ -104,9 +103,14 @@ class _Parsed(Generic[T]):
         return known[1]
 
 
+def _followed(policy: Policy) -> ScalingPolicySpec:
+    """The defaults where there is no policy to follow."""
+    return USUAL if isinstance(policy, NoPolicy) else policy
+
+
 def tuning(policies: Sequence[Policy]) -> Tuning:
     """One row per service; the defaults where there is no policy to follow."""
-    specs = [policy if isinstance(policy, ScalingPolicySpec) else USUAL for policy in policies]
+    specs = [_followed(policy) for policy in policies]
     return Tuning(
         forecasts=np.array([spec.forecast.mode == "Auto" for spec in specs], dtype=np.bool_),
         quantile=_floats(spec.forecast.quantile for spec in specs),
@@ -122,7 +126,7 @@ def tuning(policies: Sequence[Policy]) -> Tuning:
 
 def is_advisory(policy: Policy) -> bool:
     """Whether decisions are told and not done."""
-    return isinstance(policy, ScalingPolicySpec) and policy.mode == "Advisory"
+    return _followed(policy).mode == "Advisory"
 
 
 def told(profiles: Sequence[ModelProfile | None]) -> Told:
@@ -148,10 +152,9 @@ def quotas(classes: Sequence[HardwareClass], policies: Sequence[Policy], replica
     advisory = np.array([is_advisory(policy) for policy in policies], dtype=np.bool_)
     group = np.array([groups.get(one.name, NO_QUOTA) for one in classes], dtype=np.int64)
     kept = np.array([replicas[advisory & (group == place)].sum() for place in groups.values()], dtype=np.int64)
-    priorities = [policy.priority if isinstance(policy, ScalingPolicySpec) else USUAL.priority for policy in policies]
     return Quotas(
         group=np.where(advisory, NO_QUOTA, group),
-        priority=np.array(priorities, dtype=np.int64),
+        priority=np.array([_followed(policy).priority for policy in policies], dtype=np.int64),
         limit=np.maximum(np.array([limits[name] for name in groups], dtype=np.int64) - kept, 0),
     )
 

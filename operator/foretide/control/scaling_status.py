@@ -102,9 +102,9 @@ def _slo(made: Decisions, row: int, told: object) -> dict[str, Any] | None:
 
 
 def _is_spent_alike(now: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
-    before = {entry.get("window"): _number(entry.get("rate")) for entry in told.get("burnRates", ())}
+    before = {entry.get("window"): entry.get("rate") for entry in told.get("burnRates", ())}
     alike = all(
-        abs(float(entry["rate"]) - before.get(entry["window"], math.nan)) <= max(1.0, 0.5 * before[entry["window"]])
+        _is_near(float(entry["rate"]), before[entry["window"]], 0.5, least=1.0)
         for entry in now["burnRates"]
         if entry["window"] in before
     )
@@ -148,9 +148,10 @@ def _decimal(amount: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _is_near(value: float, told: object, share: float) -> bool:
+def _is_near(value: float, told: object, share: float, *, least: float = 0.0) -> bool:
+    """Whether it moved by no more than a share of what was told, or by no more than `least`."""
     before = _number(told)
-    return math.isfinite(before) and abs(value - before) <= share * before
+    return math.isfinite(before) and abs(value - before) <= max(least, share * before)
 
 
 def _rps(rate: float) -> str:

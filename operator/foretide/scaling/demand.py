@@ -93,33 +93,32 @@ def past_demand(success_rps: Floats, failure_rps: Floats, inference_rps: Floats,
     known = success.known & failure.known
     measured = known & items.known & (success.value > 0.0)
     answered, made = np.where(measured, success.value, 0.0), np.where(measured, items.value, 0.0)
-    largest = np.maximum(max_batch, 1).astype(np.float64)[:, None]
-
-    def ratio(made: Floats, answered: Floats) -> Floats:
-        # min() before the division, for 1e9 items over the smallest float would be infinite.
-        most = np.minimum(made, answered * largest)
-        return np.clip(np.where(answered > 0.0, most / np.where(answered > 0.0, answered, 1.0), 1.0), 1.0, largest)
-
-    usual = ratio(made.sum(axis=1, keepdims=True), answered.sum(axis=1, keepdims=True))
-    each = np.where(measured, ratio(made, answered), usual)
+    one, most = np.ones(1), max_batch[:, None]
+    usual = _ratio(made.sum(axis=1, keepdims=True), answered.sum(axis=1, keepdims=True), max_batch=most, otherwise=one)
+    each = np.where(measured, _ratio(made, answered, max_batch=most, otherwise=one), usual)
     return Readings(value=np.where(known, (success.value + failure.value) * each, 0.0), known=known)
 
 
 def _items_per_request(pods: Pods, fresh: Bools, success: Readings, *, max_batch: Ints, before: Floats) -> Floats:
-    """Items answered per request answered, or what it was before where nothing is answered.
-
-    Never below 1 nor above the largest batch: at 0.02 requests a second two windows that differ by one sample would
-    give a ratio of anything.
-    """
+    """Of each service, over the pods that tell both."""
     items = Readings.checked(pods.inference_rps.value, pods.inference_rps.known, low=0.0, high=ABSURD)
     both = fresh & items.known & success.known
     answered = total(pods.service, np.where(both, success.value, 0.0), length=len(before))
     made = total(pods.service, np.where(both, items.value, 0.0), length=len(before))
+    return _ratio(made, answered, max_batch=max_batch, otherwise=before)
+
+
+def _ratio(made: Floats, answered: Floats, *, max_batch: Ints, otherwise: Floats) -> Floats:
+    """Items answered per request answered, or `otherwise` where nothing is answered.
+
+    Never below 1 nor above the largest batch: at 0.02 requests a second two windows that differ by one sample would
+    give a ratio of anything.
+    """
+    largest = np.maximum(max_batch, 1).astype(np.float64)
     measured = (answered > 0.0) & (made > 0.0)
     # min() before the division, for 1e9 items over the smallest float would be infinite.
-    largest = np.maximum(max_batch, 1).astype(np.float64)
     made = np.minimum(made, answered * largest)
-    ratio = np.where(measured, made / np.where(measured, answered, 1.0), before)
+    ratio = np.where(measured, made / np.where(measured, answered, 1.0), otherwise)
     return np.clip(np.where(np.isfinite(ratio), ratio, 1.0), 1.0, largest)
 
 

@@ -104,7 +104,7 @@ def learn(
     # More than a ring holds at once: the last ones, so that no place is written twice.
     kept = nth >= added[of] - REMEMBERED
     seconds, seen, place = times.seconds.reshape(-1, REMEMBERED), times.seen.reshape(-1), times.place.reshape(-1)
-    longest = _prior(touched % KINDS)[:, -1]
+    longest = PRIOR_SECONDS[-1] + np.where(touched % KINDS > 0, NODE_SECONDS, 0.0)
     if told_seconds is not None:
         longest = np.fmax(longest, told_seconds[touched // KINDS])
     most = OUTLIER_FACTOR * _usual(seconds[touched], seen[touched], longest)
@@ -144,15 +144,13 @@ def quantile(
     fresh = np.zeros(len(pods), dtype=np.bool_) if new_node is None else new_node
     # An age that is no number fails the comparison; one below 0 tells nothing.
     starting = ~pods.ready & ~pods.leaving & (pods.age_seconds < LONGEST_SECONDS)
-    told = np.full(len(times), np.nan) if told_seconds is None else told_seconds
-    prior = _told_prior(told)
+    prior = _prior(np.full(len(times), np.nan) if told_seconds is None else told_seconds)
     warm = _kaplan_meier(times, 0, pods, starting & ~fresh, level, prior)
     expected = np.broadcast_to(np.asarray(expect_new_node), warm.shape)
     if not expected.any():
         return warm
-    return np.where(
-        expected, np.maximum(warm, _kaplan_meier(times, 1, pods, starting & fresh, level, prior + NODE_SECONDS)), warm
-    )
+    cold = _kaplan_meier(times, 1, pods, starting & fresh, level, prior + NODE_SECONDS)
+    return np.where(expected, np.maximum(warm, cold), warm)
 
 
 def _kaplan_meier(
@@ -186,14 +184,9 @@ def _kaplan_meier(
     return answer
 
 
-def _prior(kind: Ints) -> Floats:
-    """What starts of each kind take before one was seen, ascending."""
-    later = np.where(kind > 0, NODE_SECONDS, 0.0).astype(np.float64)
-    return later[:, None] + np.array(PRIOR_SECONDS, dtype=np.float64)
-
-
-def _told_prior(told_seconds: Floats) -> Floats:
-    """On a node that is there: [services, parts], ascending; the usual one where nothing is told."""
+def _prior(told_seconds: Floats) -> Floats:
+    """What starts on a node that is there take before one was seen: [services, parts], ascending; the usual where
+    nothing is told."""
     longest = PRIOR_SECONDS[-1]
     scale = np.where(np.isfinite(told_seconds), np.clip(told_seconds, SHORTEST_SECONDS, LONGEST_SECONDS), longest)
     parts: Floats = scale[:, None] / longest * np.array(PRIOR_SECONDS, dtype=np.float64)

@@ -18,8 +18,8 @@ def ration(made: Decisions, quotas: Quotas, foresight: Foresight, *, may_shrink:
     Paused services keep what they have, and the others share what that leaves. They are served by priority, then where
     a replica saves the most of an error budget: 1 % late is all that an objective of 99 % allows, and a tenth of what
     90 % does, however many requests it is. A pinned number is a minimum: an order for that service, and none over the
-    quota. Unknown never shrinks: where pods are silent, and everywhere unless
-    `may_shrink`, what runs is kept as minimums are.
+    quota. Unknown never shrinks: where pods are silent, and everywhere unless `may_shrink`, what runs is kept as
+    minimums are.
 
     A quota takes replicas that run at once, however many, during a roll-out, too. It is the order of the administrator,
     as a maximum is the user's, and while one service kept more than its part, another could not have its own.
