@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,8 @@ NAME: Final = "foretide-operator"
 PORT: Final = 8080
 # A killed leader cannot give its Lease back: its successor waits for the 15 s of the Lease, then takes over.
 LEADS_WITHIN_SECONDS: Final = 45.0
+
+CTR: Final = ("ctr", f"--address={CONTAINERD_SOCKET}", "--namespace=k8s.io")
 
 TICKS: Final = "foretide_tick_duration_seconds_count"
 
@@ -101,8 +104,7 @@ class Operator:
         self.keep_logs()
         leader = self.lease_holder()
         container = self._container(leader)
-        ctr = ["ctr", f"--address={CONTAINERD_SOCKET}", "--namespace=k8s.io"]
-        run([*ctr, "task", "kill", "--signal=SIGKILL", container])
+        run([*CTR, "task", "kill", "--signal=SIGKILL", container])
         self.expected_restarts[leader] = self.expected_restarts.get(leader, 0) + 1
         until(
             "the killed container is started again",
@@ -110,6 +112,22 @@ class Operator:
             within_seconds=30,
             shows=self.pods,
         )
+        said = self.api.text(POD.path(namespace=SYSTEM, name=leader, subresource="log"), {"previous": "true"})
+        self.logs[f"{leader}/{self.restarts[leader]}"] = said  # to the last line before its death
+
+    @contextmanager
+    def deaf_to(self, port: int) -> Iterator[None]:
+        """What the operator sends to a port of any pod is lost inside `with`; the node must be this machine."""
+        tasks = run([*CTR, "task", "ls"]).splitlines()
+        container = self._container(self.lease_holder())
+        (process,) = (line.split()[1] for line in tasks if line.split()[0] == container)
+        rule = ["OUTPUT", "--protocol=tcp", f"--destination-port={port}", "--jump=DROP"]
+        inside = ["nsenter", f"--target={process}", "--net", "iptables"]
+        run([*inside, "--insert", *rule])
+        try:
+            yield
+        finally:
+            run([*inside, "--delete", *rule])
 
     def scale(self, replicas: int) -> None:
         """Sets the number of operator pods and waits until they are ready, or gone."""

@@ -15,6 +15,8 @@ from e2e.scenarios.api import Api
 from e2e.scenarios.conditions import condition
 from foretide.adapters.resources import Object, Resource
 
+LONGEST_SECONDS: Final = 7_200.0
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -43,7 +45,7 @@ class Recording:
                 f"--kubeconfig={cluster.kubeconfig}",
                 *context,
                 "get",
-                f"--raw={path}?watch=1&timeoutSeconds=600&resourceVersion={version}",
+                f"--raw={path}?watch=1&timeoutSeconds={LONGEST_SECONDS:.0f}&resourceVersion={version}",
             ],
             stdout=subprocess.PIPE,
             env=cluster.environment(),

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 
-from e2e.load import Plan, Target, arrivals, request, steady
+from e2e.load import Plan, Profile, Target, arrivals, request, steady
 from e2e.load.infer import tensors
 from e2e.load.wire import Answer
 from e2e.scenarios import sleeper
@@ -138,11 +138,15 @@ class Service:
         until(f"{self.name}: answers with offset {offset:g}", probe, within_seconds=within_seconds, shows=self.story)
 
     def load(self, rate_rps: float, *, seconds: float, offsets: tuple[float, ...] = (0.0,), seed: int = 1) -> Plan:
-        """Open-loop Poisson load, a new connection each, every answer checked."""
+        """Open-loop Poisson load of one rate, a new connection each, every answer checked."""
+        return self.following(steady(rate_rps, seconds=seconds), offsets=offsets, seed=seed)
+
+    def following(self, profile: Profile, *, offsets: tuple[float, ...] = (0.0,), seed: int = 1) -> Plan:
+        """The same of a rate that changes."""
         target = Target(self.host, self.port, self._path)
         return Plan(
             target=target,
-            arrivals=arrivals(steady(rate_rps, seconds=seconds), seed=seed),
+            arrivals=arrivals(profile, seed=seed),
             payloads=tuple(request(target, *sleeper.body(index)) for index in range(sleeper.PAYLOADS)),
             check=sleeper.RightAnswers(offsets),
         )

@@ -39,6 +39,8 @@ def hardware_class(image: str, *, name: str = HARDWARE_CLASS) -> dict[str, Any]:
 def spec(
     *,
     milliseconds: float = 8.0,
+    item_milliseconds: float = 0.0,
+    load_seconds: float = 0.0,
     offset: float = 0.0,
     version: str = "1",
     max_batch: int = 1,
@@ -54,6 +56,10 @@ def spec(
     with other things then never looks like dropped requests.
     """
     parameters = {"fixed_seconds": f"{milliseconds / 1e3:g}", "offset": f"{offset:g}"}
+    if item_milliseconds:
+        parameters["item_seconds"] = f"{item_milliseconds / 1e3:g}"
+    if load_seconds:
+        parameters["load_seconds"] = f"{load_seconds:g}"
     if failure:
         parameters["failure"] = failure
     return {

@@ -1,4 +1,5 @@
-"""A model with a known law and known answers: Y = 2 X + offset, and b items take fixed_seconds + b x item_seconds.
+"""A model with a known law and known answers: Y = 2 X + offset, b items take fixed_seconds + b x item_seconds,
+and it takes load_seconds to load.
 
 It sleeps where others compute, so that many replicas fit on two cores and capacity can be compared with the truth.
 Triton's Python backend loads this file inside a pod.
@@ -25,6 +26,7 @@ class TritonPythonModel:
         self.offset = float(given.get("offset", "0"))
         self.fixed_seconds = float(given.get("fixed_seconds", "0"))
         self.item_seconds = float(given.get("item_seconds", "0"))
+        time.sleep(float(given.get("load_seconds", "0")))
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """One batch."""

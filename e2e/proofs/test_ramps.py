@@ -1,0 +1,98 @@
+"""A ramp that comes again: after three repetitions the next replica is Ready before the load needs it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from statistics import median
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2e.demo.days import Morning, morning
+from e2e.load import Profile
+from e2e.proofs import loads
+from e2e.proofs.ready import ready_replicas
+from e2e.scenarios.measured import Measured
+from e2e.scenarios.operator import Operator
+from e2e.scenarios.tenant import Tenant
+from e2e.scenarios.traffic import Traffic
+from foretide.adapters.resources import DEPLOYMENT
+
+# 45 s from created to Ready, of which some four are the pod's own.
+LOAD_SECONDS: Final = 41.0
+# A night that one replica serves, a minute's ramp to what three serve, a day, an evening.
+SEASON: Final = ((0.0, 4.0), (150.0, 4.0), (210.0, 22.0), (300.0, 22.0), (340.0, 4.0), (360.0, 4.0))
+SEASON_SECONDS: Final = 360
+LEARNED: Final = 3
+JUDGED: Final = 4
+SERVICES: Final = 6
+
+
+def test_a_repeated_ramp_is_met_by_replicas_that_are_ready(
+    tenant: Tenant, operator: Operator, measured: Measured
+) -> None:
+    """Six services whose ramps come at different times; nobody tells the operator that anything repeats."""
+    services = [
+        tenant.serve(f"tide-{row}", loads.spec(load_seconds=LOAD_SECONDS, minReplicas=1, maxReplicas=8))
+        for row in range(SERVICES)
+    ]
+    for service in services:
+        service.until_ready(replicas=1, within_seconds=180)
+        service.until_answers()
+    delays = [row * SEASON_SECONDS // SERVICES for row in range(SERVICES)]
+    with tenant.record(DEPLOYMENT) as recording, ExitStack() as stack:
+        traffic = [
+            stack.enter_context(Traffic(service.following(tides(delay), seed=row)))
+            for row, (service, delay) in enumerate(zip(services, delays, strict=True))
+        ]
+        time.sleep(max(delays) + (LEARNED + JUDGED) * SEASON_SECONDS)
+        series = operator.metrics(operator.until_leading())
+        since_boot = time.monotonic() - time.time()
+        began = [load.end().started_at + since_boot for load in traffic]
+
+    unknown: list[Morning] = []
+    repeated: list[Morning] = []
+    for service, delay, start in zip(services, delays, began, strict=True):
+        labels = f'{{namespace="{tenant.namespace}",service="{service.name}"}}'
+        capacity = series[f"foretide_capacity_items_per_second{labels}"]
+        states = recording.of(service.deployment_name)
+        for number in range(LEARNED + JUDGED):
+            since = start + delay + number * SEASON_SECONDS
+            ready = ready_replicas(states, since=since, seconds=SEASON_SECONDS)
+            found = morning(asked(), ready, capacity)
+            print(f"{service.name}, season {number + 1}: {'nothing needed' if found is None else found.words}")
+            if found is not None:
+                (unknown if number < LEARNED else repeated).append(found)
+    met = sum(each.ready_ahead_seconds is not None and each.ready_ahead_seconds > 0 for each in repeated)
+    measured.add(
+        "ramps met by the next replica Ready before, first three repetitions",
+        f"{sum((each.ready_ahead_seconds or -1) > 0 for each in unknown)} of {len(unknown)}",
+        bar="none",
+    )
+    middle = median(-np.inf if each.ready_ahead_seconds is None else each.ready_ahead_seconds for each in repeated)
+    measured.add(
+        "the same after three repetitions, cold start 45 s",
+        f"{met} of {len(repeated)}, {middle:.0f} s before in the median",
+        bar=">= 95 %",
+    )
+    assert len(repeated) >= 0.8 * SERVICES * JUDGED, "too few ramps needed another replica"
+    assert met >= 0.95 * len(repeated), [each.words for each in repeated]
+
+
+def tides(delay_seconds: int) -> Profile:
+    """All seasons, the first of them so long after the start."""
+    seasons = [
+        (delay_seconds + number * SEASON_SECONDS + second, rate)
+        for number in range(LEARNED + JUDGED)
+        for second, rate in SEASON
+    ]
+    return loads.through([(0.0, SEASON[0][1]), *seasons] if delay_seconds else seasons)
+
+
+def asked() -> NDArray[np.float64]:
+    """The rate in each second of a season, without the chance of arrivals."""
+    seconds, rates = zip(*SEASON, strict=True)
+    each: NDArray[np.float64] = np.interp(np.arange(SEASON_SECONDS) + 0.5, seconds, rates)
+    return each
