@@ -14,7 +14,7 @@ from e2e.cluster.target import image
 from e2e.scenarios import sleeper
 from e2e.scenarios.api import Api
 from e2e.scenarios.measured import Measured
-from e2e.scenarios.operator import Operator
+from e2e.scenarios.operator import Operator, Values
 from e2e.scenarios.settings import FAST
 from e2e.scenarios.tenant import Tenant, leftovers
 from foretide.adapters.resources import HARDWARE_CLASS
@@ -38,12 +38,18 @@ def api(cluster: Cluster) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="session")
-def operator(cluster: Cluster, api: Api) -> Iterator[Operator]:
-    """The operator, installed from the chart with a fast tick; at the end it must not have failed in any test."""
+def values() -> Values:
+    """Of the chart: a fast tick."""
+    return FAST
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Cluster, api: Api, values: Values) -> Iterator[Operator]:
+    """The operator, installed from the chart; at the end it must not have failed in any test."""
     for leftover in leftovers(cluster, api):
         leftover.move_out()
     operator = Operator(cluster, api, image=image("operator"), image_key=IMAGES["operator"].key(Path()))
-    operator.install(FAST)
+    operator.install(values)
     api.apply(HARDWARE_CLASS, sleeper.hardware_class(image("triton")))
     yield operator
     operator.keep_logs()

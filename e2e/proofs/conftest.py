@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.scenarios.operator import Operator
+from e2e.scenarios.operator import Values
 from e2e.scenarios.settings import DEFAULTS
 
 
@@ -15,7 +15,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.proof)
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _as_in_production(operator: Operator) -> None:
-    """A tick of 15 s, a window of 30 s, a hold of 5 min."""
-    operator.install(DEFAULTS)
+@pytest.fixture(scope="session")
+def values() -> Values:
+    """Of the chart: none, so a tick of 15 s, a window of 30 s, a hold of 5 min."""
+    return DEFAULTS

@@ -23,17 +23,17 @@ from foretide.adapters.resources import DEPLOYMENT
 # 45 s from created to Ready, of which some four are the pod's own.
 LOAD_SECONDS: Final = 41.0
 # A night that one replica serves, a minute's ramp to what three serve, a day, an evening.
-SEASON: Final = ((0.0, 4.0), (150.0, 4.0), (210.0, 22.0), (300.0, 22.0), (340.0, 4.0), (360.0, 4.0))
-SEASON_SECONDS: Final = 360
+SEASON: Final = ((0.0, 4.0), (120.0, 4.0), (180.0, 22.0), (250.0, 22.0), (280.0, 4.0), (300.0, 4.0))
+SEASON_SECONDS: Final = 300
 LEARNED: Final = 3
-JUDGED: Final = 4
-SERVICES: Final = 6
+JUDGED: Final = 3
+SERVICES: Final = 8
 
 
 def test_a_repeated_ramp_is_met_by_replicas_that_are_ready(
     tenant: Tenant, operator: Operator, measured: Measured
 ) -> None:
-    """Six services whose ramps come at different times; nobody tells the operator that anything repeats."""
+    """Eight services whose ramps come at different times; nobody tells the operator that anything repeats."""
     services = [
         tenant.serve(f"tide-{row}", loads.spec(load_seconds=LOAD_SECONDS, minReplicas=1, maxReplicas=8))
         for row in range(SERVICES)
