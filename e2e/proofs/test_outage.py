@@ -16,7 +16,7 @@ from e2e.scenarios.traffic import Traffic, none_failed
 from foretide.adapters.resources import DEPLOYMENT
 from foretide.serving.naming import METRICS_PORT
 
-BEFORE_SECONDS: Final = 420.0
+BEFORE_SECONDS: Final = 300.0
 OUTAGE_SECONDS: Final = 1_800.0
 AFTER_SECONDS: Final = 300.0
 RATE_RPS: Final = 18.0

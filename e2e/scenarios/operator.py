@@ -121,7 +121,7 @@ class Operator:
         tasks = run([*CTR, "task", "ls"]).splitlines()
         container = self._container(self.lease_holder())
         (process,) = (line.split()[1] for line in tasks if line.split()[0] == container)
-        rule = ["OUTPUT", "--protocol=tcp", f"--destination-port={port}", "--jump=DROP"]
+        rule = ["OUTPUT", "--protocol", "tcp", "--destination-port", str(port), "--jump", "DROP"]
         inside = ["nsenter", f"--target={process}", "--net", "iptables"]
         run([*inside, "--insert", *rule])
         try:
