@@ -67,19 +67,19 @@ def told(verdict: Verdict | None, cost: Cost | None, previous: object) -> dict[s
     if verdict.tally is None:
         kept = {name: value for name, value in before.items() if name not in ("reason", "message")}
         return {"challenger": {**kept, **stated} if same and verdict.compared is not None else stated}
+    stated["since"] = rfc3339(datetime.fromtimestamp(float(verdict.tally.since_seconds[0]), UTC))
     hours = verdict.tally.judged_seconds[0] / HOUR_SECONDS
     passed = hours - _number(before.get("hours"))
     if (
         same
         and 0.0 <= passed < min(max(TOLD_SHARE * hours, LEAST_HOURS), MOST_HOURS)
-        and all(before.get(name) == stated.get(name) for name in ("policy", "reason", "message"))
+        and all(before.get(name) == stated.get(name) for name in ("policy", "reason", "message", "since"))
     ):
         return {"challenger": dict(before)}
     late = verdict.late_share
     return {
         "challenger": {
             **stated,
-            "since": rfc3339(datetime.fromtimestamp(float(verdict.tally.since_seconds[0]), UTC)),
             "hours": _sum(hours),
             "inferences": _sum(verdict.tally.asked[0]),
             "replicas": verdict.replicas,

@@ -211,13 +211,15 @@ def judge(
     )
     both = np.stack([mine.fleet.replicas, replicas], axis=1).astype(np.float64)
     late = [late_rps(demand.value, count.astype(np.float64), capacity) for count in (really, ready)]
-    looked = before.looked_seconds
+    # Not before the comparison began.
+    looked = np.where(before.looked_seconds > 0.0, before.looked_seconds, seen.now_seconds)
+    looked = np.maximum(looked, shadow.tally.since_seconds)
     tally = shadow.tally.after(
         demand.value,
         np.stack(late, axis=1),
         both,
         known=demand.known & capacity.known & (made.seen.expected[challenged] > 0) & ~ordered,
-        elapsed_seconds=np.where(looked > 0.0, seen.now_seconds - looked, 0.0),
+        elapsed_seconds=seen.now_seconds - looked,
     )
     # What a quota leaves the one, it leaves the other.
     granted, cut = made.desired[challenged], (made.desired < made.wanted)[challenged]
