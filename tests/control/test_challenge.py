@@ -20,7 +20,7 @@ from tests.scaling.build import same
 
 NEXT: Final = {"policyRef": {"name": "web-next"}}
 # 100 ms for a batch of any size up to 8: a replica is counted on for some ten items a second within the SLO of 1 s.
-SLOW: Final = {"batchTime": {"perItem": "0s", "fixed": "100ms"}, "maxBatchSize": 1}
+SLOW: Final[dict[str, Any]] = {"batchTime": {"perItem": "0s", "fixed": "100ms"}, "maxBatchSize": 1}
 # Needs replicas only when they are needed, and lets go of them at once.
 MEAN: Final = {"scaleUp": {"maxStep": "1%"}, "scaleDown": {"hold": "1s", "maxStep": "100%"}}
 

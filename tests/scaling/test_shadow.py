@@ -85,7 +85,7 @@ def test_a_challenger_that_is_the_champion_asks_for_the_same_and_has_the_same_sc
         _, _, made = contest.tick()
         assert contest.shadow is not None
         assert contest.shadow.replicas.tolist() == made.desired.tolist()
-    tally = contest.shadow.tally
+    tally = contest.live(1)
     assert np.allclose(tally.late[:, Side.CHALLENGER], tally.late[:, Side.CHAMPION])
     assert np.allclose(tally.replica_seconds[:, Side.CHALLENGER], tally.replica_seconds[:, Side.CHAMPION])
     assert (tally.asked > 0.0).any()
