@@ -111,6 +111,7 @@ def scaling_policy(**spec: Any) -> Raw:
             "scaleDown": {"hold": "5m", "maxStep": "10%"},
             "metricsFailure": {"hold": "1h30m", "then": "Grow"},
             "priority": 100,
+            "challenger": {"policyRef": {"name": "web-next"}},
             **spec,
         },
     }
@@ -204,6 +205,7 @@ _AT_MOST = "should be less than or equal to"
 _CLAIM = _model("source", "persistentVolumeClaim")
 _TENSOR = {"name": "X", "dataType": "FP32", "shape": [1]}
 _TOLERATION: Path = ("spec", "placement", "tolerations", 0)
+_CHALLENGER = "spec.challenger.policyRef"
 _FORECAST_MODE: Path = ("spec", "forecast", "mode")
 _MISSING = "(missing)"
 
@@ -379,6 +381,12 @@ WRONG: Final = (
     Wrong(("spec", "metricsFailure", "then"), "Shrink", "must be one of Hold, Grow", 'supported values: "Hold"'),
     Wrong(("spec", "priority"), -1, "must be at least 0", f"{_AT_LEAST} 0"),
     Wrong(("spec", "priority"), 1001, "must be at most 1000", f"{_AT_MOST} 1000"),
+    Wrong(("spec", "challenger"), {}, "is required", "Required value", "spec.challenger.policyRef", _MISSING),
+    Wrong(
+        ("spec", "challenger", "policyRef"), {}, "is required", "Required value", f"{_CHALLENGER}.name", shown=_MISSING
+    ),
+    Wrong(("spec", "challenger", "policyRef", "name"), "Web-next", "must be the name of a Kubernetes object"),
+    Wrong(("spec", "challenger", "policyRef", "name"), "web", "must be another ScalingPolicy"),
     # model profile
     Wrong(("spec", "service"), "r" * 41, "must have at most 40 characters", "Too long", shown=f'"{"r" * 41}"'),
     Wrong(("spec", "service"), "9ranker", "start with a letter"),

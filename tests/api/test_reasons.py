@@ -15,6 +15,7 @@ PrometheusTooLarge PrometheusPartial PrometheusMalformed NoSeries PartialSeries 
 NotFinite NoReadyReplicas
 ForecastTrusted NoHistory HistoryGaps ForecastMissed ForecastOff
 ScalingActive ScalingPaused ReplicasPinned ForeignScaler MetricsUnavailable PolicyNotFound PolicyInvalid Advisory
+ChallengerNotFound ChallengerInvalid ChallengerFault
 WithinLimits AtMaxReplicas AtMinReplicas AtQuota StepLimited ScaleDownHeld GrownBlind
 RolloutHeld ScaledUp ScaledDown Steady
 SLOFeasible SLOInfeasible

@@ -35,6 +35,18 @@ _FULL: dict[str, Any] = {
         "currency": "USD",
         "wattHoursPerThousandInferences": "0.81",
     },
+    "challenger": {
+        "policy": "web-next",
+        "reason": "ScalingPaused",
+        "message": "spec.scaling.paused is true",
+        "compared": "uid-of-web/3 uid-of-web-next/1",
+        "since": _TIME,
+        "hours": "12.5",
+        "inferences": "1250000",
+        "replicas": 4,
+        "score": {"attainment": "99.61", "late": "4875", "replicaHours": "50.1", "costPerHour": "2.12"},
+        "championScore": {"attainment": "98.7", "late": "16250", "replicaHours": "37.5", "costPerHour": "1.59"},
+    },
     "decisions": [
         {
             "time": _TIME,
@@ -78,6 +90,8 @@ def test_nothing_need_be_told() -> None:
         (("cost", "perHour"), 1.59),
         (("cost", "currency"), "EURO"),
         (("coldStart", "starts"), -1),
+        (("challenger", "policy"), specs.REMOVED),
+        (("challenger", "score", "late"), 4875),
         (("decisions", 0, "hpa"), 2.5),
         (("decisions", 0, "quantile"), 0.99),
     ],

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from foretide.api.reasons import Reason
 from foretide.app.metrics import SelfMetrics
 from foretide.control.autoscale import Outcome
+from foretide.control.challenge_status import Verdict
 from foretide.control.direct import Scrapes
 from foretide.control.observe import NoMetrics
 from foretide.control.world import Key
 from foretide.scaling.readings import Readings
+from foretide.scaling.shadow import Tally
 from tests.scaling.build import foreseen, join, judge
 
 SHOP, BANK = Key("shop", "ranker"), Key("bank", "ranker")
@@ -130,3 +133,34 @@ def test_a_forecast_has_its_median_and_what_is_provided_for_while_it_is_trusted(
     assert series(metrics, "lead_time_seconds") == {SHOP: 90.0}
     metrics.ticked(told, now_seconds=15)
     assert quantiles(metrics) == {}
+
+
+def test_a_challenger_is_shown_beside_the_policy_that_acts_while_it_is_there() -> None:
+    def by_policy(metrics: SelfMetrics, name: str) -> dict[str, float]:
+        families = [one for one in metrics.registry.collect() if one.name == f"foretide_challenger_{name}"]
+        return {sample.labels["policy"]: sample.value for one in families for sample in one.samples}
+
+    metrics, told = SelfMetrics(), outcome((SHOP, 31.0, 2), (BANK, 1.0, 1))
+    tally = Tally(
+        since_seconds=np.array([0.0]),
+        judged_seconds=np.array([3_600.0]),
+        asked=np.array([200.0]),
+        late=np.array([[1.0, 5.0]]),
+        replica_seconds=np.array([[7_200.0, 3_600.0]]),
+    )
+    verdict = Verdict("web-next", "a/1 b/1", reason=None, message="", replicas=3, tally=tally)
+    metrics.ticked(replace(told, verdicts={SHOP: verdict}), now_seconds=0)
+    assert series(metrics, "challenger_replicas") == {SHOP: 3}
+    assert by_policy(metrics, "late_ratio") == {"champion": 0.005, "challenger": 0.025}
+    assert by_policy(metrics, "replica_hours") == {"champion": 2.0, "challenger": 1.0}
+    nothing = replace(verdict, tally=replace(tally, asked=np.array([0.0])))
+    metrics.ticked(replace(told, verdicts={SHOP: nothing}), now_seconds=15)
+    assert by_policy(metrics, "late_ratio") == {}
+    metrics.ticked(replace(told, verdicts={SHOP: replace(verdict, replicas=None, tally=None)}), now_seconds=30)
+    assert series(metrics, "challenger_replicas") == {}
+    assert by_policy(metrics, "replica_hours") == {}
+    metrics.ticked(replace(told, verdicts={SHOP: verdict}), now_seconds=45)
+    metrics.ticked(told, now_seconds=60)
+    assert series(metrics, "challenger_replicas") == {}
+    assert by_policy(metrics, "replica_hours") == {}
+    assert series(metrics, "replicas") == {SHOP: 2, BANK: 1}

@@ -119,6 +119,31 @@ def test_each_field_of_a_policy_is_a_column(spec: dict[str, Any], column: str, v
     assert getattr(made, column)[1] == value
 
 
+def test_the_challenger_of_a_policy_is_found_by_its_name_and_told_apart_by_the_generations_of_both() -> None:
+    world = World()
+    policies = Policies(world)
+    assert policies.challenge(service()) is None
+    world.seen(SCALING_POLICY, policy())
+    assert policies.challenge(service()) is None
+    world.seen(SCALING_POLICY, policy(challenger={"policyRef": {"name": "web-next"}}))
+    missing = policies.challenge(service())
+    assert missing is not None
+    assert isinstance(missing.spec, NoPolicy)
+    assert (missing.spec.reason, missing.compared) == (Reason.CHALLENGER_NOT_FOUND, None)
+    world.seen(SCALING_POLICY, policy("web-next", priority=7))
+    found = policies.challenge(service())
+    assert found is not None
+    assert isinstance(found.spec, ScalingPolicySpec)
+    assert (found.name, found.spec.priority) == ("web-next", 7)
+    assert found.compared == "uid-of-web/1 uid-of-web-next/1"
+    world.seen(SCALING_POLICY, policy("web-next", priority=-1))
+    broken = policies.challenge(service())
+    assert broken is not None
+    assert isinstance(broken.spec, NoPolicy)
+    assert broken.spec.reason == Reason.CHALLENGER_INVALID
+    assert policies.challenge(service(None)) is None
+
+
 def test_the_history_of_a_policy_is_how_much_of_the_past_is_read() -> None:
     world = World()
     policies = Policies(world)

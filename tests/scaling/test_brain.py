@@ -182,6 +182,28 @@ def test_a_quota_takes_from_what_was_decided_and_changes_nothing_that_is_remembe
     assert same(BRAIN.decide(replace(seen(world, batches), quotas=plenty), world.memory).desired, free.desired)
 
 
+@seldom
+@given(seeds)
+def test_rows_of_an_observation_are_decided_as_among_all(seed: int) -> None:
+    world, batches = sighted(seed, 30), executions(seed, 30)
+    wanted = np.random.default_rng(seed).permutation(30)[:7]
+    some = BRAIN.decide(seen(world, batches).take(wanted), world.memory.take(wanted))
+    assert same(some, rows_of(BRAIN.decide(seen(world, batches), world.memory), wanted))
+
+
+@seldom
+@given(seeds)
+def test_an_imagined_fleet_has_the_load_that_there_is_and_no_queue_where_more_are_ready(seed: int) -> None:
+    world, batches = sighted(seed, 30), executions(seed, 30)
+    real = BRAIN.decide(seen(world, batches), world.memory)
+    assert same(BRAIN.decide(seen(world, batches), world.memory, ready=real.seen.ready), real)
+    more = BRAIN.decide(seen(world, batches), world.memory, ready=real.seen.ready + 1)
+    assert same(more.seen.demand, real.seen.demand)
+    assert same(more.seen.ready, real.seen.ready + 1)
+    assert (more.backlog == 0.0).all()
+    assert (more.asked <= real.asked).all()
+
+
 def test_a_decision_says_which_bound_decided() -> None:
     made = judge(31.0, replicas=2)
     answer: Answer[Memory] = made

@@ -9,7 +9,7 @@ from foretide.api.inferenceservice import InferenceServiceSpec
 from foretide.api.modelprofile import ModelProfileSpec
 from foretide.api.names import CLASS_NAME, OBJECT_NAME, SERVICE_NAME
 from foretide.api.rules import Rule
-from foretide.api.scalingpolicy import ScalingPolicySpec
+from foretide.api.scalingpolicy import NOT_ITS_OWN_CHALLENGER, ScalingPolicySpec
 from foretide.api.status import InferenceServiceStatus
 
 Column = dict[str, Any]
@@ -77,7 +77,9 @@ def _scaling_policy() -> dict[str, Any]:
             _column("Forecast", ".spec.forecast.mode", "Whether the load to come is foreseen."),
             _column("Risk", ".spec.forecast.risk", "The quantile of the load that is provided for."),
             _column("Priority", ".spec.priority", "Who is served first under a quota.", of="integer"),
+            _column("Challenger", ".spec.challenger.policyRef.name", "The policy tried beside this one.", priority=1),
         ],
+        rules=(NOT_ITS_OWN_CHALLENGER,),
     )
 
 
@@ -112,6 +114,7 @@ def _definition(
     spec: Schema,
     status: Schema | None,
     columns: list[Column],
+    rules: tuple[Rule, ...] = (),
 ) -> dict[str, Any]:
     schema: Schema = {
         "description": description,
@@ -123,7 +126,7 @@ def _definition(
             "metadata": {"type": "object"},
             "spec": spec,
         },
-        "x-kubernetes-validations": [name_rule.schema_of("metadata.name")],
+        "x-kubernetes-validations": [name_rule.schema_of("metadata.name"), *(rule.schema() for rule in rules)],
     }
     version: dict[str, Any] = {
         "name": group.VERSION,

@@ -10,8 +10,8 @@ from foretide.api.hardwareclass import HardwareClass, HardwareClassSpec
 from foretide.api.inferenceservice import InferenceService, InferenceServiceSpec
 from foretide.api.modelprofile import ModelProfile, ModelProfileSpec
 from foretide.api.names import CLASS_NAME, SERVICE_NAME, ObjectName
-from foretide.api.problems import Problem, Problems, missing
-from foretide.api.scalingpolicy import ScalingPolicy, ScalingPolicySpec
+from foretide.api.problems import Problem, Problems, broken, missing
+from foretide.api.scalingpolicy import NOT_ITS_OWN_CHALLENGER, ScalingPolicy, ScalingPolicySpec
 
 # The deepest field of the API is 7 levels down; below that nothing is looked at, so no nesting can exhaust the stack.
 _DEPTH: Final = 16
@@ -32,7 +32,10 @@ def hardware_class(raw: Mapping[str, object]) -> HardwareClass | Problems:
 
 def scaling_policy(raw: Mapping[str, object]) -> ScalingPolicy | Problems:
     """The policy, or everything that is wrong with it. Never raises, whatever JSON it is given."""
-    return _parsed(raw, _PolicyMetadata, ScalingPolicySpec, ScalingPolicy)
+    parsed = _parsed(raw, _PolicyMetadata, ScalingPolicySpec, ScalingPolicy)
+    if isinstance(parsed, Problems) or NOT_ITS_OWN_CHALLENGER.holds(parsed):
+        return parsed
+    return Problems((broken(NOT_ITS_OWN_CHALLENGER, parsed),))
 
 
 def model_profile(raw: Mapping[str, object]) -> ModelProfile | Problems:

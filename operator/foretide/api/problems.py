@@ -44,9 +44,9 @@ def missing(field: str, example: str = "") -> Problem:
     return Problem(field, "(missing)", "is required", f"add it{example}")
 
 
-def broken(rule: Rule, value: object, field: str) -> Problem:
-    """The problem of a rule that does not hold for the `value` of `field`."""
-    where = f"{field}.{rule.field}" if rule.field else field
+def broken(rule: Rule, value: object, field: str = "") -> Problem:
+    """The problem of a rule that does not hold for the `value` of `field`, by default the whole object."""
+    where = ".".join(part for part in (field, rule.field) if part)
     return Problem(where, one_line(rule.show(value)), rule.rule, rule.fix)
 
 

@@ -143,6 +143,20 @@ class Reason(StrEnum):
         "spec.mode of the ScalingPolicy is Advisory: decisions are told, and no replicas are written.",
     )
 
+    # status.challenger: why the policy that is tried is not compared
+    CHALLENGER_NOT_FOUND = (
+        "ChallengerNotFound",
+        "spec.challenger of the ScalingPolicy names one that does not exist; the policy itself goes on.",
+    )
+    CHALLENGER_INVALID = (
+        "ChallengerInvalid",
+        "The ScalingPolicy to be tried breaks rules; the message names them. The policy itself goes on.",
+    )
+    CHALLENGER_FAULT = (
+        "ChallengerFault",
+        "The operator failed at the comparison; its log says how. The policy itself goes on.",
+    )
+
     # ScalingLimited and decisions: what bound the number of replicas
     WITHIN_LIMITS = "WithinLimits", "The wanted number of replicas lies between the bounds."
     AT_MAX_REPLICAS = "AtMaxReplicas", "The load needs more replicas than maxReplicas allows."

@@ -9,7 +9,7 @@ from foretide.api.durations import DurationText, between, parse_seconds
 from foretide.api.fields import Fields
 from foretide.api.names import ObjectName
 from foretide.api.percentages import GrowthStep, ShrinkStep, parse_step
-from foretide.api.rules import matching
+from foretide.api.rules import Rule, matching
 
 FROM_ERROR_BUDGET: Final = "FromErrorBudget"
 AUTO: Final = "Auto"
@@ -109,6 +109,13 @@ class MetricsFailure(Fields):
         return parse_seconds(self.hold)
 
 
+class Challenger(Fields):
+    """A second policy that is decided beside this one and scored against it, and never acts."""
+
+    policy_ref: PolicyRef = Field(examples=["{name: web-next}"])
+    """The policy that is tried; its own challenger, mode, priority and forecast.history have no say."""
+
+
 class ScalingPolicySpec(Fields):
     """How services are scaled. All has a default, and a service without a policy has the defaults."""
 
@@ -124,6 +131,8 @@ class ScalingPolicySpec(Fields):
     """What happens while the load is not known. Nothing ever shrinks then."""
     priority: Annotated[int, Field(ge=0, le=1000)] = 0
     """Who is served first where a quota is too small for all: the larger number."""
+    challenger: Challenger | None = None
+    """A second policy that is decided beside this one and scored against it, and never acts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +144,14 @@ class ScalingPolicy:
     uid: str
     generation: int
     spec: ScalingPolicySpec
+
+
+NOT_ITS_OWN_CHALLENGER: Final = Rule(
+    cel="!has(self.spec.challenger) || self.spec.challenger.policyRef.name != self.metadata.name",
+    holds=lambda policy: policy.spec.challenger is None or policy.spec.challenger.policy_ref.name != policy.name,
+    rule="must be another ScalingPolicy",
+    fix="name the one to try, or leave challenger out",
+    cel_values=("self.spec.challenger.policyRef.name",),
+    values=lambda policy: (policy.spec.challenger.policy_ref.name,),
+    field="spec.challenger.policyRef.name",
+)

@@ -109,6 +109,44 @@ class CostStatus(Fields):
     """Electric energy of a thousand inferences, in watt-hours; left out where power or load are not known."""
 
 
+class ChallengerScore(Fields):
+    """What came, or would have come, of one of the two policies over the hours that are compared."""
+
+    attainment: Percentage | None = None
+    """Share of inferences, in percent, in time by what the ready replicas can do; left out before any was asked."""
+    late: Amount
+    """Inferences that were late by that estimate."""
+    replica_hours: Amount
+    """Replicas times hours, those that were starting included."""
+    cost_per_hour: Amount | None = None
+    """Mean price of the replicas for an hour; left out where the hardware class has no price."""
+
+
+class ChallengerStatus(Fields):
+    """How the policy that is tried in the shadow does against the one that acts."""
+
+    policy: Annotated[str, Field(max_length=253)]
+    """Name of the ScalingPolicy that is tried."""
+    reason: Word | None = None
+    """Why nothing is compared now, in one word; left out while it is."""
+    message: Annotated[str, Field(max_length=MAX_MESSAGE_LENGTH)] | None = None
+    """The same in a sentence."""
+    compared: Annotated[str, Field(max_length=256)] | None = None
+    """Which two policies, by uid and generation; when either changes, the comparison begins anew."""
+    since: Time | None = None
+    """When the comparison began."""
+    hours: Amount | None = None
+    """Hours that are compared: those in which the load and what a replica can do were known."""
+    inferences: Amount | None = None
+    """Inferences asked for in those hours."""
+    replicas: Count | None = None
+    """Replicas that the challenger would run."""
+    score: ChallengerScore | None = None
+    """What would have come of the challenger."""
+    champion_score: ChallengerScore | None = None
+    """What came of the policy that acts, by the same estimate."""
+
+
 class DecisionEntry(Fields):
     """One change of the number of replicas, or the reason why there was none."""
 
@@ -159,6 +197,8 @@ class InferenceServiceStatus(Fields):
     """What came of the objective, over spec.slo.window."""
     cost: CostStatus | None = None
     """What the service costs now."""
+    challenger: ChallengerStatus | None = None
+    """How the policy that is tried in the shadow does against the one that acts."""
     decisions: Annotated[
         tuple[DecisionEntry, ...],
         Field(max_length=MAX_DECISIONS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,13 +18,16 @@ from prometheus_client import (
 
 from foretide.api.durations import format_seconds
 from foretide.control.autoscale import Outcome
+from foretide.control.challenge_status import HOUR_SECONDS, Verdict
 from foretide.control.world import Key
 from foretide.scaling.budget import WINDOWS_SECONDS
+from foretide.scaling.shadow import Side
 
 BUCKETS_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SERVICE: Final = ("namespace", "service")
 # Of a forecast: what is as likely as not, and the quantile that the error budget asks for.
 MEDIAN, PROVIDED = "median", "provided"
+SIDES: Final = tuple(side.name.lower() for side in Side)
 WINDOWS: Final = tuple(format_seconds(seconds) for seconds in WINDOWS_SECONDS)
 
 
@@ -99,13 +102,33 @@ class SelfMetrics:
             "Times the rate at which the error budget lasts just for its window; absent while too little is known.",
             (*_SERVICE, "window"),
         )
+        self.challenger_replicas = gauge(
+            "challenger_replicas", "Replicas that the policy tried in the shadow would run.", _SERVICE
+        )
+        self.compared_late = gauge(
+            "challenger_late_ratio",
+            "Share of what was asked that was late since the comparison began, of the policy that acts (champion) and "
+            "of the one that is tried in the shadow (challenger), by one estimate; absent before anything was asked.",
+            (*_SERVICE, "policy"),
+        )
+        self.compared_replica_hours = gauge(
+            "challenger_replica_hours",
+            "Replicas times hours since the comparison began, of the policy that acts (champion) and of the one that "
+            "is tried in the shadow (challenger).",
+            (*_SERVICE, "policy"),
+        )
         plain = (self.replicas, self.desired_replicas, self.demand, self.capacity, self.lead_time, self.budget_left)
         self._of_a_service: Final[tuple[tuple[Gauge, tuple[str, ...]], ...]] = (
             *((metric, ()) for metric in plain),
             *((self.forecast, (quantile,)) for quantile in (MEDIAN, PROVIDED)),
             *((self.burn_rate, (window,)) for window in WINDOWS),
         )
+        self._of_a_challenger: Final[tuple[tuple[Gauge, tuple[str, ...]], ...]] = (
+            (self.challenger_replicas, ()),
+            *((metric, (name,)) for metric in (self.compared_late, self.compared_replica_hours) for name in SIDES),
+        )
         self._known: set[Key] = set()
+        self._challenged: set[Key] = set()
 
     @contextmanager
     def reconciling(self) -> Iterator[None]:
@@ -137,10 +160,25 @@ class SelfMetrics:
             _tell(self.budget_left, key, left[row], known=judged[row])
             for window, rate in zip(WINDOWS, rates[row], strict=False):  # the last one is the window of the SLO
                 _tell(self.burn_rate, (*key, window), rate, known=judged[row])
-        for gone in self._known.difference(outcome.keys):
-            for metric, labels in self._of_a_service:
-                metric.remove(*gone, *labels)
-        self._known = set(outcome.keys)
+        for key, verdict in outcome.verdicts.items():
+            self._tell_challenger(key, verdict)
+        _remove(self._of_a_service, self._known.difference(outcome.keys))
+        _remove(self._of_a_challenger, self._challenged.difference(outcome.verdicts))
+        self._known, self._challenged = set(outcome.keys), set(outcome.verdicts)
+
+    def _tell_challenger(self, key: Key, verdict: Verdict) -> None:
+        tally, late, replicas = verdict.tally, verdict.late_share, verdict.replicas
+        _tell(self.challenger_replicas, key, replicas or 0, known=replicas is not None)
+        for side, name in zip(Side, SIDES, strict=True):
+            _tell(self.compared_late, (*key, name), 0.0 if late is None else late[side], known=late is not None)
+            hours = 0.0 if tally is None else float(tally.replica_seconds[0, side]) / HOUR_SECONDS
+            _tell(self.compared_replica_hours, (*key, name), hours, known=tally is not None)
+
+
+def _remove(series: Sequence[tuple[Gauge, tuple[str, ...]]], services: Iterable[Key]) -> None:
+    for gone in services:
+        for metric, labels in series:
+            metric.remove(*gone, *labels)
 
 
 def _tell(metric: Gauge, labels: tuple[str, ...], value: float, *, known: bool) -> None:

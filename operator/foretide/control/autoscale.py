@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,9 +19,11 @@ from foretide.adapters.resources import Object
 from foretide.adapters.scrape import Scraper
 from foretide.adapters.triton import Triton
 from foretide.api.modelprofile import ModelProfile
-from foretide.control import observe, policies, scaling_status
+from foretide.control import challenge_status, observe, policies, scaling_status
 from foretide.control.act import Actuator
 from foretide.control.backfill import Backfill
+from foretide.control.challenge import Challenges, Contest
+from foretide.control.challenge_status import Verdict
 from foretide.control.children import controlled_by
 from foretide.control.direct import DirectReader, Scrapes
 from foretide.control.learning import BatchReader
@@ -66,6 +68,7 @@ class Outcome:
     queries: int  # sent to Prometheus
     scrapes: Scrapes  # of pods, while it is away
     failed_writes: int
+    verdicts: Mapping[Key, Verdict] = field(default_factory=dict)  # on the policies that are tried in the shadow
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ class Autoscaler:
         self._sources: Final = Sources(ports.prometheus, direct, brain.queries, ports.clock)
         self._actuator: Final = Actuator(ports.kubernetes, ports.events, world)
         self._recall: Final = Recall()
+        self._challenges: Final = Challenges(brain)
         self._once_ready: frozenset[Pod] = frozenset()
 
     async def tick(self) -> Outcome:
@@ -114,12 +118,22 @@ class Autoscaler:
         memory = self._recall.recall(identities, [row.raw.get("status", {}) for row in rows])
         memory = self._backfilled(memory, identities)
         self._recall.keep(identities, memory)  # what was read of the past is handed out once, also to a tick that fails
-        made = self._brain.decide(self._seen(rows, found, executed, now_seconds=now_seconds), memory)
+        seen = self._seen(rows, found, executed, now_seconds=now_seconds)
+        made = self._brain.decide(seen, memory)
         self._recall.keep(identities, made.memory)
+        verdicts = self._challenges.judge(self._contests(rows), seen, memory, made)
         self._actuator.keep({row.key for row in rows})
         written = await asyncio.gather(
             *(
-                self._act(made, index, row, identities[index], found.no_metrics, now_seconds=now_seconds)
+                self._act(
+                    made,
+                    index,
+                    row,
+                    identities[index],
+                    found.no_metrics,
+                    verdicts.get(row.key),
+                    now_seconds=now_seconds,
+                )
                 for index, row in enumerate(rows)
             ),
             return_exceptions=True,  # a fault in one service must not keep the others from being written
@@ -134,6 +148,7 @@ class Autoscaler:
             queries=len(self._brain.queries),
             scrapes=found.scrapes,
             failed_writes=sum(outcome is not True for outcome in written),
+            verdicts=verdicts,
         )
 
     def _rows(self) -> list[_Row]:
@@ -147,6 +162,20 @@ class Autoscaler:
                 profile = profiles.get((key, served.hardware_class.name))
                 rows.append(_Row(key, served, raw, deployment, scaler, policy, profile))
         return rows
+
+    def _contests(self, rows: Sequence[_Row]) -> list[Contest]:
+        return [
+            Contest(
+                row=index,
+                key=row.key,
+                uid=row.served.service.uid,
+                challenge=challenge,
+                foreign_scaler=row.foreign_scaler,
+                told=row.raw.get("status", {}).get("challenger"),
+            )
+            for index, row in enumerate(rows)
+            if (challenge := self._policies.challenge(row.served.service)) is not None
+        ]
 
     def _backfilled(self, memory: Memory, identities: Sequence[Identity]) -> Memory:
         """With what was read of the past since the last tick."""
@@ -198,6 +227,7 @@ class Autoscaler:
         row: _Row,
         whose: Identity,
         no_metrics: NoMetrics | None,
+        verdict: Verdict | None,
         *,
         now_seconds: float,
     ) -> bool:
@@ -214,7 +244,10 @@ class Autoscaler:
         return await self._actuator.act(
             row.key,
             whose.uid,
-            status=scaling_status.status(made, index, known, before),
+            status={
+                **scaling_status.status(made, index, known, before),
+                **challenge_status.told(verdict, known.hardware_class.spec.cost, before.get("challenger")),
+            },
             before=before,
             memory=lambda: encode(made.memory, index, uid=whose.uid, model=whose.model),
             replicas=present if policies.is_advisory(row.policy) else int(made.desired[index]),

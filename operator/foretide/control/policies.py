@@ -15,7 +15,7 @@ from foretide.api.inferenceservice import InferenceService
 from foretide.api.modelprofile import ModelProfile
 from foretide.api.problems import Problems
 from foretide.api.reasons import Reason
-from foretide.api.scalingpolicy import ScalingPolicySpec
+from foretide.api.scalingpolicy import ScalingPolicy, ScalingPolicySpec
 from foretide.control.world import Key, World
 from foretide.scaling.arbitrate import NO_QUOTA
 from foretide.scaling.arrays import Floats, Ints
@@ -40,6 +40,15 @@ class NoPolicy:
 Policy = ScalingPolicySpec | NoPolicy
 
 
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The policy that a service's own one names to be tried in the shadow."""
+
+    name: str
+    spec: Policy
+    compared: str | None  # both policies by uid and generation; None where there is no other
+
+
 class Policies:
     """Parses each object once, however many ticks look at it."""
 
@@ -53,7 +62,7 @@ class Policies:
         name = service.policy_name
         if name is None:
             return USUAL
-        found = self._policies.of(Key(service.namespace, name), self._world.policies)
+        found = self._named(service.namespace, name)
         if found is None:
             return NoPolicy(
                 Reason.POLICY_NOT_FOUND,
@@ -62,6 +71,25 @@ class Policies:
         if isinstance(found, Problems):
             return NoPolicy(Reason.POLICY_INVALID, f"ScalingPolicy {name}: {found.message}; replicas are held")
         return found.spec
+
+    def challenge(self, service: InferenceService) -> Challenge | None:
+        """None where the service names no policy that can be followed, or that one no challenger."""
+        champion = self._named(service.namespace, service.policy_name)
+        if not isinstance(champion, ScalingPolicy) or champion.spec.challenger is None:
+            return None
+        name = champion.spec.challenger.policy_ref.name
+        found = self._named(service.namespace, name)
+        if found is None:
+            message = f'spec.challenger.policyRef.name: "{name}" is not a ScalingPolicy of the namespace'
+            return Challenge(name, NoPolicy(Reason.CHALLENGER_NOT_FOUND, message), None)
+        if isinstance(found, Problems):
+            message = f"ScalingPolicy {name}: {found.message}"
+            return Challenge(name, NoPolicy(Reason.CHALLENGER_INVALID, message), None)
+        compared = " ".join(f"{one.uid}/{one.generation}" for one in (champion, found))
+        return Challenge(name, found.spec, compared)
+
+    def _named(self, namespace: str, name: str | None) -> ScalingPolicy | Problems | None:
+        return None if name is None else self._policies.of(Key(namespace, name), self._world.policies)
 
     def history_seconds(self, key: Key) -> float:
         """How much of the past is read of a service."""

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from foretide.scaling import decide, demand, lead_time
-from foretide.scaling.arrays import Bools, Floats
+from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.budget import Spending
 from foretide.scaling.capacity import Capacity, Law, fit, kappa, learn, rate_per_replica
 from foretide.scaling.decision import Bound, Decisions, Plan
@@ -112,8 +112,11 @@ class Brain:
         """What was asked for before is known; all else is to be learned."""
         return replace(Memory.fresh(past.services), sight=Sight.started(past))
 
-    def decide(self, seen: Observation, memory: Memory) -> Decisions:
-        """Learns what came since the last tick, foresees what comes, and decides with both."""
+    def decide(self, seen: Observation, memory: Memory, *, ready: Ints | None = None) -> Decisions:
+        """Learns what came since the last tick, foresees what comes, and decides with both.
+
+        `ready` [services] is of a fleet that is only imagined (`shadow`): so many are ready in place of those seen.
+        """
         now, bounds, promise, tuning = seen.now_seconds, seen.bounds, seen.promise, seen.tuning
         elapsed = np.where(memory.looked_seconds > 0.0, np.maximum(now - memory.looked_seconds, 0.0), 0.0)
         memory = self._learned(seen, memory, elapsed)
@@ -127,6 +130,8 @@ class Brain:
             short_window_seconds=self.short_window_seconds,
             settings=self.settings,
         )
+        if ready is not None:
+            load = load.imagined(ready, queue_items=capacity.queue_items)
         lead = self._lead(seen, memory)
         sight, foresight = self.foresee(
             memory.sight,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -84,3 +84,9 @@ class Seen:
         """Pods that should report and do not: 0 load when growing, full load when shrinking."""
         silent: Ints = np.maximum(self.expected - self.reporting, 0)
         return silent
+
+    def imagined(self, ready: Ints, *, queue_items: Floats) -> Seen:
+        """As it would be with so many ready replicas: where that is more, nothing waits but what a healthy replica
+        gathers (`queue_items`)."""
+        healthy = np.minimum(self.pending, self.reporting * queue_items)
+        return replace(self, ready=ready, pending=np.where(ready > self.ready, healthy, self.pending))

@@ -7,12 +7,13 @@ users: what it would see in production and nothing else. It has no other way in,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from foretide.scaling import rows
 from foretide.scaling.arrays import Bools, Floats, Ints, count, total
 from foretide.scaling.capacity.evidence import BatchCounts
 from foretide.scaling.decision import Bounds, Fleet, Quotas
@@ -108,6 +109,27 @@ class Observation:
 
     def __len__(self) -> int:
         return len(self.fleet.replicas)
+
+    def take(self, wanted: Ints) -> Observation:
+        """The services of these rows, in this order; without the quotas, which others share."""
+        place = np.full(len(self), -1, dtype=np.int64)
+        place[wanted] = np.arange(len(wanted))
+        pods = np.flatnonzero(place[self.pods.service] >= 0)
+        executed = rows.take(self.batches, np.flatnonzero(place[self.batches.service] >= 0))
+        theirs = rows.take(self.pods, pods)
+        return Observation(
+            now_seconds=self.now_seconds,
+            pods=replace(theirs, service=place[theirs.service]),
+            answers={query: rows.take(answer, pods) for query, answer in self.answers.items()},
+            batches=replace(executed, service=place[executed.service]),
+            fleet=rows.take(self.fleet, wanted),
+            bounds=rows.take(self.bounds, wanted),
+            promise=rows.take(self.promise, wanted),
+            tuning=rows.take(self.tuning, wanted),
+            told=rows.take(self.told, wanted),
+            ended={query: totals[wanted] for query, totals in self.ended.items()},
+            may_shrink=self.may_shrink,
+        )
 
     def total(self, query: Query, *, ready_only: bool = False) -> Readings:
         """The sum per service over the pods that answer; unknown where none does (`sum()` of no series).
