@@ -48,8 +48,8 @@ POD = {"namespace": "shop", "pod": "ranker-0"}
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (-29.0, None),
-        (29.0, None),
+        (-59.0, None),
+        (59.0, None),
         (-604.0, "the clock of Prometheus is 600s ahead of the operator's"),
         (3_600.0, "the clock of Prometheus is 3600s behind the operator's"),
     ],

@@ -146,6 +146,7 @@ OUTAGES: list[Callable[[Cluster], None]] = [
         (Unavailable("certificate has expired", reason="PrometheusTLS"), "PrometheusTLS"),
         (Rejected("more than 16 MiB", reason="PrometheusTooLarge"), "PrometheusTooLarge"),
         (Unavailable("a store is away", reason="PrometheusPartial"), "PrometheusPartial"),
+        (Unavailable("the clock of Prometheus is 600s ahead", reason="ClockSkew"), "ClockSkew"),
     ],
 )
 async def test_without_prometheus_nothing_moves_and_status_says_why(error: AdapterError, reason: str) -> None:

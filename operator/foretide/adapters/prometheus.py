@@ -18,9 +18,9 @@ from foretide.adapters.prometheus_grid import Grid
 
 QUERY_TIMEOUT_SECONDS: Final = 4.0
 RANGE_TIMEOUT_SECONDS: Final = 30.0
-# Between the clocks of Prometheus and the operator. Rates and ages are Prometheus' own, so that a few seconds change
-# nothing; a clock that is set right by NTP is off by less than one.
-CLOCK_TOLERANCE_SECONDS: Final = 30.0
+# Between the clocks of Prometheus and the operator. Rates and ages are Prometheus' own, so that some seconds change
+# nothing; a clock that NTP sets is off by less than one.
+CLOCK_TOLERANCE_SECONDS: Final = 60.0
 
 Found = TypeVar("Found")
 

@@ -132,9 +132,10 @@ def _restarted(deployment: Object, status: Mapping[str, Any], *, now_seconds: fl
     wanted = status.get("desiredReplicas")
     if not isinstance(wanted, int) or metadata.get("generation", 0) <= 1:
         return _Known(metadata["uid"], metadata.get("generation", 0), replicas, frozenset({replicas}))
-    # Status comes first: a process that died before its /scale left the number of before, or that of one earlier still,
-    # where it decided on a view that was old.
-    ours = frozenset({wanted, *(number for one in _decisions(status) for number in (one.get("from"), one.get("to")))})
+    # Status comes first: a process that died before its /scale left the number of before, or an earlier one, where it
+    # decided on a view that was old.
+    told = {number for one in _decisions(status) for number in (one.get("from"), one.get("to"))}
+    ours = frozenset({wanted, *(number for number in told if isinstance(number, int))})
     known = _Known(metadata["uid"], -1, wanted, ours)  # older than any generation
     active = conditions.read(status).get(ConditionType.SCALING_ACTIVE)
     if active is not None and active.reason is Reason.MANUAL_SCALE_CONTESTED:
@@ -148,9 +149,9 @@ def _left_at_zero(status: Mapping[str, Any]) -> bool:
 
 
 def _decisions(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The last two that status tells; what is none is passed over."""
+    """Those that status tells; what is none is passed over."""
     decisions = status.get("decisions")
-    return [one for one in decisions[-2:] if isinstance(one, Mapping)] if isinstance(decisions, list) else []
+    return [one for one in decisions if isinstance(one, Mapping)] if isinstance(decisions, list) else []
 
 
 def _setters(deployment: Object) -> list[str]:
