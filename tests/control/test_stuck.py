@@ -44,6 +44,7 @@ def crashing(name: str, *, restarts: int = 2, served: bool = False, created: flo
     return objects.pod(name, ready=False, created=at(created), since=at(since), container=container)
 
 
+NO_TIME = {"lastTransitionTime": None}
 LONG = NOW - UNSCHEDULABLE_SECONDS
 FOREIGN = objects.pod("x", owner=objects.replica_set("other"), scheduled={**NO_NODE, "lastTransitionTime": at(LONG)})
 
@@ -78,6 +79,8 @@ FOREIGN = objects.pod("x", owner=objects.replica_set("other"), scheduled={**NO_N
         (deployment(replicas=1), [objects.pod("a"), objects.pod("b", terminating=True)], (Hindrance.NONE, 0, 1)),
         (deployment(replicas=1), [objects.pod("a"), FOREIGN], (Hindrance.NONE, 0, 1)),
         (deployment(replicas=1), [], (Hindrance.NONE, 0, 0)),
+        # Times that are left out are none.
+        (deployment(replicas=1), [objects.pod("a", ready=False, scheduled=NO_NODE | NO_TIME)], (Hindrance.NONE, 0, 1)),
     ],
 )
 def test_what_keeps_replicas_from_starting(

@@ -73,7 +73,7 @@ def trimmed(obj: Object) -> Object:
     setters = [
         {"manager": entry.get("manager", ""), "fieldsV1": {"f:spec": {"f:replicas": {}}}}
         for entry in obj["metadata"].get("managedFields") or ()
-        if "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
+        if "f:replicas" in (entry.get("fieldsV1") or {}).get("f:spec", {})
     ]
     return {**obj, "metadata": {**metadata, "managedFields": setters} if setters else metadata}
 

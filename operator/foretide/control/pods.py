@@ -79,7 +79,7 @@ def unschedulable_since(pod: Object) -> float | None:
     scheduled = _condition(pod, "PodScheduled")
     if scheduled.get("status") != "False" or scheduled.get("reason") != "Unschedulable":
         return None
-    return seconds(scheduled["lastTransitionTime"])
+    return _since(scheduled)
 
 
 def crashes_at_start(pod: Object) -> bool:
@@ -88,10 +88,11 @@ def crashes_at_start(pod: Object) -> bool:
     One that served before is none: what runs out of memory under too high a load needs more replicas, and soon.
     """
     ready, scheduled = _condition(pod, "Ready"), _condition(pod, "PodScheduled")
-    if ready.get("status") != "False" or scheduled.get("status") != "True":
+    unready_since, placed_at = _since(ready), _since(scheduled)
+    if ready.get("status") != "False" or unready_since is None or placed_at is None:
         return False
     # The kubelet says "not ready" when it first sees the pod, and again only after it was ready.
-    served = seconds(ready["lastTransitionTime"]) > seconds(scheduled["lastTransitionTime"]) + SEEN_WITHIN_SECONDS
+    served = unready_since > placed_at + SEEN_WITHIN_SECONDS
     deaths = sum(
         one["restartCount"] + ("terminated" in one["state"])
         for one in pod.get("status", {}).get("containerStatuses", ())
@@ -147,6 +148,12 @@ def _failure(pod: Object) -> Failure | None:
 def _condition(pod: Object, kind: str) -> Mapping[str, Any]:
     conditions = pod.get("status", {}).get("conditions", ())
     return next((condition for condition in conditions if condition["type"] == kind), {})
+
+
+def _since(condition: Mapping[str, Any]) -> float | None:
+    """When the condition turned last; its time may be left out."""
+    time = condition.get("lastTransitionTime")
+    return seconds(time) if time else None
 
 
 def _cut(message: str) -> str:
