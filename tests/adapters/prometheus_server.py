@@ -8,9 +8,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+ANSWERED_AT: Final = 1_763_800_000.123  # by the clock of this Prometheus
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -91,7 +92,7 @@ def answering(body: bytes | str | dict[str, Any], status: int = 200, **headers: 
 
 def vector(*series: tuple[dict[str, Any], Any]) -> dict[str, Any]:
     """The answer of an instant query."""
-    result = [{"metric": metric, "value": [1_763_800_000.123, value]} for metric, value in series]
+    result = [{"metric": metric, "value": [ANSWERED_AT, value]} for metric, value in series]
     return {"status": "success", "data": {"resultType": "vector", "result": result}}
 
 

@@ -28,6 +28,12 @@ DEPLOYED = {
 }
 
 
+SHOWN = {
+    "metadata": {"name": "ranker-cpu-16", "namespace": "shop", "uid": "u1", "resourceVersion": "7"},
+    "spec": {"replicas": 2},
+}
+
+
 class ApiServer:
     """Answers in turn, the last one for ever, and remembers what it was asked."""
 
@@ -77,7 +83,7 @@ CALLS: dict[str, Call] = {
     "apply": lambda api: api.apply(DEPLOYED, manager="foretide"),
     "get": lambda api: api.get(DEPLOYMENT, namespace="shop", name="ranker-cpu-16"),
     "list": lambda api: api.list(DEPLOYMENT),
-    "scale": lambda api: api.scale(namespace="shop", deployment="ranker-cpu-16", replicas=3, manager="m"),
+    "scale": lambda api: api.scale(SHOWN, replicas=3, manager="m"),
     "logs": lambda api: api.logs(namespace="shop", pod="p", container="triton", previous=True),
     "replace": lambda api: api.replace(DEPLOYED),
     "create": lambda api: api.create(DEPLOYED),
@@ -103,8 +109,12 @@ PATH = "/apis/apps/v1/namespaces/shop/deployments/ranker-cpu-16"
             "PATCH",
             f"{PATH}/scale",
             {"fieldManager": "m"},
-            {"spec": {"replicas": 3}},
-            "application/merge-patch+json",
+            [
+                {"op": "test", "path": "/metadata/uid", "value": "u1"},
+                {"op": "test", "path": "/spec/replicas", "value": 2},
+                {"op": "add", "path": "/spec/replicas", "value": 3},
+            ],
+            "application/json-patch+json",
         ),
         ("replace", "PUT", PATH, {}, DEPLOYED, "application/json"),
         ("create", "POST", PATH.rpartition("/")[0], {}, DEPLOYED, "application/json"),
@@ -218,13 +228,33 @@ async def test_each_refusal_is_one_of_our_errors_with_the_servers_word(
 ) -> None:
     api_server.answers = [status(code, word, 'deployments.apps "ranker" is forbidden: x')]
     for name, call in CALLS.items():
-        if name == "delete" and code == 409:
+        if (name, code) in (("delete", 409), ("scale", 422)):  # which have tests of their own
             continue
         with pytest.raises(AdapterError) as raised:
             await call(api)
         assert type(raised.value) is kind, name
         assert raised.value.reason == word
         assert str(raised.value) == 'deployments.apps "ranker" is forbidden: x'
+
+
+async def test_a_deployment_that_is_not_the_one_that_was_decided_on_is_a_conflict(
+    api: Kubernetes, api_server: ApiServer
+) -> None:
+    """A `test` of a JSON patch that fails is a 422 of the API server."""
+    api_server.answers = [status(422, "Invalid", "testing value /spec/replicas failed: test failed")]
+    with pytest.raises(Conflict, match="ranker-cpu-16 is not the Deployment with 2 replicas") as raised:
+        await CALLS["scale"](api)
+    assert raised.value.reason == "Conflict"
+
+
+async def test_a_number_of_zero_is_not_in_a_scale_and_is_tested_by_its_version(
+    api: Kubernetes, api_server: ApiServer
+) -> None:
+    api_server.answers = [web.json_response(DEPLOYED)]
+    await api.scale({**SHOWN, "spec": {"replicas": 0}}, replicas=1, manager="m")
+    ((_, _, _, body),) = api_server.requests
+    assert {"op": "test", "path": "/metadata/resourceVersion", "value": "7"} in body
+    assert "/spec/replicas" not in [step["path"] for step in body if step["op"] == "test"]
 
 
 async def test_a_long_message_is_cut(api: Kubernetes, api_server: ApiServer) -> None:

@@ -24,7 +24,8 @@ from foretide.adapters.prometheus import Pod, PrometheusApi
 from foretide.adapters.prometheus_access import Access
 from foretide.adapters.prometheus_grid import Workload
 from foretide.api.reasons import Reason
-from tests.adapters.prometheus_server import Server, answering, matrix, serving, vector
+from tests.adapters.prometheus_server import ANSWERED_AT, Server, answering, matrix, serving, vector
+from tests.control.fakes import FakeClock
 
 
 @pytest.fixture
@@ -36,12 +37,36 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def client(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrometheusApi]:
     monkeypatch.setattr(module, "QUERY_TIMEOUT_SECONDS", 0.2)
-    client = PrometheusApi(Access(url=server.url + "/"))
+    client = PrometheusApi(Access(url=server.url + "/"), FakeClock(ANSWERED_AT))
     yield client
     client.close()
 
 
 POD = {"namespace": "shop", "pod": "ranker-0"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-59.0, None),
+        (59.0, None),
+        (-604.0, "the clock of Prometheus is 600s ahead of the operator's"),
+        (3_600.0, "the clock of Prometheus is 3600s behind the operator's"),
+    ],
+)
+async def test_a_clock_that_is_off_is_told_with_its_seconds(server: Server, seconds: float, words: str | None) -> None:
+    """F14: what day it is nobody knows then, and a sample of ten minutes ago may look like one of now."""
+    server.answer = answering(vector((POD, "1")))
+    client = PrometheusApi(Access(url=server.url), FakeClock(ANSWERED_AT + seconds))
+    try:
+        if words is None:
+            assert await client.by_pod("up") == {Pod("shop", "ranker-0"): 1.0}
+        else:
+            with pytest.raises(Unavailable, match=words) as raised:
+                await client.by_pod("up")
+            assert raised.value.reason == Reason.CLOCK_SKEW
+    finally:
+        client.close()
 
 
 async def test_samples_come_by_pod(server: Server, client: PrometheusApi) -> None:

@@ -18,8 +18,10 @@ from foretide.adapters.prometheus import PrometheusApi
 from foretide.adapters.prometheus_access import Access, Connections, Credentials
 from foretide.api.reasons import Reason
 from tests.adapters.certificates import Pair
-from tests.adapters.prometheus_server import Server, answering, serving, vector
+from tests.adapters.prometheus_server import ANSWERED_AT, Server, answering, serving, vector
+from tests.control.fakes import FakeClock
 
+CLOCK = FakeClock(ANSWERED_AT)
 TOKEN = "eyJhbGciOi.J9-_secret"
 PASSWORD = "pässword: with\tall"
 
@@ -46,7 +48,7 @@ def password_file(tmp_path: Path) -> Path:
 
 
 async def ask(url: str, **access: Any) -> None:
-    client = PrometheusApi(Access(url=url, **{name: str(value) for name, value in access.items()}))
+    client = PrometheusApi(Access(url=url, **{name: str(value) for name, value in access.items()}), CLOCK)
     try:
         await client.by_pod("up")
     finally:
@@ -87,7 +89,7 @@ async def test_a_tenant_is_named(server: Server, token_file: Path) -> None:
 
 
 async def test_a_range_is_let_in_too(server: Server, token_file: Path) -> None:
-    client = PrometheusApi(Access(url=server.url, bearer_token_file=str(token_file)))
+    client = PrometheusApi(Access(url=server.url, bearer_token_file=str(token_file)), CLOCK)
     await client.history("x", start_seconds=0, end_seconds=60, step_seconds=60)
     client.close()
     assert server.seen[0]["Authorization"] == f"Bearer {TOKEN}"
@@ -124,7 +126,7 @@ def relinked(path: Path, text: str) -> None:
 async def test_a_token_that_changes_is_read_anew(
     server: Server, token_file: Path, change: Callable[[Path, str], None]
 ) -> None:
-    client = PrometheusApi(Access(url=server.url, bearer_token_file=str(token_file)))
+    client = PrometheusApi(Access(url=server.url, bearer_token_file=str(token_file)), CLOCK)
     await client.by_pod("up")
     for text in (TOKEN.replace("secret", "rotate"), TOKEN.replace("secret", "really")):
         change(token_file, text + "\n")
@@ -140,7 +142,7 @@ def test_a_connection_is_kept_while_no_file_changes(token_file: Path) -> None:
 
 
 async def test_a_token_that_vanishes_is_missed_until_it_is_back(server: Server, token_file: Path) -> None:
-    client = PrometheusApi(Access(url=server.url, bearer_token_file=str(token_file)))
+    client = PrometheusApi(Access(url=server.url, bearer_token_file=str(token_file)), CLOCK)
     await client.by_pod("up")
     removed(token_file)
     with pytest.raises(Unavailable, match=f"{token_file}: No such file or directory") as raised:
@@ -324,7 +326,9 @@ async def test_certificates_that_change_are_read_anew(trust: Trust) -> None:
     """A new authority on both sides, while the old connection is still open."""
     with serving(trust.server.server(clients_of=trust.ca)) as server:
         server.answer = answering(vector())
-        client = PrometheusApi(Access(url=https(server), **{name: str(path) for name, path in trust.mutual.items()}))
+        client = PrometheusApi(
+            Access(url=https(server), **{name: str(path) for name, path in trust.mutual.items()}), CLOCK
+        )
         await client.by_pod("up")
         renewed = Trust(trust.folder)  # the same files
         server.tls = renewed.server.server(clients_of=renewed.ca)

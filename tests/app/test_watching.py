@@ -28,6 +28,17 @@ def test_managed_fields_are_dropped_and_nothing_else() -> None:
     assert trimmed(once) == once
 
 
+def test_who_set_the_replicas_is_kept() -> None:
+    scaled: Any = {"f:spec": {"f:replicas": {}}}
+    entries = [
+        {"manager": "kubelet", "fieldsV1": {"f:status": {}}},
+        {"manager": "kubectl", "subresource": "scale", "time": "2025-11-22T08:00:00Z", "fieldsV1": scaled},
+    ]
+    once = trimmed({**MANAGED, "metadata": {**MANAGED["metadata"], "managedFields": entries}})
+    assert once["metadata"]["managedFields"] == [{"manager": "kubectl", "fieldsV1": scaled}]
+    assert trimmed(once) == once
+
+
 @pytest.mark.parametrize("resource", watching.WATCHED, ids=lambda resource: resource.kind)
 async def test_every_event_of_every_kind_is_handed_over(resource: Resource) -> None:
     seen: list[tuple[Resource, Object, bool]] = []

@@ -85,9 +85,14 @@ class FakeKubernetes:
         self._call("get", resource.kind, name, "", {})
         return copy.deepcopy(self.objects.get((resource.kind, namespace or "", name)))
 
-    async def scale(self, *, namespace: str, deployment: str, replicas: int, manager: str) -> None:
-        self._call("scale", "Deployment", deployment, manager, {"replicas": replicas})
-        known = self.objects["Deployment", namespace, deployment]
+    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> None:
+        metadata, present = deployment["metadata"], deployment["spec"].get("replicas", 1)
+        self._call("scale", "Deployment", metadata["name"], manager, {"replicas": replicas})
+        known = self.objects.get(("Deployment", metadata["namespace"], metadata["name"]))
+        if known is None:
+            raise Rejected("not found", reason="NotFound")
+        if (known["metadata"]["uid"], known["spec"].get("replicas", 1)) != (metadata["uid"], present):
+            raise Conflict("not the Deployment that was decided on", reason="Conflict")
         self._stored({**known, "spec": {**known["spec"], "replicas": replicas}})
 
     async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from foretide.adapters.errors import AdapterError, Conflict, Rejected
+from foretide.adapters.resources import Object
 from foretide.api import group
 from foretide.api.reasons import Reason
 from foretide.control.act import Actuator
@@ -37,13 +38,24 @@ def actuator(cluster: Cluster) -> Actuator:
     return Actuator(cluster.kubernetes, cluster.events, cluster.world)
 
 
-async def act(actuator: Actuator, status: dict[str, Any] = STATUS, *, memory: str = "m1", present: int = 2) -> bool:
+async def act(
+    actuator: Actuator,
+    status: dict[str, Any] = STATUS,
+    *,
+    memory: str = "m1",
+    present: int = 2,
+    decided_on: Object | None = None,
+) -> bool:
+    """On the Deployment as it is known now, or as it was known when it was decided on."""
+    deployment = decided_on or actuator._world.child(key(), "Deployment", objects.DEPLOYMENT)
+    assert deployment is not None
     return await actuator.act(
         key(),
         "uid-of-ranker",
         status=status,
         before={},
         memory=lambda: memory,
+        deployment=deployment,
         replicas=status["desiredReplicas"],
         present=present,
     )
@@ -114,6 +126,26 @@ async def test_a_service_made_again_meanwhile_is_not_scaled(cluster: Cluster, ac
     cluster.kubernetes.written = replaced
     await act(actuator)
     assert cluster.written("scale") == []
+
+
+async def test_a_deployment_made_again_meanwhile_is_not_scaled(cluster: Cluster, actuator: Actuator) -> None:
+    """F32: of the same name, and as many replicas."""
+    decided_on = cluster.deployment()
+    metadata = {**decided_on["metadata"], "uid": "another"}
+    cluster.add({**decided_on, "metadata": metadata})
+    assert not await act(actuator, decided_on=decided_on)
+    assert cluster.replicas() == 2
+
+
+async def test_a_number_that_somebody_else_wrote_meanwhile_is_not_overwritten(
+    cluster: Cluster, actuator: Actuator
+) -> None:
+    """F39: the next tick reads and decides anew; nothing is tried again blindly."""
+    decided_on = cluster.deployment()
+    cluster.resize("ranker", 9)
+    assert not await act(actuator, decided_on=decided_on)
+    assert cluster.replicas() == 9
+    assert len(cluster.written("scale")) == 1
 
 
 async def test_a_number_just_written_is_known_before_its_event_arrives(cluster: Cluster, actuator: Actuator) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from foretide.adapters.errors import AdapterError, Rejected, Unavailable
 from foretide.adapters.prometheus import Pod
-from foretide.adapters.resources import DEPLOYMENT, POD
+from foretide.adapters.resources import DEPLOYMENT, POD, Object
 from foretide.adapters.triton import BatchCount
 from foretide.api import group
 from foretide.serving.naming import deployment_name
@@ -146,6 +146,7 @@ OUTAGES: list[Callable[[Cluster], None]] = [
         (Unavailable("certificate has expired", reason="PrometheusTLS"), "PrometheusTLS"),
         (Rejected("more than 16 MiB", reason="PrometheusTooLarge"), "PrometheusTooLarge"),
         (Unavailable("a store is away", reason="PrometheusPartial"), "PrometheusPartial"),
+        (Unavailable("the clock of Prometheus is 600s ahead", reason="ClockSkew"), "ClockSkew"),
     ],
 )
 async def test_without_prometheus_nothing_moves_and_status_says_why(error: AdapterError, reason: str) -> None:
@@ -182,7 +183,7 @@ async def test_no_partial_or_missing_answer_shrinks_anything(outage: Callable[[C
         ("pending", -5.0, "NotFinite"),
         ("success_rps", 1e308, "NotFinite"),
         ("sample_age_seconds", 120.0, "StaleSeries"),
-        ("sample_age_seconds", -600.0, "StaleSeries"),
+        ("sample_age_seconds", -600.0, "ClockSkew"),
         ("sample_age_seconds", math.nan, "NoSeries"),
     ],
 )
@@ -504,10 +505,10 @@ async def test_an_api_server_that_refuses_one_service_serves_the_others() -> Non
     refused = Rejected("quota", reason="Forbidden")
     scale = cluster.kubernetes.scale
 
-    async def choosy(*, deployment: str, **rest: Any) -> None:
-        if deployment.startswith("aardvark"):
+    async def choosy(deployment: Object, **rest: Any) -> None:
+        if deployment["metadata"]["name"].startswith("aardvark"):
             raise refused
-        await scale(deployment=deployment, **rest)
+        await scale(deployment, **rest)
 
     cluster.kubernetes.scale = choosy  # type: ignore[method-assign]
     cluster.load(aardvark=9 * ONE_REPLICA, ranker=9 * ONE_REPLICA)

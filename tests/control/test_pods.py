@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from foretide.api.reasons import Reason
-from foretide.control.pods import Failure, authority, failures, is_ready, ready_since, seconds
+from foretide.control.pods import (
+    Failure,
+    authority,
+    crashes_at_start,
+    failures,
+    is_ready,
+    ready_since,
+    seconds,
+    unschedulable_since,
+)
 from tests.control.objects import pod
 
 NO_ROOM = (
@@ -150,6 +159,37 @@ def test_a_leaving_pod_is_not_ready_although_its_condition_says_so() -> None:
     assert not is_ready(pod("p", terminating=True))
     assert ready_since(pod("p", terminating=True)) is None
     assert ready_since(pod("p", since="2025-11-22T08:26:40Z")) == 1_763_800_000
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (pod("p", scheduled={"status": "False", "reason": "Unschedulable"}), True),
+        (pod("p", scheduled={"status": "False", "reason": "SchedulingGated"}), False),
+        (pod("p"), False),
+        ({"metadata": {}}, False),
+    ],
+)
+def test_since_when_no_node_has_room(shown: dict[str, Any], expected: bool) -> None:
+    assert (unschedulable_since(shown) is not None) == expected
+
+
+@pytest.mark.parametrize(
+    ("restarts", "ended_again", "unready_since", "expected"),
+    [
+        (1, False, "2025-11-22T07:59:03Z", False),
+        (1, True, "2025-11-22T07:59:03Z", True),
+        (2, False, "2025-11-22T07:59:03Z", True),
+        (9, True, "2025-11-22T08:30:00Z", False),  # it served until then
+    ],
+)
+def test_a_pod_that_crashes_at_its_start_is_one_that_never_served(
+    restarts: int, ended_again: bool, unready_since: str, expected: bool
+) -> None:
+    state = {"terminated": {"exitCode": 1}} if ended_again else {"running": {}}
+    container = {"state": state, "restartCount": restarts}
+    shown = pod("p", ready=False, since=unready_since, created="2025-11-22T07:59:00Z", container=container)
+    assert crashes_at_start(shown) == expected
 
 
 def test_timestamps_are_seconds_since_the_epoch() -> None:

@@ -16,13 +16,16 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.reasons import Reason
 from foretide.api.scalingpolicy import ScalingPolicySpec
 from foretide.api.status import InferenceServiceStatus
+from foretide.control.by_hand import FREE, Stand
 from foretide.control.observe import NoMetrics
 from foretide.control.policies import USUAL, NoPolicy, Policy
 from foretide.control.scaling_conditions import Circumstances
 from foretide.control.scaling_status import status
 from foretide.scaling import lead_time
-from foretide.scaling.decision import Bound, Decisions
+from foretide.scaling.decision import Bound, Decisions, Hindrance, Stuck
 from foretide.scaling.forecast.foresight import Trust
+from foretide.scaling.observation import Gap
+from foretide.scaling.stuck import restrain
 from foretide.scaling.tuning import Tuning
 from tests.control import objects
 from tests.scaling.build import bools, bounds, floats, foreseen, held_since_long, ints, judge
@@ -37,6 +40,8 @@ def known(
     foreign_scaler: str | None = None,
     policy: Policy = USUAL,
     minute: int = 0,
+    refusal: str = "",
+    by_hand: Stand = FREE,
     cost: dict[str, str] | None = None,
     power: dict[str, int] | None = None,
 ) -> Circumstances:
@@ -48,6 +53,8 @@ def known(
         foreign_scaler=foreign_scaler,
         policy=policy,
         hardware_class=hardware_class,
+        refusal=refusal,
+        by_hand=by_hand,
         now=datetime(2025, 11, 22, 8, minute, tzinfo=UTC),
     )
 
@@ -150,6 +157,52 @@ def test_every_situation_has_its_conditions(
     written = status(made, 0, circumstances, {})
     assert told(written, "MetricsAvailable", "ScalingActive", "ScalingLimited") == expected
     assert {condition["observedGeneration"] for condition in written["conditions"]} == {4}
+
+
+STUCK = Stuck(cause=ints(Hindrance.REFUSED), count=ints(2), going=ints(4))
+QUOTA = "exceeded quota: q, used: pods=4, limited: pods=4"
+
+
+@pytest.mark.parametrize(
+    ("made", "circumstances", "expected"),
+    [
+        # the load needs six, and two of them are refused
+        (judge(55.0, replicas=6), known(refusal=QUOTA), ("True ScalingActive", "True QuotaExceeded")),
+        (judge(55.0, replicas=6), known(refusal="denied by a webhook"), ("True ScalingActive", "True PodsRefused")),
+        (judge(31.0, replicas=6), known(refusal=QUOTA), ("True ScalingActive", "False WithinLimits")),
+        (judge(55.0, replicas=6, limits=PAUSED), known(refusal=QUOTA), ("False ScalingPaused", "False WithinLimits")),
+        (judge(55.0, replicas=6, limits=PINNED), known(refusal=QUOTA), ("False ReplicasPinned", "False WithinLimits")),
+    ],
+)
+def test_replicas_that_do_not_start_are_told_where_the_load_needs_them(
+    made: Decisions, circumstances: Circumstances, expected: tuple[str, ...]
+) -> None:
+    assert told(status(restrain(made, STUCK), 0, circumstances, {}), "ScalingActive", "ScalingLimited") == expected
+
+
+def test_the_words_of_the_api_server_are_told_and_cut() -> None:
+    made = restrain(judge(55.0, replicas=6), STUCK)
+    (limited,) = [
+        one
+        for one in status(made, 0, known(refusal=QUOTA + "x" * 9_000), {})["conditions"]
+        if one["type"] == "ScalingLimited"
+    ]
+    assert limited["message"].startswith(
+        "of the replicas the pods of 2 of 6 are refused, so no more than 6 are asked for until they start: exceeded"
+    )
+    assert len(limited["message"]) < 800
+
+
+@pytest.mark.parametrize("word", [Reason.SCALED_TO_ZERO, Reason.MANUAL_SCALE_CONTESTED])
+def test_what_others_do_to_the_number_is_why_nothing_is_done(word: Reason) -> None:
+    made = judge(55.0, replicas=6, limits=PAUSED)
+    assert told(status(made, 0, known(by_hand=Stand(word, "because")), {}), "ScalingActive") == (f"False {word}",)
+
+
+def test_a_sample_of_the_future_is_told_with_its_seconds() -> None:
+    (metrics, *_) = status(judge(None, replicas=4, gap=Gap.CLOCK_SKEW), 0, known(), {})["conditions"]
+    assert (metrics["status"], metrics["reason"]) == ("False", "ClockSkew")
+    assert metrics["message"] == "the newest sample is 600s in the future: a clock is wrong"
 
 
 def test_while_prometheus_is_away_its_own_words_come_first_and_then_where_the_load_is_read() -> None:

@@ -160,6 +160,7 @@ def seen(
         expected=ints(expected),
         reporting=ints(expected - silent if known else 0),
         gap=ints(Gap.NONE if known else gap),
+        ahead_seconds=floats(600.0 if not known and gap is Gap.CLOCK_SKEW else 0.0),
     )
 
 

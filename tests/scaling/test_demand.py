@@ -119,7 +119,9 @@ def test_a_reading_that_cannot_be_true_is_unknown(column: str, value: float) -> 
 def test_samples_too_old_or_from_the_future_are_dropped(age: float, known: bool) -> None:
     seen = look(pods(sample_age=[age]))
     assert seen.demand.known[0] == known
-    assert metrics_reason(seen, 0) == (Reason.METRICS_COMPLETE if known else Reason.STALE_SERIES)
+    unknown = Reason.STALE_SERIES if age > 0.0 else Reason.CLOCK_SKEW
+    assert metrics_reason(seen, 0) == (Reason.METRICS_COMPLETE if known else unknown)
+    assert seen.ahead_seconds[0] == (600.0 if age == -600.0 else 0.0)
 
 
 def test_ready_pods_without_any_series_are_unknown_and_not_idle() -> None:

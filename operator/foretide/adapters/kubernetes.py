@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
@@ -24,7 +24,7 @@ CONNECTIONS: Final = 64
 PAGE_SIZE: Final = 500
 LOG_LIMIT_BYTES: Final = 65_536
 APPLY_PATCH: Final = "application/apply-patch+yaml"
-MERGE_PATCH: Final = "application/merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
 
 
 class Kubernetes(Protocol):
@@ -42,8 +42,12 @@ class Kubernetes(Protocol):
         """All objects of the kind in all namespaces."""
         ...
 
-    async def scale(self, *, namespace: str, deployment: str, replicas: int, manager: str) -> None:
-        """Sets the number of replicas of a Deployment through its /scale, and nothing else."""
+    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> None:
+        """Sets the number of replicas of this very Deployment through its /scale, and nothing else.
+
+        Raises Conflict where another has its name, or where it has another number of replicas than `deployment` shows:
+        what was decided on is no more.
+        """
         ...
 
     async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
@@ -64,8 +68,14 @@ class Kubernetes(Protocol):
 
 
 def trimmed(obj: Object) -> Object:
-    """The object without managedFields, which are half of its size and are never read."""
-    return {**obj, "metadata": {name: value for name, value in obj["metadata"].items() if name != "managedFields"}}
+    """The object without managedFields, which are half of its size; kept is who set its spec.replicas."""
+    metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
+    setters = [
+        {"manager": entry.get("manager", ""), "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+        for entry in obj["metadata"].get("managedFields") or ()
+        if "f:replicas" in (entry.get("fieldsV1") or {}).get("f:spec", {})
+    ]
+    return {**obj, "metadata": {**metadata, "managedFields": setters} if setters else metadata}
 
 
 class KubernetesApi:
@@ -99,16 +109,33 @@ class KubernetesApi:
             if not isinstance(found, list):
                 # Taken for an empty list it would mean that everything was deleted.
                 raise Unavailable(f"GET {resource.path()}: the answer is not a list", reason="Malformed")
-            items += found
+            items += [trimmed(obj) for obj in found]
             token = page["metadata"].get("continue")
             if not token:
                 return items
             query = {**query, "continue": token}
 
-    async def scale(self, *, namespace: str, deployment: str, replicas: int, manager: str) -> None:
-        path = DEPLOYMENT.path(namespace=namespace, name=deployment, subresource="scale")
-        body = {"spec": {"replicas": replicas}}
-        await self._json("PATCH", path, query={"fieldManager": manager}, body=body, content_type=MERGE_PATCH)
+    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> None:
+        metadata, present = deployment["metadata"], deployment["spec"].get("replicas", 1)
+        path = DEPLOYMENT.path(namespace=metadata["namespace"], name=metadata["name"], subresource="scale")
+        # Not the resourceVersion: each pod that becomes ready moves it, most of all while a fleet grows. But a Scale
+        # leaves out a number that is 0, and what is not there cannot be tested.
+        same = ("/spec/replicas", present) if present else ("/metadata/resourceVersion", metadata["resourceVersion"])
+        body = [
+            *(
+                {"op": "test", "path": path, "value": value}
+                for path, value in (("/metadata/uid", metadata["uid"]), same)
+            ),
+            {"op": "add", "path": "/spec/replicas", "value": replicas},
+        ]
+        try:
+            await self._json("PATCH", path, query={"fieldManager": manager}, body=body, content_type=JSON_PATCH)
+        except Rejected as error:
+            if error.reason != "Invalid":
+                raise
+            # A test that fails is a 422, as a body would be that breaks a rule; a whole number above 0 breaks none.
+            message = f"{metadata['name']} is not the Deployment with {present} replicas that was decided on"
+            raise Conflict(message, reason="Conflict") from error
 
     async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
         path = POD.path(namespace=namespace, name=pod, subresource="log")
@@ -148,7 +175,7 @@ class KubernetesApi:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Object | None = None,
+        body: Object | Sequence[Object] | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
         data = await self._request(method, path, query=query, body=body, content_type=content_type)
@@ -166,7 +193,7 @@ class KubernetesApi:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Object | None = None,
+        body: Object | Sequence[Object] | None = None,
         content_type: str = "application/json",
     ) -> bytes:
         headers = {"Accept": "application/json, */*", "Content-Type": content_type}

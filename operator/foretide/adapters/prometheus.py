@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from prometheus_api_client import PrometheusConnect
 
+from foretide.adapters.clock import Clock, SystemClock
 from foretide.adapters.errors import Unavailable
 from foretide.adapters.prometheus_access import Access, Connections
 from foretide.adapters.prometheus_answer import FAILURES, failure, malformed
@@ -17,6 +18,9 @@ from foretide.adapters.prometheus_grid import Grid
 
 QUERY_TIMEOUT_SECONDS: Final = 4.0
 RANGE_TIMEOUT_SECONDS: Final = 30.0
+# Between the clocks of Prometheus and the operator. Rates and ages are Prometheus' own, so that some seconds change
+# nothing; a clock that NTP sets is off by less than one.
+CLOCK_TOLERANCE_SECONDS: Final = 60.0
 
 Found = TypeVar("Found")
 
@@ -49,8 +53,9 @@ class PrometheusApi:
     Range queries have a thread of their own: there is one of them at a time, and no tick ever waits for it.
     """
 
-    def __init__(self, access: Access, *, threads: int = 4) -> None:
+    def __init__(self, access: Access, clock: Clock | None = None, *, threads: int = 4) -> None:
         self._connections: Final = Connections(access)
+        self._clock: Final = clock or SystemClock()
         self._instants: Final = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="prometheus")
         self._ranges: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prometheus-range")
         # By the event loop's clock. Apart, or a limit on the past would keep ticks from asking what is now.
@@ -58,7 +63,11 @@ class PrometheusApi:
 
     async def by_pod(self, promql: str) -> Mapping[Pod, float]:
         def ask(connection: PrometheusConnect) -> dict[Pod, float]:
-            return _samples(connection.custom_query(promql, timeout=QUERY_TIMEOUT_SECONDS))
+            asked_at = self._clock.now()
+            answer = connection.custom_query(promql, timeout=QUERY_TIMEOUT_SECONDS)
+            samples, evaluated_at = _samples(answer)
+            _check_clock(evaluated_at, asked_at=asked_at, answered_at=self._clock.now())
+            return samples
 
         return await self._answer(ask, self._instants, limit_seconds=QUERY_TIMEOUT_SECONDS)
 
@@ -103,13 +112,29 @@ class PrometheusApi:
         self._connections.close()
 
 
-def _samples(answer: Any) -> dict[Pod, float]:
-    """`data.result` of an instant vector as numbers by pod; series without our two labels are somebody else's."""
+def _check_clock(evaluated_at: float | None, *, asked_at: float, answered_at: float) -> None:
+    """Raises Unavailable where a query was evaluated before it was asked or after it was answered, by more than
+    CLOCK_TOLERANCE_SECONDS: nobody knows whose clock is wrong, and so neither how old samples are nor what day it is.
+    """
+    if evaluated_at is None:
+        return
+    behind, ahead = asked_at - evaluated_at, evaluated_at - answered_at
+    if max(behind, ahead) > CLOCK_TOLERANCE_SECONDS:
+        # By tens of seconds, or each tick would be another status of each service.
+        off, way = (ahead, "ahead of") if ahead > behind else (behind, "behind")
+        message = f"the clock of Prometheus is {round(off, -1):.0f}s {way} the operator's"
+        raise Unavailable(message, reason="ClockSkew")
+
+
+def _samples(answer: Any) -> tuple[dict[Pod, float], float | None]:
+    """`data.result` of an instant vector as numbers by pod, and when it was evaluated by Prometheus' own clock, which
+    every sample says; series without our two labels are somebody else's."""
     try:
-        return {
+        samples = {
             Pod(series["metric"]["namespace"], series["metric"]["pod"]): float(series["value"][1])
             for series in answer
             if "namespace" in series["metric"] and "pod" in series["metric"]
         }
+        return samples, float(answer[0]["value"][0]) if answer else None
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise malformed(f"not an instant vector: {type(error).__name__}") from error

@@ -110,6 +110,10 @@ class Reason(StrEnum):
         "PartialSeries",
         "Prometheus misses some ready replicas: no load when growing is judged, full load when shrinking is.",
     )
+    CLOCK_SKEW = (
+        "ClockSkew",
+        "A clock is wrong: that of Prometheus, of the operator, or of who writes samples; nothing shrinks meanwhile.",
+    )
     STALE_SERIES = "StaleSeries", "The newest sample is too old; the number of replicas is held."
     NOT_FINITE = "NotFinite", "A metric is NaN or infinite; the number of replicas is held."
     NO_READY_REPLICAS = "NoReadyReplicas", "No replica is ready, so there is no load to read yet."
@@ -131,6 +135,19 @@ class Reason(StrEnum):
     FOREIGN_SCALER = (
         "ForeignScaler",
         "Another scaler targets the Deployment; Foretide does not fight it. Remove one of the two.",
+    )
+    SCALED_TO_ZERO = (
+        "ScaledToZero",
+        "Somebody scaled the Deployment to 0: the service is off until somebody scales it up again.",
+    )
+    MANUAL_SCALE = (
+        "ManualScale",
+        "Somebody else changed the number of replicas of the Deployment; the autoscaler goes on from there.",
+    )
+    MANUAL_SCALE_CONTESTED = (
+        "ManualScaleContested",
+        "Somebody else changes the number of replicas again and again; it is left alone until that stops. "
+        "Set spec.scaling.paused or spec.scaling.replicas instead.",
     )
     METRICS_UNAVAILABLE = (
         "MetricsUnavailable",
@@ -169,6 +186,10 @@ class Reason(StrEnum):
     SCALE_DOWN_HELD = (
         "ScaleDownHeld",
         "Fewer replicas would do, but the load was higher within the hold time, or is not known well enough.",
+    )
+    REPLICAS_CRASHING = (
+        "ReplicasCrashing",
+        "New replicas crash again and again, so hardly more are asked for; ModelLoaded and Stalled say why they do.",
     )
     GROWN_BLIND = (
         "GrownBlind",

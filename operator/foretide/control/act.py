@@ -13,6 +13,7 @@ from typing import Any, Final
 from foretide.adapters.errors import AdapterError
 from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
+from foretide.adapters.resources import Object
 from foretide.api import group
 from foretide.api.reasons import Reason
 from foretide.control.status_writer import StatusWriter
@@ -45,10 +46,14 @@ class Actuator:
         status: Mapping[str, Any],
         before: Mapping[str, Any],
         memory: Callable[[], str],
+        deployment: Object,
         replicas: int,
         present: int,
     ) -> bool:
         """Status first, then the number of replicas; False when the API server did not take one of them.
+
+        The number is for `deployment` as it was decided on: one that was made anew or scaled by somebody else since is
+        a Conflict, and the next tick decides anew.
 
         The memory changes at each tick and is written only along with something worth telling: a service at rest
         causes no writes (Recall says what a restart makes of an old memory).
@@ -63,7 +68,7 @@ class Actuator:
             async with self._slots:
                 await self._status.write(key, uid, {**status, "memory": memory()})
                 if replicas != present:
-                    await self._scale(key, uid, replicas)
+                    await self._scale(key, uid, deployment, replicas)
         except AdapterError as error:
             log.warning("%s/%s stays at %d replicas until the next tick: %s", *key, present, error)
             return False
@@ -85,12 +90,9 @@ class Actuator:
         """Forgets all other services."""
         self._status.keep(keys)
 
-    async def _scale(self, key: Key, uid: str, replicas: int) -> None:
+    async def _scale(self, key: Key, uid: str, deployment: Object, replicas: int) -> None:
         served = self._world.served.get(key)
         if served is None or served.service.uid != uid:
             return  # deleted while its status was written
-        deployment = served.deployment
-        await self._api.scale(
-            namespace=key.namespace, deployment=deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER
-        )
+        await self._api.scale(deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER)
         self._world.scaled(key, deployment, replicas)

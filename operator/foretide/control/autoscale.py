@@ -19,9 +19,11 @@ from foretide.adapters.resources import Object
 from foretide.adapters.scrape import Scraper
 from foretide.adapters.triton import Triton
 from foretide.api.modelprofile import ModelProfile
+from foretide.api.reasons import Reason
 from foretide.control import challenge_status, observe, policies, scaling_status
 from foretide.control.act import Actuator
 from foretide.control.backfill import Backfill
+from foretide.control.by_hand import FREE, ByHand, Stand
 from foretide.control.challenge import Challenges, Contest
 from foretide.control.challenge_status import Verdict
 from foretide.control.children import controlled_by
@@ -34,6 +36,7 @@ from foretide.control.recall import Identity, Recall, identity
 from foretide.control.scaling_conditions import Circumstances
 from foretide.control.serving_status import rollout
 from foretide.control.sources import Found, Sources, longest_window_seconds
+from foretide.control.stuck import hindered, stuck
 from foretide.control.world import Key, Served, World
 from foretide.scaling.brain import Brain
 from foretide.scaling.capacity import BatchCounts
@@ -82,10 +85,16 @@ class _Row:
     foreign_scaler: str | None
     policy: Policy
     profile: ModelProfile | None
+    by_hand: Stand = FREE
 
     @property
     def is_left_alone(self) -> bool:
         """Its replicas are not ours to change."""
+        return self.is_off_limits or self.by_hand.reason is not None
+
+    @property
+    def is_off_limits(self) -> bool:
+        """By the spec, or by somebody who scales it instead."""
         paused = self.served.service.spec.scaling.paused
         return paused or self.foreign_scaler is not None or isinstance(self.policy, NoPolicy)
 
@@ -106,14 +115,15 @@ class Autoscaler:
         self._actuator: Final = Actuator(ports.kubernetes, ports.events, world)
         self._recall: Final = Recall()
         self._challenges: Final = Challenges(brain)
+        self._by_hand: Final = ByHand()
         self._once_ready: frozenset[Pod] = frozenset()
 
     async def tick(self) -> Outcome:
         """Observes, decides and acts once for every service that has a Deployment."""
         found, executed = await asyncio.gather(self._sources.read(), self._batches.read())
         # All that follows is read without a pause, so that every row is of one moment.
-        rows = self._rows()
         now_seconds = self._ports.clock.now()
+        rows = [self._judged(row, now_seconds) for row in self._rows()]
         identities = [identity(row.key, row.served) for row in rows]
         memory = self._recall.recall(identities, [row.raw.get("status", {}) for row in rows])
         memory = self._backfilled(memory, identities)
@@ -122,7 +132,8 @@ class Autoscaler:
         made = self._brain.decide(seen, memory)
         self._recall.keep(identities, made.memory)
         verdicts = self._challenges.judge(self._contests(rows), seen, memory, made)
-        self._actuator.keep({row.key for row in rows})
+        for forgetful in (self._actuator, self._by_hand):
+            forgetful.keep({row.key for row in rows})
         written = await asyncio.gather(
             *(
                 self._act(
@@ -156,7 +167,9 @@ class Autoscaler:
         for key, served in sorted(self._world.served.items(), key=lambda item: item[0]):
             raw, deployment = self._world.services.get(key), self._world.deployment(key)
             # One of that name that is not ours (restored from a backup, say) is not ours to scale.
-            if raw is not None and deployment is not None and controlled_by(deployment, served.service.uid):
+            if raw is None or deployment is None or "deletionTimestamp" in raw["metadata"]:
+                continue
+            if controlled_by(deployment, served.service.uid):
                 scaler = self._world.foreign_scaler(key, served.deployment)
                 policy = self._policies.of(served.service)
                 profile = profiles.get((key, served.hardware_class.name))
@@ -176,6 +189,13 @@ class Autoscaler:
             for index, row in enumerate(rows)
             if (challenge := self._policies.challenge(row.served.service)) is not None
         ]
+
+    def _judged(self, row: _Row, now_seconds: float) -> _Row:
+        """With what others did to its replicas."""
+        status = self._actuator.told(row.key, row.served.service.uid) or row.raw.get("status", {})
+        acts = not row.is_off_limits and not policies.is_advisory(row.policy)
+        stand = self._by_hand.look(row.key, row.deployment, status, now_seconds=now_seconds, acts=acts)
+        return replace(row, by_hand=stand)
 
     def _backfilled(self, memory: Memory, identities: Sequence[Identity]) -> Memory:
         """With what was read of the past since the last tick."""
@@ -217,6 +237,7 @@ class Autoscaler:
             tuning=policies.tuning(orders),
             told=policies.told([row.profile for row in rows]),
             quotas=policies.quotas([row.served.hardware_class for row in rows], orders, fleet.replicas),
+            stuck=stuck([hindered(row.deployment, self._world.pods(row.key), now_seconds=now_seconds) for row in rows]),
             may_shrink=found.may_shrink,
         )
 
@@ -238,10 +259,13 @@ class Autoscaler:
             policy=row.policy,
             hardware_class=row.served.hardware_class,
             now=datetime.fromtimestamp(now_seconds, UTC),
+            refusal=rollout(row.deployment).refusal,
+            by_hand=row.by_hand,
         )
         before = self._actuator.told(row.key, whose.uid) or row.raw.get("status", {})
         present = int(made.fleet.replicas[index])
-        return await self._actuator.act(
+        replicas = present if policies.is_advisory(row.policy) else int(made.desired[index])
+        done = await self._actuator.act(
             row.key,
             whose.uid,
             status={
@@ -250,9 +274,24 @@ class Autoscaler:
             },
             before=before,
             memory=lambda: encode(made.memory, index, uid=whose.uid, model=whose.model),
-            replicas=present if policies.is_advisory(row.policy) else int(made.desired[index]),
+            deployment=row.deployment,
+            replicas=replicas,
             present=present,
         )
+        if replicas != present:
+            self._by_hand.wrote(row.key, replicas, done=done)
+        if row.by_hand.change:
+            log.info("%s/%s %s", *row.key, row.by_hand.change)
+            note = f"{row.by_hand.change}; {'it is left there' if row.is_left_alone else 'the load decides on'}"
+            await self._ports.events.emit(
+                namespace=row.key.namespace,
+                name=row.key.name,
+                uid=whose.uid,
+                reason=Reason.MANUAL_SCALE,
+                note=note,
+                warning=True,
+            )
+        return done
 
 
 def _bounds(rows: Sequence[_Row]) -> Bounds:

@@ -12,10 +12,10 @@ from typing import Final
 from foretide.adapters.clock import Clock
 from foretide.adapters.errors import Unavailable
 from foretide.adapters.prometheus import Pod
-from foretide.adapters.resources import DEPLOYMENT, Object
+from foretide.adapters.resources import DEPLOYMENT
 from foretide.adapters.scrape import Scraper
 from foretide.control.children import controlled_by
-from foretide.control.pods import authority, is_ready, is_terminating
+from foretide.control.pods import authority, deployment_of, is_ready, is_terminating
 from foretide.control.samples import SLACK, Sample, answer
 from foretide.control.world import Key, Served, World
 from foretide.scaling.policy import Query
@@ -174,15 +174,8 @@ class DirectReader:
             if controlled_by(deployment, served.service.uid)
         }
         for pod in self._world.pods(key):
-            if (is_ready(pod) or is_terminating(pod)) and _deployment(pod) in ours:
+            if (is_ready(pod) or is_terminating(pod)) and deployment_of(pod) in ours:
                 metadata = pod["metadata"]
                 if (address := authority(pod, METRICS_PORT)) is not None:
                     name = Pod(key.namespace, metadata["name"])
                     yield _Target(name, metadata["uid"], address, served.service.model_name)
-
-
-def _deployment(pod: Object) -> str | None:
-    """The Deployment whose ReplicaSet (`<deployment>-<digest>`) controls the pod; a label alone anybody could set."""
-    owners = pod["metadata"].get("ownerReferences", ())
-    names = [owner["name"] for owner in owners if owner.get("controller") and owner["kind"] == "ReplicaSet"]
-    return names[0].rpartition("-")[0] if names else None

@@ -13,6 +13,10 @@ from foretide.api.reasons import Reason
 from foretide.serving.naming import CONTAINER
 
 MESSAGE_LIMIT: Final = 600
+# Once is an accident.
+CRASHES: Final = 2
+# From a node's choice until its kubelet has seen the pod.
+SEEN_WITHIN_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +67,48 @@ def authority(pod: Object, port: int) -> str | None:
     return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
 
+def deployment_of(pod: Object) -> str | None:
+    """The Deployment whose ReplicaSet (`<deployment>-<digest>`) controls the pod; a label alone anybody could set."""
+    owners = pod["metadata"].get("ownerReferences", ())
+    names = [owner["name"] for owner in owners if owner.get("controller") and owner["kind"] == "ReplicaSet"]
+    return names[0].rpartition("-")[0] if names else None
+
+
+def unschedulable_since(pod: Object) -> float | None:
+    """Seconds since the epoch at which the scheduler found no node with room for the pod; None where it did."""
+    scheduled = _condition(pod, "PodScheduled")
+    if scheduled.get("status") != "False" or scheduled.get("reason") != "Unschedulable":
+        return None
+    return _since(scheduled)
+
+
+def crashes_at_start(pod: Object) -> bool:
+    """Whether Triton ended twice in the pod, which never was ready.
+
+    One that served before is none: what runs out of memory under too high a load needs more replicas, and soon.
+    """
+    ready, scheduled = _condition(pod, "Ready"), _condition(pod, "PodScheduled")
+    unready_since, placed_at = _since(ready), _since(scheduled)
+    if ready.get("status") != "False" or unready_since is None or placed_at is None:
+        return False
+    # The kubelet says "not ready" when it first sees the pod, and again only after it was ready.
+    served = unready_since > placed_at + SEEN_WITHIN_SECONDS
+    deaths = sum(
+        one["restartCount"] + ("terminated" in one["state"])
+        for one in pod.get("status", {}).get("containerStatuses", ())
+        if one["name"] == CONTAINER
+    )
+    return not served and deaths >= CRASHES
+
+
 def failures(pods: Iterable[Object]) -> list[Failure]:
     """The failing pods, the newest first: they run the newest template."""
     newest_first = sorted(pods, key=lambda pod: pod["metadata"]["creationTimestamp"], reverse=True)
-    found = (_failure(pod) for pod in newest_first if _is_wanted(pod) and not is_ready(pod))
+    found = (_failure(pod) for pod in newest_first if is_wanted(pod) and not is_ready(pod))
     return [failure for failure in found if failure is not None]
 
 
-def _is_wanted(pod: Object) -> bool:
+def is_wanted(pod: Object) -> bool:
     """An evicted pod stays in the list as Failed until somebody deletes it, long after another has replaced it."""
     return not is_terminating(pod) and pod.get("status", {}).get("phase") not in ("Failed", "Succeeded")
 
@@ -110,6 +148,12 @@ def _failure(pod: Object) -> Failure | None:
 def _condition(pod: Object, kind: str) -> Mapping[str, Any]:
     conditions = pod.get("status", {}).get("conditions", ())
     return next((condition for condition in conditions if condition["type"] == kind), {})
+
+
+def _since(condition: Mapping[str, Any]) -> float | None:
+    """When the condition turned last; its time may be left out."""
+    time = condition.get("lastTransitionTime")
+    return seconds(time) if time else None
 
 
 def _cut(message: str) -> str:

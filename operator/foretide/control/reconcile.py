@@ -119,13 +119,8 @@ class Reconciler:
         replicas = min(remembered if isinstance(remembered, int) else service.min_replicas, service.max_replicas)
         key, name = Key(service.namespace, service.name), deployment["metadata"]["name"]
         if replicas != deployment["spec"].get("replicas", 1) and self._world.foreign_scaler(key, name) is None:
-            await self._api.scale(
-                namespace=service.namespace,
-                deployment=name,
-                replicas=replicas,
-                manager=group.AUTOSCALE_MANAGER,
-            )
-            self._world.scaled(key, name, replicas)
+            await self._api.scale(deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER)
+            self._world.scaled(key, deployment, replicas)
 
     async def _tell(self, key: Key, raw: Object, outcome: InferenceService | Refused) -> None:
         """Writes the reconcile loop's part of status."""

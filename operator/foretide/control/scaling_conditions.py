@@ -11,15 +11,19 @@ from foretide.api.conditions import Condition, ConditionStatus, ConditionType
 from foretide.api.durations import format_seconds
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.reasons import Reason
+from foretide.control.by_hand import FREE, Stand
 from foretide.control.observe import NoMetrics
 from foretide.control.policies import NoPolicy, Policy, is_advisory
+from foretide.control.serving_status import refusal_reason
 from foretide.scaling import ledger
 from foretide.scaling.budget import Budget
-from foretide.scaling.decision import Bound, Decisions
+from foretide.scaling.decision import Bound, Decisions, Hindrance
 from foretide.scaling.forecast.foresight import Trust
 from foretide.scaling.observation import Gap
 
 _Statement = tuple[ConditionStatus, Reason, str]
+
+REFUSAL_LIMIT: Final = 600
 
 _TRUST: Final = MappingProxyType(
     {
@@ -42,6 +46,8 @@ class Circumstances:
     policy: Policy
     hardware_class: HardwareClass
     now: datetime
+    refusal: str = ""  # why pods cannot be created, in the API server's words
+    by_hand: Stand = FREE
 
 
 def conditions_of(made: Decisions, row: int, known: Circumstances) -> list[Condition]:
@@ -52,7 +58,7 @@ def conditions_of(made: Decisions, row: int, known: Circumstances) -> list[Condi
             (ConditionType.METRICS_AVAILABLE, _metrics(made, row, known)),
             (ConditionType.FORECAST_HEALTHY, _forecast(made, row)),
             (ConditionType.SCALING_ACTIVE, _active(made, row, known)),
-            (ConditionType.SCALING_LIMITED, _limited(made, row)),
+            (ConditionType.SCALING_LIMITED, _limited(made, row, known)),
             (ConditionType.SLO_FEASIBLE, _feasible(made, row)),
             (ConditionType.SLO_MET, _met(made, row)),
         )
@@ -73,6 +79,9 @@ def _metrics(made: Decisions, row: int, known: Circumstances) -> _Statement:
         silent, expected = made.seen.silent[row], made.seen.expected[row]
         message = f"{silent} of {expected} ready replicas send no metrics; nothing shrinks that they may need"
         return ConditionStatus.FALSE, reason, message
+    if reason is Reason.CLOCK_SKEW:
+        message = f"the newest sample is {round(made.seen.ahead_seconds[row], -1):.0f}s in the future: a clock is wrong"
+        return ConditionStatus.FALSE, reason, message
     if reason is Reason.METRICS_COMPLETE:
         return ConditionStatus.TRUE, reason, "every ready replica is seen"
     return ConditionStatus.FALSE, reason, reason.meaning
@@ -88,6 +97,8 @@ def _active(made: Decisions, row: int, known: Circumstances) -> _Statement:
     bound = Bound(made.bound[row])
     if isinstance(known.policy, NoPolicy):
         return ConditionStatus.FALSE, known.policy.reason, known.policy.message
+    if known.by_hand.reason is not None:
+        return ConditionStatus.FALSE, known.by_hand.reason, known.by_hand.message
     if bound is Bound.PAUSED:
         return ConditionStatus.FALSE, Reason.SCALING_PAUSED, "spec.scaling.paused is true"
     if made.bounds.is_pinned[row]:
@@ -108,12 +119,16 @@ def _active(made: Decisions, row: int, known: Circumstances) -> _Statement:
     return ConditionStatus.TRUE, Reason.SCALING_ACTIVE, "the number of replicas follows the load"
 
 
-def _limited(made: Decisions, row: int) -> _Statement:
+def _limited(made: Decisions, row: int, known: Circumstances) -> _Statement:
     wanted = max(int(made.asked[row]), int(made.foreseen[row]))
     maximum, minimum = int(made.bounds.maximum[row]), int(made.bounds.minimum[row])
     if Bound(made.bound[row]) is Bound.QUOTA:
         message = f"the quota of {made.quota[row]} replicas leaves {made.desired[row]} of {made.wanted[row]}"
         return ConditionStatus.TRUE, Reason.AT_QUOTA, message
+    ordered = made.bounds.paused[row] or made.bounds.is_pinned[row]
+    hindered = len(made.stuck) and made.stuck.cause[row] != Hindrance.NONE
+    if hindered and not ordered and wanted > made.stuck.going[row]:
+        return _stuck(made, row, known)
     if Bound(made.bound[row]) is Bound.STEP_UP_LIMIT:
         message = f"one step grows to {made.desired[row]} of the {wanted} replicas that are needed"
         return ConditionStatus.TRUE, Reason.STEP_LIMITED, message
@@ -123,6 +138,19 @@ def _limited(made: Decisions, row: int) -> _Statement:
     if Bound(made.bound[row]) is Bound.MINIMUM:
         return ConditionStatus.FALSE, Reason.AT_MIN_REPLICAS, f"minReplicas = {minimum} is more than the load needs"
     return ConditionStatus.FALSE, Reason.WITHIN_LIMITS, "the wanted number of replicas is within the bounds"
+
+
+def _stuck(made: Decisions, row: int, known: Circumstances) -> _Statement:
+    """No number of it changes with the load: pods may be stuck for days."""
+    message = f"of the replicas {ledger.hindrance(made, row)}"
+    reason = {
+        Hindrance.UNSCHEDULABLE: Reason.UNSCHEDULABLE,
+        Hindrance.CRASHING: Reason.REPLICAS_CRASHING,
+        Hindrance.REFUSED: refusal_reason(known.refusal),
+    }[Hindrance(made.stuck.cause[row])]
+    if known.refusal and reason in (Reason.QUOTA_EXCEEDED, Reason.PODS_REFUSED):
+        message += f": {known.refusal[:REFUSAL_LIMIT]}"
+    return ConditionStatus.TRUE, reason, message
 
 
 def _forecast(made: Decisions, row: int) -> _Statement:

@@ -120,10 +120,15 @@ def _cause(state: Rollout, failing: Sequence[Failure]) -> tuple[Reason, str]:
     if failing:
         return failing[0].reason, f"pod {failing[0].pod}: {failing[0].message}"
     if state.refusal:
-        return (Reason.QUOTA_EXCEEDED if "exceeded quota" in state.refusal else Reason.PODS_REFUSED), state.refusal
+        return refusal_reason(state.refusal), state.refusal
     if state.ready:
         return Reason.ROLLOUT_IN_PROGRESS, f"new pods replace old ones; {state.count}"
     return (Reason.PODS_NOT_READY if state.existing else Reason.CREATING), state.count
+
+
+def refusal_reason(refusal: str) -> Reason:
+    """The word for why pods cannot be created."""
+    return Reason.QUOTA_EXCEEDED if "exceeded quota" in refusal else Reason.PODS_REFUSED
 
 
 def _loaded(status: ConditionStatus, reason: Reason, message: str, generation: int) -> Condition:

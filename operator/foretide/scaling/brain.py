@@ -26,6 +26,7 @@ from foretide.scaling.ration import ration
 from foretide.scaling.readings import Readings
 from foretide.scaling.risk import LEAST_USUAL_REPLICAS, Risk, late_rps
 from foretide.scaling.settings import ScalingSettings
+from foretide.scaling.stuck import BOUNDS, restrain
 
 # A replica that is too late for one start in ten is planned for.
 LEAD_LEVEL: Final = 0.9
@@ -42,7 +43,7 @@ SHORT_SHARE: Final = 0.5
 # Holds are the shortest one times powers of this, so that learning a lead time does not begin the hold anew each time.
 HOLD_RATIO: Final = 1.5
 # Who decides in place of the quantile.
-OTHERS: Final = (Bound.PAUSED, Bound.PINNED, Bound.MAXIMUM, Bound.QUOTA, Bound.STEP_UP_LIMIT)
+OTHERS: Final = (Bound.PAUSED, Bound.PINNED, Bound.MAXIMUM, Bound.QUOTA, Bound.STEP_UP_LIMIT, *BOUNDS.values())
 
 
 class Foresee(Protocol):
@@ -171,6 +172,7 @@ class Brain:
             settings=self.settings,
             may_shrink=seen.may_shrink,
         )
+        made = restrain(made, seen.stuck)
         made = ration(made, seen.quotas, foresight, may_shrink=seen.may_shrink)
         remembered = replace(
             made.memory,

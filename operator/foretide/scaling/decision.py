@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from foretide.scaling.capacity.rate import Capacity
 from foretide.scaling.observation import Seen
 from foretide.scaling.readings import Readings
 from foretide.scaling.settings import ScalingSettings
+
+# A step that finds out whether more replicas start: of those that are going, at least one; as large as a step down is.
+PROBE_SHARE: Final = 0.2
 
 if TYPE_CHECKING:  # a memory holds what was seen of pods, whose seam names the bounds below
     from foretide.scaling.memory import Memory
@@ -41,11 +44,23 @@ class Bound(IntEnum):
     STEP_UP_LIMIT = 16  # more are wanted, one step adds no more
     BLIND = 17  # the load has been unknown for so long that the most of the last day is taken for it
     DIRECT = 18  # fewer would do, but the load is read from the pods directly: Prometheus is away, or just back
+    UNSCHEDULABLE = 19  # more are wanted, but no node has room for those that are there
+    CRASHING = 20  # more are wanted, but the new ones crash
+    REFUSED = 21  # more are wanted, but the API server refuses their pods
 
     @property
     def label(self) -> str:
         """As status shows it, e.g. `StepLimit`."""
         return self.name.title().replace("_", "")
+
+
+class Hindrance(IntEnum):
+    """Why replicas that are wanted do not start."""
+
+    NONE = 0
+    UNSCHEDULABLE = 1  # no node has room
+    CRASHING = 2  # they end again and again, and never served
+    REFUSED = 3  # their pods cannot be created (a quota, a LimitRange, an admission rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,6 +99,30 @@ class Fleet:
 
     replicas: Ints  # spec.replicas of the Deployment
     rolling: Bools  # a rollout is running
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stuck:
+    """Replicas that do not start; one row per service, or no rows where nobody looked."""
+
+    cause: Ints  # a Hindrance; that of most of them
+    count: Ints  # of that cause
+    going: Ints  # replicas that serve, or may soon
+
+    def __len__(self) -> int:
+        return len(self.cause)
+
+    @classmethod
+    def nobody(cls) -> Stuck:
+        """Nobody looked: growth is not bound."""
+        nothing = np.zeros(0, dtype=np.int64)
+        return cls(cause=nothing, count=nothing, going=nothing)
+
+    def most(self, replicas: Ints) -> Ints:
+        """Replicas that are asked for at most while some of `replicas` do not start: one step more than are going."""
+        step = np.maximum(1, np.ceil(PROBE_SHARE * self.going - 1e-9).astype(np.int64))
+        most: Ints = np.maximum(replicas, self.going + step)
+        return most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -139,6 +178,7 @@ class Decisions:
     plan: Plan
     hpa: Ints  # what the Kubernetes HPA would run, at its usual 70 % of saturation: the counterfactual
     settings: ScalingSettings
+    stuck: Stuck = field(default_factory=Stuck.nobody)
 
     def __len__(self) -> int:
         return len(self.desired)

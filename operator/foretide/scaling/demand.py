@@ -62,6 +62,7 @@ def observe(
         # A pod that tells only part of it adds that part; being silent on the rest it still counts as silent.
         return total(pods.service, np.where(fresh, readings.value, 0.0), length=services)
 
+    ahead = _ahead_seconds(pods, expected, services=services)
     ratio = _items_per_request(pods, fresh, success, max_batch=max_batch, before=items_per_request)
     # Growth of one pod's queue and shrinking of another's cancel: the sum, then its positive part.
     requests = per_service(success) + per_service(failure) + np.maximum(per_service(growth), 0.0)
@@ -76,7 +77,8 @@ def observe(
         ready=count(pods.service, pods.ready, length=services),
         expected=awaited,
         reporting=reporting,
-        gap=_gaps(pods, expected, fresh, awaited, known),
+        gap=_gaps(pods, expected, fresh, awaited, known, ahead),
+        ahead_seconds=ahead,
     )
 
 
@@ -122,7 +124,16 @@ def _ratio(made: Floats, answered: Floats, *, max_batch: Ints, otherwise: Floats
     return np.clip(np.where(np.isfinite(ratio), ratio, 1.0), 1.0, largest)
 
 
-def _gaps(pods: Pods, expected: Bools, fresh: Bools, awaited: Ints, known: Bools) -> Ints:
+def _ahead_seconds(pods: Pods, expected: Bools, *, services: int) -> Floats:
+    """How far in the future the newest sample of an awaited pod is, beyond what clocks may differ by; 0 for not."""
+    age = Readings.checked(pods.sample_age_seconds.value, pods.sample_age_seconds.known)
+    skewed = expected & age.known & (age.value < -CLOCK_TOLERANCE_SECONDS)
+    ahead = np.zeros(services)
+    np.maximum.at(ahead, pods.service[skewed], -age.value[skewed])
+    return ahead
+
+
+def _gaps(pods: Pods, expected: Bools, fresh: Bools, awaited: Ints, known: Bools, ahead_seconds: Floats) -> Ints:
     """Why demand is unknown: the best that any awaited pod of the service offers names the reason.
 
     Nobody is awaited in a service's first seconds: one scrape gives gauges and no rates yet, which is no fault.
@@ -131,7 +142,7 @@ def _gaps(pods: Pods, expected: Bools, fresh: Bools, awaited: Ints, known: Bools
     any_fresh = count(pods.service, expected & fresh, length=services) > 0
     any_series = count(pods.service, expected & pods.sample_age_seconds.known, length=services) > 0
     return np.select(
-        [known, any_fresh, any_series, awaited > 0],
-        [Gap.NONE, Gap.UNUSABLE_VALUES, Gap.STALE_SERIES, Gap.NO_SERIES],
+        [known, any_fresh, ahead_seconds > 0.0, any_series, awaited > 0],
+        [Gap.NONE, Gap.UNUSABLE_VALUES, Gap.CLOCK_SKEW, Gap.STALE_SERIES, Gap.NO_SERIES],
         default=Gap.NO_READY_REPLICAS,
     ).astype(np.int64)

@@ -4,9 +4,10 @@ from typing import Final
 
 from foretide.api.durations import format_seconds
 from foretide.api.reasons import Reason
-from foretide.scaling.decision import Bound, Decisions
+from foretide.scaling.decision import Bound, Decisions, Hindrance
 from foretide.scaling.normal import STANDARD
 from foretide.scaling.observation import Gap, Seen
+from foretide.scaling.stuck import BOUNDS
 
 # Unchanged replicas are explained by what keeps them; changed ones by the direction.
 KEPT: Final = {
@@ -29,6 +30,9 @@ KEPT: Final = {
     Bound.QUOTA: Reason.AT_QUOTA,
     Bound.STEP_UP_LIMIT: Reason.STEP_LIMITED,
     Bound.BLIND: Reason.METRICS_UNAVAILABLE,
+    Bound.UNSCHEDULABLE: Reason.UNSCHEDULABLE,
+    Bound.CRASHING: Reason.REPLICAS_CRASHING,
+    Bound.REFUSED: Reason.PODS_REFUSED,
 }
 # Bounds that name a change better than its direction does.
 CHANGED: Final = {
@@ -37,11 +41,15 @@ CHANGED: Final = {
     Bound.MAXIMUM: Reason.AT_MAX_REPLICAS,
     Bound.QUOTA: Reason.AT_QUOTA,
     Bound.BLIND: Reason.GROWN_BLIND,
+    Bound.UNSCHEDULABLE: Reason.UNSCHEDULABLE,
+    Bound.CRASHING: Reason.REPLICAS_CRASHING,
+    Bound.REFUSED: Reason.PODS_REFUSED,
 }
 GAPS: Final = {
     Gap.NO_READY_REPLICAS: (Reason.NO_READY_REPLICAS, "no replica is ready long enough to report"),
     Gap.NO_SERIES: (Reason.NO_SERIES, "there is no series of any ready replica"),
-    Gap.STALE_SERIES: (Reason.STALE_SERIES, "the newest sample is too old or from the future"),
+    Gap.STALE_SERIES: (Reason.STALE_SERIES, "the newest sample is too old"),
+    Gap.CLOCK_SKEW: (Reason.CLOCK_SKEW, "the newest sample is from the future"),
     Gap.UNUSABLE_VALUES: (Reason.NOT_FINITE, "samples are missing in part, not finite, negative or absurd"),
 }
 
@@ -93,7 +101,7 @@ def _because(made: Decisions, row: int, bound: Bound) -> str:
     if bound is Bound.STEP_UP_LIMIT:
         added = made.desired[row] - made.fleet.replicas[row]
         return f"{_load(made, row)}, so {needed}, but one step adds no more than {added}"
-    if bound in (Bound.MINIMUM, Bound.MAXIMUM):
+    if bound in (Bound.MINIMUM, Bound.MAXIMUM, *BOUNDS.values()):
         return f"{_load(made, row)}, so {needed}, but {_limit(made, row, bound)}"
     return f"{_load(made, row)}, so {needed} would do, but {_keeper(made, row, bound)}"
 
@@ -123,7 +131,21 @@ def _limit(made: Decisions, row: int, bound: Bound) -> str:
         return f"minReplicas is {made.bounds.minimum[row]}"
     if bound is Bound.QUOTA:
         return f"the quota of {made.quota[row]} replicas leaves {made.desired[row]}"
+    if bound in BOUNDS.values():
+        return hindrance(made, row)
     return f"maxReplicas is {made.bounds.maximum[row]}"
+
+
+def hindrance(made: Decisions, row: int) -> str:
+    """What keeps replicas from starting, where something does, and how many are asked for meanwhile."""
+    stuck, present = made.stuck, int(made.fleet.replicas[row])
+    count, most = int(stuck.count[row]), int(stuck.most(made.fleet.replicas)[row])
+    why = {
+        Hindrance.UNSCHEDULABLE: f"no node has room for {count} of {present}",
+        Hindrance.CRASHING: f"{count} of {present} crash again and again and never served",
+        Hindrance.REFUSED: f"the pods of {count} of {present} are refused",
+    }[Hindrance(stuck.cause[row])]
+    return f"{why}, so no more than {most} are asked for until they start"
 
 
 def _load(made: Decisions, row: int) -> str:

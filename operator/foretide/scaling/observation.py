@@ -17,8 +17,9 @@ class Gap(IntEnum):
     NONE = 0
     NO_READY_REPLICAS = 1  # no pod is expected to report, and none does
     NO_SERIES = 2  # pods are expected to report, and there is no series of any of them
-    STALE_SERIES = 3  # there are series, and their newest samples are too old (or from the future)
+    STALE_SERIES = 3  # there are series, and their newest samples are too old
     UNUSABLE_VALUES = 4  # there are fresh samples, and they are missing in part, not finite, negative or absurd
+    CLOCK_SKEW = 5  # there are series, and their newest samples are from the future
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,6 +79,7 @@ class Seen:
     expected: Ints  # ready pods that have been ready long enough to report
     reporting: Ints  # those of them that do, with fresh samples
     gap: Ints  # a Gap
+    ahead_seconds: Floats  # how far in the future the newest sample is; 0 where none is from there
 
     @property
     def silent(self) -> Ints:

@@ -1,0 +1,57 @@
+"""Which replicas of which services do not start, as the API server shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from foretide.adapters.resources import Object
+from foretide.control.pods import crashes_at_start, deployment_of, is_wanted, unschedulable_since
+from foretide.control.serving_status import rollout
+from foretide.scaling.decision import Hindrance, Stuck
+
+# A pod that waits for a shorter time may wait for nothing but the scheduler, or a node that is just being added.
+UNSCHEDULABLE_SECONDS: Final = 120.0
+
+
+class Hindered(NamedTuple):
+    """One row of `Stuck`."""
+
+    cause: Hindrance
+    stuck: int
+    going: int
+
+
+def stuck(services: Iterable[Hindered]) -> Stuck:
+    """One row per service."""
+    rows = list(services)
+    return Stuck(
+        cause=np.array([row.cause for row in rows], dtype=np.int64),
+        count=np.array([row.stuck for row in rows], dtype=np.int64),
+        going=np.array([row.going for row in rows], dtype=np.int64),
+    )
+
+
+def hindered(deployment: Object, pods: Sequence[Object], *, now_seconds: float) -> Hindered:
+    """What keeps replicas of the Deployment from starting; `pods` are all of its service.
+
+    A roll-out's surge counts as going while it is: its pods are there to serve.
+    """
+    state, name = rollout(deployment), deployment["metadata"]["name"]
+    if state.complete:  # as nearly always: not all pods of 5,000 services are looked at in each tick
+        return Hindered(Hindrance.NONE, 0, state.ready)
+    existing = [pod for pod in pods if is_wanted(pod) and deployment_of(pod) == name]
+    waiting = [since for pod in existing if (since := unschedulable_since(pod)) is not None]
+    unschedulable = sum(now_seconds - since >= UNSCHEDULABLE_SECONDS for since in waiting)
+    crashing = sum(crashes_at_start(pod) for pod in existing)
+    # Ready pods that the watch has not shown are there nevertheless.
+    going = max(len(existing) - unschedulable - crashing, state.ready)
+    causes = {
+        Hindrance.REFUSED: max(state.wanted - state.existing, 0) if state.refusal else 0,
+        Hindrance.CRASHING: crashing,
+        Hindrance.UNSCHEDULABLE: unschedulable,
+    }
+    cause = max(causes, key=lambda each: causes[each])
+    return Hindered(cause if causes[cause] else Hindrance.NONE, causes[cause], going)
