@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -28,11 +29,19 @@ class Pod(NamedTuple):
     name: str
 
 
+# Values by the number in a label: the bounds of a histogram, or quantiles.
+Points = Mapping[float, float]
+
+
 class Prometheus(Protocol):
     """What the operator asks of Prometheus."""
 
     async def by_pod(self, promql: str) -> Mapping[Pod, float]:
         """One sample per pod; may hold NaN or infinities. Raises Unavailable or Rejected, never answers half."""
+        ...
+
+    async def by_pod_and_number(self, promql: str, label: str) -> Mapping[Pod, Points]:
+        """One sample per pod and number in that label; otherwise as `by_pod`."""
         ...
 
     async def history(self, promql: str, *, start_seconds: float, end_seconds: float, step_seconds: float) -> Grid:
@@ -57,10 +66,10 @@ class PrometheusApi:
         self._silent_until: Final = {self._instants: 0.0, self._ranges: 0.0}
 
     async def by_pod(self, promql: str) -> Mapping[Pod, float]:
-        def ask(connection: PrometheusConnect) -> dict[Pod, float]:
-            return _samples(connection.custom_query(promql, timeout=QUERY_TIMEOUT_SECONDS))
+        return await self._instant(promql, _samples)
 
-        return await self._answer(ask, self._instants, limit_seconds=QUERY_TIMEOUT_SECONDS)
+    async def by_pod_and_number(self, promql: str, label: str) -> Mapping[Pod, Points]:
+        return await self._instant(promql, lambda answer: _points(answer, label))
 
     async def history(self, promql: str, *, start_seconds: float, end_seconds: float, step_seconds: float) -> Grid:
         grid = Grid.empty(start_seconds=start_seconds, end_seconds=end_seconds, step_seconds=step_seconds)
@@ -77,6 +86,12 @@ class PrometheusApi:
             )
 
         return await self._answer(ask, self._ranges, limit_seconds=RANGE_TIMEOUT_SECONDS)
+
+    async def _instant(self, promql: str, read: Callable[[Any], Found]) -> Found:
+        def ask(connection: PrometheusConnect) -> Found:
+            return read(connection.custom_query(promql, timeout=QUERY_TIMEOUT_SECONDS))
+
+        return await self._answer(ask, self._instants, limit_seconds=QUERY_TIMEOUT_SECONDS)
 
     async def _answer(
         self, ask: Callable[[PrometheusConnect], Found], threads: ThreadPoolExecutor, *, limit_seconds: float
@@ -104,12 +119,26 @@ class PrometheusApi:
 
 
 def _samples(answer: Any) -> dict[Pod, float]:
-    """`data.result` of an instant vector as numbers by pod; series without our two labels are somebody else's."""
+    """`data.result` of an instant vector as numbers by pod."""
+    return {pod: value for pod, _, value in _series(answer)}
+
+
+def _points(answer: Any, label: str) -> dict[Pod, dict[float, float]]:
+    """The same as numbers by pod and by the number in a label; what has no number there is somebody else's, too."""
+    found: dict[Pod, dict[float, float]] = {}
+    for pod, labels, value in _series(answer):
+        with suppress(ValueError):
+            number = float(labels.get(label, ""))
+            found.setdefault(pod, {})[number] = value
+    return found
+
+
+def _series(answer: Any) -> Iterator[tuple[Pod, Mapping[str, Any], float]]:
+    """Pod, labels and value of each series; those without our two labels are somebody else's."""
     try:
-        return {
-            Pod(series["metric"]["namespace"], series["metric"]["pod"]): float(series["value"][1])
-            for series in answer
-            if "namespace" in series["metric"] and "pod" in series["metric"]
-        }
+        for series in answer:
+            labels = series["metric"]
+            if "namespace" in labels and "pod" in labels:
+                yield Pod(labels["namespace"], labels["pod"]), labels, float(series["value"][1])
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise malformed(f"not an instant vector: {type(error).__name__}") from error

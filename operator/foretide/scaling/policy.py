@@ -17,6 +17,7 @@ from foretide.scaling.arrays import Bools, Floats, Ints, count, total
 from foretide.scaling.capacity.evidence import BatchCounts
 from foretide.scaling.decision import Bounds, Fleet, Quotas
 from foretide.scaling.readings import Readings
+from foretide.scaling.sli import Sli
 from foretide.scaling.tuning import Told, Tuning
 
 
@@ -103,6 +104,7 @@ class Observation:
     # What range queries still find of pods that have ended, summed by service; a query of the newest sample finds none.
     ended: Mapping[Query, Floats] = field(default_factory=dict)
     quotas: Quotas = field(default_factory=Quotas.none)
+    sli: Sli | None = None  # None where nobody measures latencies: the simulator
     # False while the answers are not those of a Prometheus whose windows are whole: they do for growing.
     may_shrink: bool = True
 
