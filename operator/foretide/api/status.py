@@ -93,7 +93,7 @@ class SloStatus(Fields):
     burn_rates: Annotated[tuple[BurnRate, ...], Field(max_length=8), KeyedBy("window")] = ()
     """How fast the error budget was spent, in windows of several lengths."""
     source: Literal["Histogram", "Summary", "Estimated"]
-    """What told most of it lately. Histogram, Summary: latencies measured by Triton. Estimated: refusals and capacity."""
+    """What told most of it lately. Histogram, Summary: latencies that Triton measured. Estimated: by capacity."""
 
 
 class CostStatus(Fields):

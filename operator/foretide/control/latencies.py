@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -84,6 +85,8 @@ def measured(
 
 def _columns(found: Mapping[Pod, Points], names: Sequence[Pod]) -> tuple[Ints, Floats, Floats]:
     """One row a point: the pod's row, the number in its label, its value."""
-    points = [(row, at, value) for row, name in enumerate(names) for at, value in found.get(name, {}).items()]
-    table = np.array(points, dtype=np.float64).reshape(-1, 3)
-    return table[:, 0].astype(np.int64), table[:, 1], table[:, 2]
+    told = [found.get(name, {}) for name in names]
+    pod = np.repeat(np.arange(len(names)), np.array([len(points) for points in told], dtype=np.int64))
+    at = np.fromiter(chain.from_iterable(told), dtype=np.float64, count=len(pod))
+    values = chain.from_iterable(points.values() for points in told)
+    return pod, at, np.fromiter(values, dtype=np.float64, count=len(pod))

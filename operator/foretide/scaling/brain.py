@@ -244,13 +244,13 @@ class Brain:
         """
         asked = made.seen.demand.value
         late = late_rps(asked, made.seen.ready.astype(np.float64), made.capacity)
-        refused = seen.total(self.questions["failure_rps"])
-        refused_items = np.clip(refused.value, 0.0, demand.ABSURD) * made.seen.items_per_request
-        late = np.maximum(late, np.where(refused.known, refused_items, 0.0))
-        late = np.where(made.backlog > 0.0, asked, late)
+        answered, refused = (
+            Readings.checked(rps.value, rps.known, low=0.0, high=demand.ABSURD)
+            for rps in (seen.total(self.questions[column]) for column in ("success_rps", "failure_rps"))
+        )
+        answered_items, refused_items = (rps.value * made.seen.items_per_request for rps in (answered, refused))
+        late = np.where(made.backlog > 0.0, asked, np.maximum(late, refused_items))
         sli = Sli.unknown(len(seen)) if seen.sli is None else seen.sli
-        answered = seen.total(self.questions["success_rps"])
-        answered_items = np.clip(answered.value, 0.0, demand.ABSURD) * made.seen.items_per_request
         # What waits counts once it is answered. A pod that should tell its load and does not may be the slow one.
         measured = sli.share_late.known & answered.known & refused.known & (made.seen.silent == 0)
         expected = made.seen.demand.known & (made.seen.expected > 0)

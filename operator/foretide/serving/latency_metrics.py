@@ -22,8 +22,8 @@ _RELEASE: Final = re.compile(r"(?:[^@]*/)?tritonserver:(\d\d)\.(0[1-9]|1[0-2])(?
 # Of the SLO's latency. The SLO itself is one, or the share within it would be a guess; each costs a series a pod.
 BOUNDS: Final = (0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 # The same for every objective, so that a change of it rolls nothing out. Each with its error in ranks: of 10,000
-# requests in 22 s with a p99.9 of 47 ms Triton's own quantiles (0.999 with 0.001) said 269 ms, and these 45 ms of 46; it
-# took no more processor time or memory.
+# requests in 22 s with a p99.9 of 47 ms Triton's own quantiles (0.999 with 0.001) said 269 ms, and these 45 ms of 46.
+# That takes no more processor time or memory.
 QUANTILES: Final = {
     0.5: 0.02,
     0.9: 0.01,
