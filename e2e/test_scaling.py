@@ -61,3 +61,6 @@ def test_grows_with_load_and_shrinks_without_it_losing_no_request(tenant: Tenant
     assert steps == sorted(steps, reverse=True), f"shrinking went {steps}"
     last = service.live()["status"]["decisions"][-1]
     assert last["to"] == 1, last
+    # Triton 2.51 has no histograms; what was late is what its summaries told.
+    slo = service.live()["status"]["slo"]
+    assert slo["source"] == "Summary", slo

@@ -95,6 +95,34 @@ async def test_series_of_others_are_passed_over(server: Server, client: Promethe
     assert await client.by_pod("up") == {Pod("shop", "ranker-0"): 1.0}
 
 
+async def test_points_come_by_pod_and_by_the_number_in_a_label(server: Server, client: PrometheusApi) -> None:
+    other = {"namespace": "bank", "pod": "ranker-0"}
+    server.answer = answering(
+        vector(
+            ({**POD, "le": "33.3"}, "3"),
+            ({**POD, "le": "+Inf"}, "NaN"),
+            ({**other, "le": "100.0"}, "0"),
+            # somebody else's: a target may write what it likes into its labels
+            (POD, "9"),
+            ({**POD, "le": "soon"}, "9"),
+            ({"le": "1"}, "9"),
+        )
+    )
+    found = await client.by_pod_and_number("sum by (namespace, pod, le) (x)", "le")
+    mine = found[Pod("shop", "ranker-0")]
+    assert found.keys() == {Pod("shop", "ranker-0"), Pod("bank", "ranker-0")}
+    assert mine.keys() == {33.3, math.inf}
+    assert mine[33.3] == 3.0
+    assert math.isnan(mine[math.inf])
+    assert found[Pod("bank", "ranker-0")] == {100.0: 0.0}
+
+
+async def test_what_is_no_vector_is_refused_for_points_too(server: Server, client: PrometheusApi) -> None:
+    server.answer = answering({"status": "success", "data": {"result": [{"metric": {**POD, "le": "1"}}]}})
+    with pytest.raises(Rejected, match="not an instant vector"):
+        await client.by_pod_and_number("x", "le")
+
+
 ABOUT_THE_NAME = (
     "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "
     '"nv_inference_request_success" (1:42)'

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretide.adapters.promql import expression, history, record, recorded
+from foretide.adapters.promql import buckets, expression, history, quantiles, record, recorded
 from foretide.scaling.policy import Over, Quantity, Query
 from foretide.serving.naming import deployment_name
 
@@ -140,6 +140,21 @@ def test_a_quantity_that_no_server_exports_is_refused_by_name(quantity: Quantity
 def test_three_quantities_are_refused() -> None:
     refused = {Quantity.ARRIVED, Quantity.BUSY_SECONDS, Quantity.CONCURRENCY_SECONDS}
     assert set(Quantity) - METRICS.keys() == refused
+
+
+def test_latencies_are_asked_by_pod_and_bound_or_quantile() -> None:
+    assert buckets(window_seconds=30.0) == (
+        "sum by (namespace, pod, le) (max by (namespace, pod, model, version, reason, gpu_uuid, le) "
+        "(rate(nv_inference_first_response_histogram_ms_bucket[30s])))"
+    )
+    assert quantiles() == "max by (namespace, pod, quantile) (nv_inference_request_summary_us >= 0)"
+
+
+def test_no_text_of_a_service_can_enter_a_query_of_latencies() -> None:
+    assert get_type_hints(buckets) == {"window_seconds": float, "return": str}
+    assert get_type_hints(quantiles) == {"return": str}
+    with pytest.raises(ValueError, match="window_seconds of rate of the histogram must be finite and at least 1, not "):
+        buckets(window_seconds=math.nan)
 
 
 EXPORTED = sorted(METRICS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from foretide.adapters.errors import AdapterError, Conflict, Rejected, Unavailable
-from foretide.adapters.prometheus import Pod
+from foretide.adapters.prometheus import Pod, Points
 from foretide.adapters.prometheus_grid import Grid, Workload
 from foretide.adapters.promql import expression
 from foretide.adapters.resources import Object, Resource
@@ -165,6 +165,7 @@ class FakePrometheus:
     samples: dict[str, dict[Pod, float]] = field(default_factory=dict)
     fail: dict[str, AdapterError] = field(default_factory=dict)
     down: AdapterError | None = None
+    points: dict[str, dict[Pod, Points]] = field(default_factory=dict)  # by label: le in ms, quantile in microseconds
     queries: list[str] = field(default_factory=list)
     past: dict[str, dict[Workload, Callable[[float], float]]] = field(default_factory=dict)  # by expression, over time
     refuse: Callable[[Range], AdapterError | None] = lambda asked: None
@@ -177,6 +178,13 @@ class FakePrometheus:
         if error is not None:
             raise error
         return self.samples.get(name, {})
+
+    async def by_pod_and_number(self, promql: str, label: str) -> Mapping[Pod, Points]:
+        self.queries.append(promql)
+        error = self.down or self.fail.get(label)
+        if error is not None:
+            raise error
+        return self.points.get(label, {})
 
     async def history(self, promql: str, *, start_seconds: float, end_seconds: float, step_seconds: float) -> Grid:
         asked = Range(promql, start_seconds, end_seconds, step_seconds)

@@ -19,7 +19,7 @@ from foretide.api import group
 from foretide.serving.naming import deployment_name
 from tests.control import objects
 from tests.control.cluster import QUANTITIES, Cluster, key
-from tests.control.fakes import API_DOWN, BRAIN, DOWN
+from tests.control.fakes import API_DOWN, DOWN
 from tests.virtual_time import run
 
 HOLD_TICKS = 25  # a little more than the 300 s of the hold
@@ -543,4 +543,4 @@ async def test_the_number_of_queries_does_not_depend_on_the_number_of_services(s
         await cluster.reconcile(f"s{number}")
     outcome = await cluster.tick()
     assert len(outcome.keys) == services
-    assert len(cluster.prometheus.queries) == outcome.queries == len(BRAIN.queries) <= 12
+    assert len(cluster.prometheus.queries) == outcome.queries == 11 <= 12

@@ -29,7 +29,8 @@ NOW = 1_763_800_000.0  # 26 min 40 s after objects.SINCE
 
 
 def look(world: World, *keys: Key, found: Metrics) -> tuple[PodList, Mapping[Query, Readings]]:
-    return observe.pods(world, keys, found, queries=QUERIES, now_seconds=NOW)
+    table, answers, _ = observe.pods(world, keys, found, queries=QUERIES, now_seconds=NOW)
+    return table, answers
 
 
 async def test_every_query_is_asked_once() -> None:
@@ -127,7 +128,7 @@ def test_a_pod_whose_probe_failed_for_a_moment_tells_nothing_of_how_long_a_start
     world.seen(POD, objects.pod("old", ready=False))
     after = observe.once_ready(world, [key()], before)
     assert {pod.name for pod in after} == {"old"}, "not ready now, and was"
-    table, _ = observe.pods(world, [key()], {}, queries=QUERIES, now_seconds=NOW, once_ready=after)
+    table, _, _ = observe.pods(world, [key()], {}, queries=QUERIES, now_seconds=NOW, once_ready=after)
     assert np.isnan(table.age_seconds).sum() == 1
     world.seen(POD, objects.pod("old"), deleted=True)
     assert observe.once_ready(world, [key()], after) == frozenset()

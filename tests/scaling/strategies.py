@@ -78,7 +78,13 @@ def random_evidence(random: np.random.Generator, services: int, numbers: Numbers
 
 def random_spending(random: np.random.Generator, services: int) -> Spending:
     asked = random.choice([0.0, 50.0, 1e4, 1e12], (services, len(WINDOWS_SECONDS) + 1))
-    return Spending(asked=asked, late=asked * random.choice([0.0, 0.001, 0.5, 1.0], asked.shape))
+    return Spending(
+        asked=asked,
+        late=asked * random.choice([0.0, 0.001, 0.5, 1.0], asked.shape),
+        measured=asked[:, 1:2]
+        * random.choice([0.0, 0.3, 0.5, 1.0], (services, 1))
+        * random.choice([0, 1], (services, 2)),
+    )
 
 
 def random_memory(random: np.random.Generator, services: int, numbers: Numbers) -> Memory:

@@ -12,6 +12,7 @@ from hypothesis import given
 
 from foretide.scaling.arrays import Ints
 from foretide.scaling.brain import Brain
+from foretide.scaling.budget import Spending
 from foretide.scaling.capacity import BatchCounts, learn
 from foretide.scaling.decision import Bound, Decisions, Plan, Quotas
 from foretide.scaling.memory import Memory
@@ -29,6 +30,7 @@ from foretide.scaling.policy import (
 )
 from foretide.scaling.readings import Readings
 from foretide.scaling.settings import ScalingSettings
+from foretide.scaling.sli import Sli, Source
 from foretide.scaling.tuning import Told
 from tests.scaling.build import NOW, SETTINGS, World, join_worlds, judge, same
 from tests.scaling.strategies import random_sight, random_world, seeds, seldom
@@ -95,8 +97,8 @@ def rows_of(record: Any, rows: Ints) -> Any:
     return replace(record, **{field.name: rows_of(getattr(record, field.name), rows) for field in fields(record)})
 
 
-def test_it_asks_nine_questions_and_may_ask_twelve() -> None:
-    assert len(BRAIN.queries) == len(set(BRAIN.queries)) == 9 <= 12
+def test_it_asks_nine_questions() -> None:
+    assert len(BRAIN.queries) == len(set(BRAIN.queries)) == 9
     assert BRAIN.queries == tuple(BRAIN.questions.values())
 
 
@@ -202,6 +204,48 @@ def test_an_imagined_fleet_has_the_load_that_there_is_and_no_queue_where_more_ar
     assert same(more.seen.ready, real.seen.ready + 1)
     assert (more.backlog == 0.0).all()
     assert (more.asked <= real.asked).all()
+
+
+def test_the_budget_is_spent_by_the_sli_where_it_is_known_and_nothing_else_depends_on_it() -> None:
+    world, batches = random_world(3, 200), executions(3, 200)
+    shown, random = seen(world, batches), np.random.default_rng(3)
+    fresh = replace(world.memory, spending=Spending.fresh(200), looked_seconds=np.full(200, NOW - 15.0))
+    estimated = BRAIN.decide(shown, fresh)
+    share = random.uniform(0.0, 1.0, 200)
+    sli = Sli(
+        share_late=Readings.checked(share, random.random(200) < 0.7),
+        source=random.choice([Source.SUMMARY, Source.HISTOGRAM], 200),
+    )
+    made = BRAIN.decide(replace(shown, sli=sli), fresh)
+    assert same(replace(made.memory, spending=estimated.memory.spending), estimated.memory)
+    assert same(made.desired, estimated.desired)
+    answered, refused = (
+        Readings.checked(rps.value, rps.known, low=0.0, high=1e9)
+        for rps in (shown.total(BRAIN.questions[column]) for column in ("success_rps", "failure_rps"))
+    )
+    heard = made.seen.demand.known & (made.seen.expected > 0)
+    measured = sli.share_late.known & answered.known & refused.known & (made.seen.silent == 0) & heard
+    assert 10 < measured.sum() < 190
+    items = made.seen.items_per_request * 15.0
+    spent, before = made.memory.spending, estimated.memory.spending
+    expected = (share * answered.value + refused.value) * items
+    assert np.allclose(spent.late[measured, 0], expected[measured])
+    assert np.allclose(spent.asked[measured, 0], ((answered.value + refused.value) * items)[measured])
+    assert same(spent.late[~measured], before.late[~measured])
+    assert (spent.source[~measured] == Source.ESTIMATED).all()
+    asked = measured & (spent.asked[:, 1] > 0.0)
+    assert (spent.source[asked] == sli.source[asked]).all()
+
+
+def test_where_a_pod_is_silent_the_budget_is_estimated() -> None:
+    world = random_world(5, 200)
+    told = Sli(share_late=Readings.of([0.0] * 200), source=np.full(200, Source.HISTOGRAM))
+    made = BRAIN.decide(
+        replace(seen(world, executions(5, 200)), sli=told), replace(world.memory, spending=Spending.fresh(200))
+    )
+    silent = made.seen.silent > 0
+    assert silent.any()
+    assert (made.memory.spending.source[silent] == Source.ESTIMATED).all()
 
 
 def test_a_decision_says_which_bound_decided() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from foretide.scaling.arrays import Floats
 from foretide.scaling.budget import ENOUGH_REQUESTS, WINDOWS_SECONDS, Budget, Spending
-from tests.scaling.build import bools, floats
+from foretide.scaling.sli import Source
+from tests.scaling.build import bools, floats, ints
 from tests.scaling.strategies import any_float, often
 
 WINDOW = 28 * 86_400.0
@@ -26,9 +27,22 @@ def spent(*hours: tuple[float, float, float], window: float = WINDOW) -> Spendin
     return spending
 
 
-def after(spending: Spending, rps: float, late: float, *, window: float = WINDOW, known: bool = True) -> Spending:
+def after(
+    spending: Spending,
+    rps: float,
+    late: float,
+    *,
+    window: float = WINDOW,
+    known: bool = True,
+    source: Source = Source.ESTIMATED,
+) -> Spending:
     return spending.after(
-        floats(rps), floats(late), known=bools(known), window_seconds=floats(window), elapsed_seconds=TICK
+        floats(rps),
+        floats(late),
+        known=bools(known),
+        source=ints(source),
+        window_seconds=floats(window),
+        elapsed_seconds=TICK,
     )
 
 
@@ -93,6 +107,7 @@ def test_of_any_numbers_it_stays_finite_and_late_is_never_more_than_asked(
             finite(asked, -1e9, 1e9),
             finite(late, -1e9, 1e9),
             known=bools(known),
+            source=ints(Source.SUMMARY),
             window_seconds=finite(window, 0.0, 1e9),
             elapsed_seconds=finite(elapsed, 0.0, 1e9),
         )
@@ -116,3 +131,25 @@ def test_what_burnt_is_forgotten_where_nothing_is_asked_any_more() -> None:
 def test_one_late_request_of_a_few_is_no_alarm() -> None:
     spending = spent((40.0, 0.002, 0.0))
     assert after(spending, 1 / 15.0, 1 / 15.0).state(OBJECTIVE).tolist() == [Budget.KEPT]
+
+
+def test_the_source_is_what_told_most_of_the_last_hour() -> None:
+    assert Spending.fresh(1).source.tolist() == [Source.ESTIMATED]
+    spending = after(Spending.fresh(1), 20.0, 0.0, source=Source.SUMMARY)
+    assert spending.source.tolist() == [Source.SUMMARY]
+    for _ in range(240):
+        spending = after(spending, 20.0, 0.0, source=Source.HISTOGRAM)
+    assert spending.source.tolist() == [Source.HISTOGRAM]
+    # a tick or two in which a new pod tells nothing
+    blind = after(after(spending, 20.0, 0.0), 20.0, 0.0, known=False)
+    assert blind.source.tolist() == [Source.HISTOGRAM]
+    for _ in range(240):
+        spending = after(spending, 20.0, 0.0)
+    assert spending.source.tolist() == [Source.ESTIMATED]
+
+
+def test_where_nothing_is_asked_the_source_stays() -> None:
+    spending = after(Spending.fresh(1), 20.0, 0.0, source=Source.SUMMARY)
+    for _ in range(960):
+        spending = after(spending, 0.0, 0.0)
+    assert spending.source.tolist() == [Source.SUMMARY]

@@ -34,7 +34,7 @@ def test_what_is_written_is_read_back(seed: int, uid: str, model: str) -> None:
         assert back.kappa[0] == pytest.approx(expected.kappa[0], rel=1e-5)
         for column in ("saved", "foreseen_hours", "late_hours"):
             assert getattr(back.risk, column)[0] == pytest.approx(getattr(expected.risk, column)[0], rel=1e-5)
-        for column in ("asked", "late"):
+        for column in ("asked", "late", "measured"):
             expected_sums = getattr(expected.spending, column)[0]
             assert getattr(back.spending, column)[0] == pytest.approx(expected_sums, rel=1e-5)
         assert starts(back.lead_times, 0) == [pytest.approx(each, rel=1e-5) for each in starts(expected.lead_times, 0)]

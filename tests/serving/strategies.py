@@ -127,7 +127,15 @@ def hardware_classes(draw: st.DrawFn) -> HardwareClass:
                 "priorityClassName": draw(st.sampled_from(["", "high"])),
             },
             "triton": {
-                "image": draw(st.sampled_from(["tritonserver:2.51", "nvcr.io/nvidia/tritonserver@sha256:00"])),
+                "image": draw(
+                    st.sampled_from(
+                        [
+                            "tritonserver:2.51",
+                            "nvcr.io/nvidia/tritonserver@sha256:00",
+                            "nvcr.io/nvidia/tritonserver:26.07-py3",
+                        ]
+                    )
+                ),
                 "instances": draw(st.integers(1, 64)),
             },
         },

@@ -16,6 +16,7 @@ from foretide.api import group
 from foretide.api.hardwareclass import Family, HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.serving import naming
+from foretide.serving.latency_metrics import QUANTILES
 from foretide.serving.manifests import ServingSettings, build
 from tests.serving.strategies import class_names, hardware, hardware_classes, service, service_names, services
 
@@ -143,7 +144,9 @@ def test_no_text_of_a_user_is_in_the_command(service: InferenceService, hardware
     for argument in made["args"]:
         flag, _, value = argument.partition("=")
         assert re.fullmatch("--[a-z-]+", flag)
-        assert re.fullmatch("/models|none|true|false|[0-9]+|summary_latencies=true|ISO8601|", value)
+        assert re.fullmatch(
+            "/models|none|true|false|[0-9]+|[a-z]+_latencies=true|summary_quantiles=[0-9.:,]+|ISO8601|", value
+        )
     assert all(variable["value"] in ("1", "void") for variable in made["env"])
 
 
@@ -222,6 +225,16 @@ def test_the_class_decides_resources_and_place() -> None:
     assert not {"nodeSelector", "tolerations", "priorityClassName"} & set(plain)
 
 
+def test_summaries_have_the_quantiles_that_shares_are_read_from() -> None:
+    """As tritonserver reads them: quantile:error, by commas."""
+    (flag,) = (one for one in container(service(), hardware())["args"] if "summary_quantiles=" in one)
+    pairs = [pair.split(":") for pair in flag.removeprefix("--metrics-config=summary_quantiles=").split(",")]
+    assert {float(quantile): float(error) for quantile, error in pairs} == QUANTILES
+    for quantile, error in QUANTILES.items():
+        assert 0.0 < quantile < 1.0
+        assert error <= 10 * (1.0 - quantile)
+
+
 # Names
 
 
@@ -284,8 +297,10 @@ def test_a_changed_configuration_is_another_file_and_means_new_pods(changed: Inf
         service(slo={"objective": "99", "latency": "0.1s"}),
     ],
 )
-def test_what_pods_need_not_know_does_not_touch_them(changed: InferenceService) -> None:
-    assert build(changed, hardware(), settings=SETTINGS) == build(service(), hardware(), settings=SETTINGS)
+@pytest.mark.parametrize("image", ["tritonserver:2.51", "tritonserver:26.07"])
+def test_what_pods_need_not_know_does_not_touch_them(changed: InferenceService, image: str) -> None:
+    kind = hardware(triton={"image": image})
+    assert build(changed, kind, settings=SETTINGS) == build(service(), kind, settings=SETTINGS)
 
 
 def test_another_image_changes_the_pods_and_not_their_configuration() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from google.protobuf import text_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup
 
+from foretide.adapters.triton_metrics import HISTOGRAM
 from foretide.api.hardwareclass import Family, HardwareClass
 from foretide.api.inferenceservice import InferenceService
+from foretide.serving.latency_metrics import HISTOGRAM_FAMILY, flags, has_histogram
 from foretide.serving.model_config import model_config, quoted
 from tests.serving.strategies import hardware, hardware_classes, service, services, text
 
@@ -41,6 +44,7 @@ def test_nothing_is_in_it_that_was_not_asked_for(service: InferenceService, hard
     expected |= {"dynamic_batching"} if service.spec.model.max_batch_size > 1 else set()
     expected |= {"input", "output"} if service.spec.model.inputs else set()
     expected |= {"parameters"} if service.spec.model.parameters else set()
+    expected |= {"model_metrics"} if has_histogram(hardware) else set()
     assert {field.name for field, _ in config.ListFields()} == expected
 
 
@@ -88,3 +92,56 @@ def test_the_order_of_parameters_does_not_matter() -> None:
         return model_config(service(model=model), hardware())
 
     assert config({"a": "1", "b": "2"}) == config({"b": "2", "a": "1"})
+
+
+NEW = "nvcr.io/nvidia/tritonserver:26.07-py3"
+
+
+@pytest.mark.parametrize(
+    ("latency", "expected"),
+    [
+        ("100ms", [50, 75, 100, 150, 200, 400]),
+        ("33ms", [16.5, 24.75, 33, 49.5, 66, 132]),
+        ("1.5ms", [0.75, 1.125, 1.5, 2.25, 3, 6]),
+        ("1h", [1.8e6, 2.7e6, 3.6e6, 5.4e6, 7.2e6, 1.44e7]),
+    ],
+)
+def test_the_slo_is_a_bound_of_the_histogram(latency: str, expected: list[float]) -> None:
+    asked = service(slo={"objective": "99", "latency": latency})
+    (control,) = read(model_config(asked, hardware(triton={"image": NEW}))).model_metrics.metric_control
+    assert control.metric_identifier.family == HISTOGRAM_FAMILY == HISTOGRAM.name.removesuffix("_bucket")
+    assert list(control.histogram_options.buckets) == expected
+
+
+@given(services())
+def test_bounds_rise_and_one_is_the_slo_to_the_last_bit_that_counts(service: InferenceService) -> None:
+    (control,) = read(model_config(service, hardware(triton={"image": NEW}))).model_metrics.metric_control
+    bounds = list(control.histogram_options.buckets)
+    assert bounds == sorted(set(bounds))
+    assert min(abs(bound / 1_000.0 / service.latency_seconds - 1.0) for bound in bounds) < 1e-8
+
+
+@pytest.mark.parametrize(
+    ("image", "knows"),
+    [
+        (NEW, True),
+        ("tritonserver:26.01", True),
+        ("registry.corp:5000/mirror/nvidia/tritonserver:26.01-py3@sha256:00", True),
+        ("nvcr.io/nvidia/tritonserver:27.02-trtllm-python-py3", True),
+        ("nvcr.io/nvidia/tritonserver:25.12-py3", False),
+        ("localhost/foretide/tritonserver:2.51-cpu", False),
+        ("nvcr.io/nvidia/tritonserver:26.13-py3", False),
+        ("nvcr.io/nvidia/tritonserver:latest", False),
+        ("nvcr.io/nvidia/tritonserver", False),
+        ("nvcr.io/nvidia/tritonserver@sha256:26.07", False),
+        ("corp/our-tritonserver:26.07", False),
+        ("corp/ranker:26.07-py3", False),
+        ("tritonserver:26.07/ranker:1", False),
+    ],
+)
+def test_a_triton_that_may_not_know_of_histograms_hears_nothing_of_them(image: str, knows: bool) -> None:
+    """2.51 ends at once on a field or a setting that it does not know."""
+    made = hardware(triton={"image": image})
+    assert read(model_config(service(), made)).HasField("model_metrics") is knows
+    assert ("--metrics-config=histogram_latencies=true" in flags(made)) is knows
+    assert "--metrics-config=summary_latencies=true" in flags(made)

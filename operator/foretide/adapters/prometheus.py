@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -32,11 +33,19 @@ class Pod(NamedTuple):
     name: str
 
 
+# Values by the number in a label: the bounds of a histogram, or quantiles.
+Points = Mapping[float, float]
+
+
 class Prometheus(Protocol):
     """What the operator asks of Prometheus."""
 
     async def by_pod(self, promql: str) -> Mapping[Pod, float]:
         """One sample per pod; may hold NaN or infinities. Raises Unavailable or Rejected, never answers half."""
+        ...
+
+    async def by_pod_and_number(self, promql: str, label: str) -> Mapping[Pod, Points]:
+        """One sample per pod and number in that label; otherwise as `by_pod`."""
         ...
 
     async def history(self, promql: str, *, start_seconds: float, end_seconds: float, step_seconds: float) -> Grid:
@@ -62,14 +71,10 @@ class PrometheusApi:
         self._silent_until: Final = {self._instants: 0.0, self._ranges: 0.0}
 
     async def by_pod(self, promql: str) -> Mapping[Pod, float]:
-        def ask(connection: PrometheusConnect) -> dict[Pod, float]:
-            asked_at = self._clock.now()
-            answer = connection.custom_query(promql, timeout=QUERY_TIMEOUT_SECONDS)
-            samples, evaluated_at = _samples(answer)
-            _check_clock(evaluated_at, asked_at=asked_at, answered_at=self._clock.now())
-            return samples
+        return await self._instant(promql, _samples)
 
-        return await self._answer(ask, self._instants, limit_seconds=QUERY_TIMEOUT_SECONDS)
+    async def by_pod_and_number(self, promql: str, label: str) -> Mapping[Pod, Points]:
+        return await self._instant(promql, lambda answer: _points(answer, label))
 
     async def history(self, promql: str, *, start_seconds: float, end_seconds: float, step_seconds: float) -> Grid:
         grid = Grid.empty(start_seconds=start_seconds, end_seconds=end_seconds, step_seconds=step_seconds)
@@ -86,6 +91,15 @@ class PrometheusApi:
             )
 
         return await self._answer(ask, self._ranges, limit_seconds=RANGE_TIMEOUT_SECONDS)
+
+    async def _instant(self, promql: str, read: Callable[[Any], Found]) -> Found:
+        def ask(connection: PrometheusConnect) -> Found:
+            asked_at = self._clock.now()
+            answer = connection.custom_query(promql, timeout=QUERY_TIMEOUT_SECONDS)
+            _check_clock(answer, asked_at=asked_at, answered_at=self._clock.now())
+            return read(answer)
+
+        return await self._answer(ask, self._instants, limit_seconds=QUERY_TIMEOUT_SECONDS)
 
     async def _answer(
         self, ask: Callable[[PrometheusConnect], Found], threads: ThreadPoolExecutor, *, limit_seconds: float
@@ -112,10 +126,13 @@ class PrometheusApi:
         self._connections.close()
 
 
-def _check_clock(evaluated_at: float | None, *, asked_at: float, answered_at: float) -> None:
+def _check_clock(answer: Any, *, asked_at: float, answered_at: float) -> None:
     """Raises Unavailable where a query was evaluated before it was asked or after it was answered, by more than
     CLOCK_TOLERANCE_SECONDS: nobody knows whose clock is wrong, and so neither how old samples are nor what day it is.
+
+    When it was evaluated, by Prometheus' own clock, every sample of an instant vector says.
     """
+    evaluated_at = next((at for at, _, _, _ in _series(answer)), None)
     if evaluated_at is None:
         return
     behind, ahead = asked_at - evaluated_at, evaluated_at - answered_at
@@ -126,15 +143,28 @@ def _check_clock(evaluated_at: float | None, *, asked_at: float, answered_at: fl
         raise Unavailable(message, reason="ClockSkew")
 
 
-def _samples(answer: Any) -> tuple[dict[Pod, float], float | None]:
-    """`data.result` of an instant vector as numbers by pod, and when it was evaluated by Prometheus' own clock, which
-    every sample says; series without our two labels are somebody else's."""
+def _samples(answer: Any) -> dict[Pod, float]:
+    """`data.result` of an instant vector as numbers by pod."""
+    return {pod: value for _, pod, _, value in _series(answer)}
+
+
+def _points(answer: Any, label: str) -> dict[Pod, dict[float, float]]:
+    """The same as numbers by pod and by the number in a label; what has no number there is somebody else's, too."""
+    found: dict[Pod, dict[float, float]] = {}
+    for _, pod, labels, value in _series(answer):
+        with suppress(ValueError):
+            number = float(labels.get(label, ""))
+            found.setdefault(pod, {})[number] = value
+    return found
+
+
+def _series(answer: Any) -> Iterator[tuple[float, Pod, Mapping[str, Any], float]]:
+    """Time, pod, labels and value of each series; those without our two labels are somebody else's."""
     try:
-        samples = {
-            Pod(series["metric"]["namespace"], series["metric"]["pod"]): float(series["value"][1])
-            for series in answer
-            if "namespace" in series["metric"] and "pod" in series["metric"]
-        }
-        return samples, float(answer[0]["value"][0]) if answer else None
+        for series in answer:
+            labels = series["metric"]
+            if "namespace" in labels and "pod" in labels:
+                at, value = series["value"]
+                yield float(at), Pod(labels["namespace"], labels["pod"]), labels, float(value)
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise malformed(f"not an instant vector: {type(error).__name__}") from error

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from foretide.adapters.triton_metrics import METRICS, SERIES_LABELS
+from foretide.adapters.triton_metrics import HISTOGRAM, METRICS, SERIES_LABELS, SUMMARY
 from foretide.scaling.policy import Over, Quantity, Query
 
 # PromQL knows no fractions of a second.
@@ -21,6 +21,9 @@ HISTORY_WINDOW_SECONDS: Final = 60.0
 
 _BY_POD: Final = "by (namespace, pod)"
 _BY_SERIES: Final = f"by (namespace, pod, {', '.join(SERIES_LABELS)})"
+_BY_BUCKET: Final = f"by (namespace, pod, {HISTOGRAM.label})"
+_BY_BUCKET_OF_SERIES: Final = f"by (namespace, pod, {', '.join(SERIES_LABELS)}, {HISTOGRAM.label})"
+_BY_QUANTILE: Final = f"by (namespace, pod, {SUMMARY.label})"
 _BY_WORKLOAD: Final = "by (namespace, workload)"
 # A pod's name is that of its Deployment, the hash of its template, and five letters.
 _WORKLOAD: Final = '"workload", "$1", "pod", "(.+)-[a-z0-9]+-[a-z0-9]{5}"'
@@ -38,9 +41,23 @@ def expression(query: Query) -> str:
     if query.over is Over.AGE:
         return f"time() - max {_BY_POD} (timestamp({metric.name}))"
     # All others that need a window are named as PromQL names them.
-    samples = metric.name if query.over is Over.NEWEST else f"{query.over.value}({metric.name}[{_window(query)}])"
+    samples = metric.name if query.over is Over.NEWEST else _ranged(query, metric.name)
     by_pod = f"sum {_BY_POD} (max {_BY_SERIES} ({samples}))"
     return by_pod if metric.per_unit == 1 else f"{by_pod} / {metric.per_unit}"
+
+
+def buckets(*, window_seconds: float) -> str:
+    """How many requests a second took no longer than each bound: a sample per (namespace, pod, le), `le` in ms."""
+    rates = f"rate({HISTOGRAM.name}[{_window(window_seconds, of='rate of the histogram')}])"
+    return f"sum {_BY_BUCKET} (max {_BY_BUCKET_OF_SERIES} ({rates}))"
+
+
+def quantiles() -> str:
+    """Quantiles of the latency in microseconds: a sample per (namespace, pod, quantile), the slowest of its series.
+
+    A summary is NaN once nothing was asked for a minute, and nothing that compares: idle pods cost no answer.
+    """
+    return f"max {_BY_QUANTILE} ({SUMMARY.name} >= 0)"
 
 
 def history(quantity: Quantity, *, rate_window_seconds: float) -> str:
@@ -71,10 +88,13 @@ def record(quantity: Quantity) -> str:
     return f"namespace_workload:{METRICS[quantity].name}:rate"
 
 
-def _window(query: Query) -> str:
-    if not _SHORTEST_WINDOW_SECONDS <= query.window_seconds < math.inf:
+def _ranged(query: Query, name: str) -> str:
+    return f"{query.over.value}({name}[{_window(query.window_seconds, of=f'{query.over} of {query.quantity}')}])"
+
+
+def _window(seconds: float, *, of: str) -> str:
+    if not _SHORTEST_WINDOW_SECONDS <= seconds < math.inf:
         raise ValueError(
-            f"window_seconds of {query.over} of {query.quantity} must be finite and at least "
-            f"{_SHORTEST_WINDOW_SECONDS:g}, not {query.window_seconds:g}"
+            f"window_seconds of {of} must be finite and at least {_SHORTEST_WINDOW_SECONDS:g}, not {seconds:g}"
         )
-    return f"{query.window_seconds:.0f}s"
+    return f"{seconds:.0f}s"

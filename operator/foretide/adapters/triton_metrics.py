@@ -18,6 +18,15 @@ class Metric:
     per_unit: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A metric of Triton that tells how latencies are distributed: one series for each number in a label."""
+
+    name: str
+    label: str
+    per_second: int  # how many of its units of latency make a second
+
+
 METRICS: Final[Mapping[Quantity, Metric]] = MappingProxyType(
     {
         Quantity.SUCCESS: Metric("nv_inference_request_success"),
@@ -31,3 +40,8 @@ METRICS: Final[Mapping[Quantity, Metric]] = MappingProxyType(
 # What tells the series of one pod apart. Series that agree in them are one, told twice: the larger counts. The others
 # are versions, failure reasons and GPUs (Triton exports a series per gpu_uuid) of one model: they add up.
 SERIES_LABELS: Final = ("model", "version", "reason", "gpu_uuid")
+
+# Of the latencies from the arrival of a request to its (first) answer: what took no longer than a bound, and quantiles
+# of the last minute.
+HISTOGRAM: Final = Distribution("nv_inference_first_response_histogram_ms_bucket", label="le", per_second=1_000)
+SUMMARY: Final = Distribution("nv_inference_request_summary_us", label="quantile", per_second=1_000_000)

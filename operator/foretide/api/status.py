@@ -92,8 +92,8 @@ class SloStatus(Fields):
     """Share of the error budget, in percent, that is left; negative once more is spent than there was."""
     burn_rates: Annotated[tuple[BurnRate, ...], Field(max_length=8), KeyedBy("window")] = ()
     """How fast the error budget was spent, in windows of several lengths."""
-    source: Word
-    """What it was read from."""
+    source: Literal["Histogram", "Summary", "Estimated"]
+    """What told most of it lately. Histogram, Summary: latencies that Triton measured. Estimated: by capacity."""
 
 
 class CostStatus(Fields):

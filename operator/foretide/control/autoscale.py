@@ -20,7 +20,7 @@ from foretide.adapters.scrape import Scraper
 from foretide.adapters.triton import Triton
 from foretide.api.modelprofile import ModelProfile
 from foretide.api.reasons import Reason
-from foretide.control import challenge_status, observe, policies, scaling_status
+from foretide.control import challenge_status, latencies, observe, policies, scaling_status
 from foretide.control.act import Actuator
 from foretide.control.backfill import Backfill
 from foretide.control.by_hand import FREE, ByHand, Stand
@@ -156,7 +156,7 @@ class Autoscaler:
             keys=tuple(row.key for row in rows),
             decisions=made,
             no_metrics=found.no_metrics,
-            queries=len(self._brain.queries),
+            queries=len(self._brain.queries) + (latencies.QUERIES if found.no_metrics is None else 0),
             scrapes=found.scrapes,
             failed_writes=sum(outcome is not True for outcome in written),
             verdicts=verdicts,
@@ -214,7 +214,7 @@ class Autoscaler:
     ) -> Observation:
         """What was read, as arrays: all that the brain is told."""
         keys = [row.key for row in rows]
-        pods, answers = observe.pods(
+        pods, answers, names = observe.pods(
             self._world,
             keys,
             found.metrics,
@@ -223,7 +223,7 @@ class Autoscaler:
             once_ready=self._once_ready,
         )
         self._once_ready = observe.once_ready(self._world, keys, self._once_ready)
-        fleet, orders = _fleet(rows), [row.policy for row in rows]
+        fleet, promise, orders = _fleet(rows), _promise(rows), [row.policy for row in rows]
         return Observation(
             now_seconds=now_seconds,
             pods=pods,
@@ -233,11 +233,18 @@ class Autoscaler:
             ),
             fleet=fleet,
             bounds=_bounds(rows),
-            promise=_promise(rows),
+            promise=promise,
             tuning=policies.tuning(orders),
             told=policies.told([row.profile for row in rows]),
             quotas=policies.quotas([row.served.hardware_class for row in rows], orders, fleet.replicas),
             stuck=stuck([hindered(row.deployment, self._world.pods(row.key), now_seconds=now_seconds) for row in rows]),
+            sli=latencies.measured(
+                found.latencies,
+                names,
+                pods.service,
+                answers[self._brain.questions["success_rps"]],
+                slo_latency_seconds=promise.slo_latency_seconds,
+            ),
             may_shrink=found.may_shrink,
         )
 

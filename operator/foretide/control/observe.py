@@ -86,8 +86,9 @@ def pods(
     queries: Sequence[Query],
     now_seconds: float,
     once_ready: frozenset[Pod] = frozenset(),
-) -> tuple[PodList, Mapping[Query, Readings]]:
-    """The pods of all services as one table, and what each of them answers; `service` is the position in `keys`.
+) -> tuple[PodList, Mapping[Query, Readings], Sequence[Pod]]:
+    """The pods of all services as one table, what each of them answers, and their names; `service` is the position in
+    `keys`.
 
     The age of a pod that was ready before is no number: one whose probe failed for a moment is not one that takes half
     an hour to start.
@@ -116,7 +117,7 @@ def pods(
             [shown.pod in once_ready for _, shown in rows], np.nan, ages([shown.created for _, shown in rows])
         ),
     )
-    return table, {query: readings(query) for query in queries}
+    return table, {query: readings(query) for query in queries}, [shown.pod for _, shown in rows]
 
 
 def _shown(pod: Object, key: Key) -> _Shown:

@@ -18,6 +18,7 @@ from foretide.scaling import lead_time, ledger
 from foretide.scaling.budget import WINDOWS_SECONDS
 from foretide.scaling.decision import Bound, Decisions
 from foretide.scaling.normal import STANDARD
+from foretide.scaling.sli import Source
 
 # A number is told anew when it moved by this share: each tick learns a little, and status must come to rest.
 TOLD_CHANGE: Final = 0.05
@@ -96,7 +97,7 @@ def _slo(made: Decisions, row: int, told: object) -> dict[str, Any] | None:
             {"window": format_seconds(window), "rate": f"{rate:.1f}"}
             for window, rate in zip(WINDOWS_SECONDS, rates.tolist(), strict=True)
         ],
-        "source": "Estimated",
+        "source": Source(spending.source[row]).label,
     }
     return dict(told) if isinstance(told, Mapping) and _is_spent_alike(now, told) else now
 
@@ -108,6 +109,8 @@ def _is_spent_alike(now: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
         for entry in now["burnRates"]
         if entry["window"] in before
     )
+    if told.get("source") != now["source"]:
+        return False
     left = _number(told.get("budgetLeft"))
     moved = abs(float(now["budgetLeft"]) - left)
     return alike and len(before) == len(now["burnRates"]) and moved < max(TOLD_BUDGET_POINTS, 0.1 * abs(left))

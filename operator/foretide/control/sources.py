@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from foretide.adapters.clock import Clock
 from foretide.adapters.prometheus import Pod, Prometheus
 from foretide.control import observe
 from foretide.control.direct import DirectReader, Scrapes
+from foretide.control.latencies import Latencies, LatencyReader
 from foretide.control.observe import Metrics, NoMetrics
 from foretide.scaling.policy import Query
 
@@ -31,6 +32,7 @@ class Found:
     metrics: Metrics
     no_metrics: NoMetrics | None = None  # why Prometheus tells nothing
     scrapes: Scrapes = field(default_factory=Scrapes)
+    latencies: Latencies = field(default_factory=Latencies)
     # False while Prometheus is away, and until its windows are whole: what it takes to know that less is enough is not
     # there, and the load of an outage may be that of a larger one.
     may_shrink: bool = True
@@ -45,6 +47,7 @@ class Sources:
         self._queries: Final = queries
         self._clock: Final = clock
         self._window_seconds: Final = longest_window_seconds(queries)
+        self._latencies: Final = LatencyReader(prometheus, window_seconds=self._window_seconds)
         self._away = False  # or back for a short time only
         self._back_since: float | None = None
         self._whole_since: dict[Pod, float] = {}
@@ -61,9 +64,11 @@ class Sources:
             self._away, self._back_since, self._whole_since = True, None, {}
             metrics = self._direct.answers(self._queries, now_seconds=now)
             return Found(metrics, no_metrics=answer, scrapes=scrapes, may_shrink=False)
+        # Asked for afterwards, so that it never keeps the load waiting.
+        latencies = await self._latencies.read()
         if not self._away:
-            return Found(answer)
-        return self._returning(answer, scrapes, now)
+            return Found(answer, latencies=latencies)
+        return replace(self._returning(answer, scrapes, now), latencies=latencies)
 
     async def _ask(self) -> Metrics | NoMetrics:
         return await observe.metrics(self._prometheus, self._queries)

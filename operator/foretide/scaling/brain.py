@@ -26,6 +26,7 @@ from foretide.scaling.ration import ration
 from foretide.scaling.readings import Readings
 from foretide.scaling.risk import LEAST_USUAL_REPLICAS, Risk, late_rps
 from foretide.scaling.settings import ScalingSettings
+from foretide.scaling.sli import Sli, Source
 from foretide.scaling.stuck import BOUNDS, restrain
 
 # A replica that is too late for one start in ten is planned for.
@@ -244,18 +245,28 @@ class Brain:
         )
 
     def _spending(self, seen: Observation, memory: Memory, made: Decisions, elapsed: Floats) -> Spending:
-        """What was refused is late, and what more replicas would have had in time by the table; all, while a queue from
-        before is served."""
+        """What was refused is late, and of what was answered the share that the SLI says.
+
+        Without an SLI what more replicas would have had in time by the table; all, while a queue from before is served.
+        """
         asked = made.seen.demand.value
         late = late_rps(asked, made.seen.ready.astype(np.float64), made.capacity)
-        refused = seen.total(self.questions["failure_rps"])
-        refused_items = np.clip(refused.value, 0.0, demand.ABSURD) * made.seen.items_per_request
-        late = np.maximum(late, np.where(refused.known, refused_items, 0.0))
+        answered, refused = (
+            Readings.checked(rps.value, rps.known, low=0.0, high=demand.ABSURD)
+            for rps in (seen.total(self.questions[column]) for column in ("success_rps", "failure_rps"))
+        )
+        answered_items, refused_items = (rps.value * made.seen.items_per_request for rps in (answered, refused))
+        late = np.where(made.backlog > 0.0, asked, np.maximum(late, refused_items))
+        sli = Sli.unknown(len(seen)) if seen.sli is None else seen.sli
+        # What waits counts once it is answered. A pod that should tell its load and does not may be the slow one.
+        measured = sli.share_late.known & answered.known & refused.known & (made.seen.silent == 0)
+        expected = made.seen.demand.known & (made.seen.expected > 0)
         return memory.spending.after(
-            asked,
-            np.where(made.backlog > 0.0, asked, late),
-            # Of a replica that nothing is known of, nobody can tell what is late.
-            known=made.seen.demand.known & (made.seen.expected > 0) & made.capacity.known,
+            np.where(measured, answered_items + refused_items, asked),
+            np.where(measured, sli.share_late.value * answered_items + refused_items, late),
+            # Of a replica that nothing is known of, nobody can estimate what is late.
+            known=expected & (measured | made.capacity.known),
+            source=np.where(measured, sli.source, Source.ESTIMATED),
             window_seconds=seen.promise.window_seconds,
             elapsed_seconds=elapsed,
         )

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from foretide.scaling.arrays import Bools, Floats, Ints
+from foretide.scaling.sli import Source
 
 # Of burn rates; the last column is the window of the SLO.
 WINDOWS_SECONDS: Final = (300.0, 3_600.0, 21_600.0)
@@ -24,6 +25,8 @@ ENOUGH_REQUESTS: Final = 100.0
 # What happened between two looks that are further apart is not known.
 LONGEST_SECONDS: Final = 60.0
 MOST_BURN: Final = 1e6
+# The window whose requests tell the source: new pods and lost scrapes make a tick or two of another one.
+SOURCE_WINDOW: Final = 1
 
 
 class Budget(IntEnum):
@@ -41,12 +44,13 @@ class Spending:
 
     asked: Floats
     late: Floats
+    measured: Floats  # [services, 2], of those asked in the last hour: what summaries told of, and histograms
 
     @classmethod
     def fresh(cls, services: int) -> Spending:
         """Nothing was asked yet."""
         nothing = np.zeros((services, len(WINDOWS_SECONDS) + 1))
-        return cls(asked=nothing, late=nothing)
+        return cls(asked=nothing, late=nothing, measured=np.zeros((services, 2)))
 
     def after(
         self,
@@ -54,10 +58,12 @@ class Spending:
         late_rps: Floats,
         *,
         known: Bools,
+        source: Ints,
         window_seconds: Floats,
         elapsed_seconds: Floats,
     ) -> Spending:
-        """With what was asked and what of it was late since the last look; `window_seconds` [services] is the SLO's.
+        """With what was asked and what of it was late since the last look, by a `Source` [services]; `window_seconds`
+        [services] is the SLO's.
 
         Where the load is not known nothing is added, and time goes on: what was late yesterday gets older.
         """
@@ -65,11 +71,23 @@ class Spending:
         seconds = np.where(known, np.minimum(elapsed_seconds, LONGEST_SECONDS), 0.0)
         asked = np.where(known, np.maximum(asked_rps, 0.0), 0.0)
         late = np.minimum(np.where(known, np.maximum(late_rps, 0.0), 0.0), asked)
+        told = source[:, None] == np.array([Source.SUMMARY, Source.HISTOGRAM])
         return replace(
             self,
             asked=fade * self.asked + (asked * seconds)[:, None],
             late=fade * self.late + (late * seconds)[:, None],
+            measured=fade[:, SOURCE_WINDOW, None] * self.measured + (asked * seconds)[:, None] * told,
         )
+
+    @property
+    def source(self) -> Ints:
+        """[services], each a `Source`: what told of more than half of the requests of the last hour."""
+        half = 0.5 * self.asked[:, SOURCE_WINDOW]
+        return np.select(
+            [self.measured[:, 1] > half, self.measured.sum(axis=1) > half],
+            [Source.HISTOGRAM, Source.SUMMARY],
+            default=Source.ESTIMATED,
+        ).astype(np.int64)
 
     @property
     def share_late(self) -> Floats:

@@ -28,7 +28,7 @@ from foretide.scaling.memory import Memory
 from foretide.scaling.risk import LEAST_SHIFT
 from foretide.scaling.window import SLOTS, Window
 
-VERSION: Final = 4
+VERSION: Final = 5
 MOST_REPLICAS: Final = 2**31 - 1
 # Wall clocks from 1970 to the year 5138: more is no time.
 MOST_SECONDS: Final = 1e11
@@ -48,7 +48,7 @@ class Lost:
 def encode(memory: Memory, row: int, *, uid: str, model: str) -> str:
     """One row as compact JSON, a few hundred bytes. `uid` is the object's; `model` names all that batch times
     depend on (model, version, backend, image, hardware class)."""
-    window, evidence = memory.window, memory.evidence
+    window, evidence, spending = memory.window, memory.evidence, memory.spending
     document: dict[str, object] = {
         "v": VERSION,
         "uid": _digest(uid),
@@ -58,7 +58,7 @@ def encode(memory: Memory, row: int, *, uid: str, model: str) -> str:
         "saved": _short(memory.risk.saved[row]),
         "foreseen": _short(memory.risk.foreseen_hours[row]),
         "late": _short(memory.risk.late_hours[row]),
-        "spent": [[_short(one) for one in column[row]] for column in (memory.spending.asked, memory.spending.late)],
+        "spent": [[_short(one) for one in sums[row]] for sums in (spending.asked, spending.late, spending.measured)],
         "starts": [[_short(seconds) for seconds in kind] for kind in lead_time.starts(memory.lead_times, row)],
         "batches": [
             [index, *(_long(column[row, index]) for column in (evidence.executions, evidence.items, evidence.seconds))]
@@ -149,10 +149,11 @@ def _evidence(batches: object) -> Evidence:
 
 def _spending(sums: object) -> Spending:
     windows = len(WINDOWS_SECONDS) + 1
-    asked, late = (
-        np.array([[_number(one, 0.0, MOST_REQUESTS) for one in _list(column, windows)]]) for column in _list(sums, 2)
+    asked, late, measured = (
+        np.array([[_number(one, 0.0, MOST_REQUESTS) for one in _list(column, length)]])
+        for column, length in zip(_list(sums, 3), (windows, windows, 2), strict=True)
     )
-    return Spending(asked=asked, late=np.minimum(late, asked))
+    return Spending(asked=asked, late=np.minimum(late, asked), measured=measured)
 
 
 def _starts(kinds: object) -> list[list[float]]:

@@ -18,6 +18,7 @@ from foretide.scaling.arrays import Bools, Floats, Ints, count, total
 from foretide.scaling.capacity.evidence import BatchCounts
 from foretide.scaling.decision import Bounds, Fleet, Quotas, Stuck
 from foretide.scaling.readings import Readings
+from foretide.scaling.sli import Sli
 from foretide.scaling.tuning import Told, Tuning
 
 
@@ -105,6 +106,7 @@ class Observation:
     ended: Mapping[Query, Floats] = field(default_factory=dict)
     quotas: Quotas = field(default_factory=Quotas.none)
     stuck: Stuck = field(default_factory=Stuck.nobody)
+    sli: Sli | None = None  # None where nobody measures latencies: the simulator
     # False while the answers are not those of a Prometheus whose windows are whole: they do for growing.
     may_shrink: bool = True
 
@@ -129,6 +131,8 @@ class Observation:
             tuning=rows.take(self.tuning, wanted),
             told=rows.take(self.told, wanted),
             ended={query: totals[wanted] for query, totals in self.ended.items()},
+            stuck=rows.take(self.stuck, wanted) if len(self.stuck) else self.stuck,
+            sli=None if self.sli is None else rows.take(self.sli, wanted),
             may_shrink=self.may_shrink,
         )
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from foretide.api import group
 from foretide.api.hardwareclass import Family, HardwareClass
 from foretide.api.inferenceservice import InferenceService
-from foretide.serving import lifecycle, naming, security
+from foretide.serving import latency_metrics, lifecycle, naming, security
 
 REPOSITORY: Final = "/models"
 # The Python backend takes 1 MiB an instance at start and grows with the largest tensors; it counts against the
@@ -91,7 +91,7 @@ def _container(service: InferenceService, hardware_class: HardwareClass, times: 
         "image": hardware_class.spec.triton.image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["tritonserver"],
-        "args": _arguments(service, times),
+        "args": _arguments(service, hardware_class, times),
         "env": _environment(hardware_class),
         "ports": [
             {"name": naming.HTTP_PORT_NAME, "containerPort": naming.HTTP_PORT, "protocol": "TCP"},
@@ -117,7 +117,7 @@ def _container(service: InferenceService, hardware_class: HardwareClass, times: 
     }
 
 
-def _arguments(service: InferenceService, times: lifecycle.Shutdown) -> list[str]:
+def _arguments(service: InferenceService, hardware_class: HardwareClass, times: lifecycle.Shutdown) -> list[str]:
     """Flags of tritonserver; none of them holds a user's text."""
     arguments = [
         f"--model-repository={REPOSITORY}",
@@ -125,7 +125,7 @@ def _arguments(service: InferenceService, times: lifecycle.Shutdown) -> list[str
         "--exit-on-error=true",
         "--strict-readiness=true",
         f"--exit-timeout-secs={times.exit_timeout_seconds}",
-        "--metrics-config=summary_latencies=true",
+        *latency_metrics.flags(hardware_class),
         "--allow-gpu-metrics=false",  # one DCGM exporter a node instead of one in each pod
         "--log-format=ISO8601",
     ]

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from foretide.api.hardwareclass import Family, HardwareClass
 from foretide.api.inferenceservice import InferenceService
+from foretide.serving.latency_metrics import HISTOGRAM_FAMILY, histogram_bounds_ms
 
 INSTANCE_KIND: Final = {
     Family.GPU: "KIND_GPU",
@@ -61,5 +62,7 @@ def model_config(service: InferenceService, hardware_class: HardwareClass) -> st
         instances=hardware_class.spec.triton.instances,
         instance_kind=INSTANCE_KIND[hardware_class.spec.family],
         batching=model.max_batch_size > 1,
+        histogram=HISTOGRAM_FAMILY,
+        bounds_ms=histogram_bounds_ms(service, hardware_class),
         parameters=sorted(model.parameters.items()),
     )
