@@ -94,7 +94,7 @@ def test_each_cause_has_its_sentence_and_its_word(cause: Hindrance, words: str, 
 
 def test_without_a_look_nothing_changes() -> None:
     made = judge(95.0, replicas=4, limits=WIDE)
-    assert restrain(made, Stuck.nobody()) is made
+    assert restrain(made, None) is made
     assert restrain(made, stuck(Hindrance.NONE, count=0, going=0)).desired.tolist() == [10]
 
 

@@ -126,7 +126,7 @@ def _limited(made: Decisions, row: int, known: Circumstances) -> _Statement:
         message = f"the quota of {made.quota[row]} replicas leaves {made.desired[row]} of {made.wanted[row]}"
         return ConditionStatus.TRUE, Reason.AT_QUOTA, message
     ordered = made.bounds.paused[row] or made.bounds.is_pinned[row]
-    hindered = len(made.stuck) and made.stuck.cause[row] != Hindrance.NONE
+    hindered = made.stuck.cause[row] != Hindrance.NONE
     if hindered and not ordered and wanted > made.stuck.going[row]:
         return _stuck(made, row, known)
     if Bound(made.bound[row]) is Bound.STEP_UP_LIMIT:

@@ -12,7 +12,7 @@ import numpy as np
 from foretide.scaling.arbitrate.quota import NO_QUOTA
 from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.capacity.rate import Capacity
-from foretide.scaling.decision import Bound, Bounds, Decisions, Fleet, Plan
+from foretide.scaling.decision import Bound, Bounds, Decisions, Fleet, Plan, Stuck
 from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Gap, Seen
 from foretide.scaling.readings import Readings
@@ -143,6 +143,7 @@ def decide(
         plan=plan,
         hpa=_replicas(seen.demand.value * capacity.utilisation / (HPA_TARGET * rate)),
         settings=settings,
+        stuck=Stuck.none(len(desired)),
     )
 
 

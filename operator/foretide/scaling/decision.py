@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
@@ -103,19 +103,16 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stuck:
-    """Replicas that do not start; one row per service, or no rows where nobody looked."""
+    """Replicas that do not start; one row per service."""
 
     cause: Ints  # a Hindrance; that of most of them
     count: Ints  # of that cause
     going: Ints  # replicas that serve, or may soon
 
-    def __len__(self) -> int:
-        return len(self.cause)
-
     @classmethod
-    def nobody(cls) -> Stuck:
-        """Nobody looked: growth is not bound."""
-        nothing = np.zeros(0, dtype=np.int64)
+    def none(cls, services: int) -> Stuck:
+        """Growth is not bound."""
+        nothing = np.zeros(services, dtype=np.int64)
         return cls(cause=nothing, count=nothing, going=nothing)
 
     def most(self, replicas: Ints) -> Ints:
@@ -178,7 +175,7 @@ class Decisions:
     plan: Plan
     hpa: Ints  # what the Kubernetes HPA would run, at its usual 70 % of saturation: the counterfactual
     settings: ScalingSettings
-    stuck: Stuck = field(default_factory=Stuck.nobody)
+    stuck: Stuck
 
     def __len__(self) -> int:
         return len(self.desired)

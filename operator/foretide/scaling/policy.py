@@ -105,7 +105,7 @@ class Observation:
     # What range queries still find of pods that have ended, summed by service; a query of the newest sample finds none.
     ended: Mapping[Query, Floats] = field(default_factory=dict)
     quotas: Quotas = field(default_factory=Quotas.none)
-    stuck: Stuck = field(default_factory=Stuck.nobody)
+    stuck: Stuck | None = None  # None where nobody looked: the simulator
     sli: Sli | None = None  # None where nobody measures latencies: the simulator
     # False while the answers are not those of a Prometheus whose windows are whole: they do for growing.
     may_shrink: bool = True
@@ -131,7 +131,7 @@ class Observation:
             tuning=rows.take(self.tuning, wanted),
             told=rows.take(self.told, wanted),
             ended={query: totals[wanted] for query, totals in self.ended.items()},
-            stuck=rows.take(self.stuck, wanted) if len(self.stuck) else self.stuck,
+            stuck=None if self.stuck is None else rows.take(self.stuck, wanted),
             sli=None if self.sli is None else rows.take(self.sli, wanted),
             may_shrink=self.may_shrink,
         )

@@ -21,13 +21,13 @@ BOUNDS: Final = {
 }
 
 
-def restrain(made: Decisions, stuck: Stuck) -> Decisions:
+def restrain(made: Decisions, stuck: Stuck | None) -> Decisions:
     """The decisions, none of them for more than `stuck.most`; a minimum and a pinned number are orders, and hold.
 
     It takes nothing away that is there, so it neither shrinks a fleet nor makes one flap: with the pods that start it
     lets go by itself.
     """
-    if not len(stuck):
+    if stuck is None:
         return made
     bounds = made.bounds
     most = np.maximum(stuck.most(made.fleet.replicas), bounds.minimum)
