@@ -9,21 +9,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-import numpy as np
-
 from foretide.adapters.clock import Clock
 from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.prometheus import Pod, Prometheus
-from foretide.adapters.resources import Object
 from foretide.adapters.scrape import Scraper
 from foretide.adapters.triton import Triton
-from foretide.api.modelprofile import ModelProfile
 from foretide.api.reasons import Reason
-from foretide.control import challenge_status, latencies, observe, policies, scaling_status
+from foretide.control import challenge_status, latencies, observe, policies, scaling_status, table
 from foretide.control.act import Actuator
 from foretide.control.backfill import Backfill
-from foretide.control.by_hand import FREE, ByHand, Stand
+from foretide.control.by_hand import ByHand
 from foretide.control.challenge import Challenges, Contest
 from foretide.control.challenge_status import Verdict
 from foretide.control.children import controlled_by
@@ -31,20 +27,21 @@ from foretide.control.direct import DirectReader, Scrapes
 from foretide.control.learning import BatchReader
 from foretide.control.observe import NoMetrics
 from foretide.control.past import ServiceId
-from foretide.control.policies import NoPolicy, Policies, Policy
+from foretide.control.policies import Policies
 from foretide.control.recall import Identity, Recall, identity
 from foretide.control.scaling_conditions import Circumstances
 from foretide.control.serving_status import rollout
 from foretide.control.sources import Found, Sources, longest_window_seconds
 from foretide.control.stuck import hindered, stuck
-from foretide.control.world import Key, Served, World
+from foretide.control.table import Row
+from foretide.control.world import Key, World
 from foretide.scaling.brain import Brain
 from foretide.scaling.capacity import BatchCounts
 from foretide.scaling.capacity.evidence import BatchStatistics
-from foretide.scaling.decision import Bounds, Decisions, Fleet
+from foretide.scaling.decision import Decisions
 from foretide.scaling.journal import encode
 from foretide.scaling.memory import Memory
-from foretide.scaling.policy import Observation, Promise
+from foretide.scaling.policy import Observation
 
 log: Final = logging.getLogger(__name__)
 
@@ -72,31 +69,6 @@ class Outcome:
     scrapes: Scrapes  # of pods, while it is away
     failed_writes: int
     verdicts: Mapping[Key, Verdict] = field(default_factory=dict)  # on the policies that are tried in the shadow
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One service as it stood when the answers were in."""
-
-    key: Key
-    served: Served
-    raw: Object
-    deployment: Object
-    foreign_scaler: str | None
-    policy: Policy
-    profile: ModelProfile | None
-    by_hand: Stand = FREE
-
-    @property
-    def is_left_alone(self) -> bool:
-        """Its replicas are not ours to change."""
-        return self.is_off_limits or self.by_hand.reason is not None
-
-    @property
-    def is_off_limits(self) -> bool:
-        """By the spec, or by somebody who scales it instead."""
-        paused = self.served.service.spec.scaling.paused
-        return paused or self.foreign_scaler is not None or isinstance(self.policy, NoPolicy)
 
 
 class Autoscaler:
@@ -162,7 +134,7 @@ class Autoscaler:
             verdicts=verdicts,
         )
 
-    def _rows(self) -> list[_Row]:
+    def _rows(self) -> list[Row]:
         rows, profiles = [], self._policies.profiles()
         for key, served in sorted(self._world.served.items(), key=lambda item: item[0]):
             raw, deployment = self._world.services.get(key), self._world.deployment(key)
@@ -173,10 +145,10 @@ class Autoscaler:
                 scaler = self._world.foreign_scaler(key, served.deployment)
                 policy = self._policies.of(served.service)
                 profile = profiles.get((key, served.hardware_class.name))
-                rows.append(_Row(key, served, raw, deployment, scaler, policy, profile))
+                rows.append(Row(key, served, raw, deployment, scaler, policy, profile))
         return rows
 
-    def _contests(self, rows: Sequence[_Row]) -> list[Contest]:
+    def _contests(self, rows: Sequence[Row]) -> list[Contest]:
         return [
             Contest(
                 row=index,
@@ -190,7 +162,7 @@ class Autoscaler:
             if (challenge := self._policies.challenge(row.served.service)) is not None
         ]
 
-    def _judged(self, row: _Row, now_seconds: float) -> _Row:
+    def _judged(self, row: Row, now_seconds: float) -> Row:
         """With what others did to its replicas."""
         status = self._actuator.told(row.key, row.served.service.uid) or row.raw.get("status", {})
         acts = not row.is_off_limits and not policies.is_advisory(row.policy)
@@ -206,7 +178,7 @@ class Autoscaler:
 
     def _seen(
         self,
-        rows: Sequence[_Row],
+        rows: Sequence[Row],
         found: Found,
         executed: Mapping[Key, list[BatchStatistics]],
         *,
@@ -223,7 +195,7 @@ class Autoscaler:
             once_ready=self._once_ready,
         )
         self._once_ready = observe.once_ready(self._world, keys, self._once_ready)
-        fleet, promise, orders = _fleet(rows), _promise(rows), [row.policy for row in rows]
+        fleet, promise, orders = table.fleet(rows), table.promise(rows), [row.policy for row in rows]
         return Observation(
             now_seconds=now_seconds,
             pods=pods,
@@ -232,7 +204,7 @@ class Autoscaler:
                 [(row, counts) for row, key in enumerate(keys) for counts in executed.get(key, ())]
             ),
             fleet=fleet,
-            bounds=_bounds(rows),
+            bounds=table.bounds(rows),
             promise=promise,
             tuning=policies.tuning(orders),
             told=policies.told([row.profile for row in rows]),
@@ -252,7 +224,7 @@ class Autoscaler:
         self,
         made: Decisions,
         index: int,
-        row: _Row,
+        row: Row,
         whose: Identity,
         no_metrics: NoMetrics | None,
         verdict: Verdict | None,
@@ -299,36 +271,3 @@ class Autoscaler:
                 warning=True,
             )
         return done
-
-
-def _bounds(rows: Sequence[_Row]) -> Bounds:
-    """What the users order; a service with a foreign scaler, or without the policy that it names, is left alone like
-    a paused one."""
-    services = [row.served.service for row in rows]
-    scalings = [service.spec.scaling for service in services]
-    return Bounds(
-        minimum=np.array([service.min_replicas for service in services], dtype=np.int64),
-        maximum=np.array([service.max_replicas for service in services], dtype=np.int64),
-        paused=np.array([row.is_left_alone for row in rows], dtype=np.bool_),
-        is_pinned=np.array([scaling.replicas is not None for scaling in scalings], dtype=np.bool_),
-        pinned=np.array([scaling.replicas or 0 for scaling in scalings], dtype=np.int64),
-    )
-
-
-def _fleet(rows: Sequence[_Row]) -> Fleet:
-    states = [rollout(row.deployment) for row in rows]
-    return Fleet(
-        replicas=np.array([state.wanted for state in states], dtype=np.int64),
-        rolling=np.array([state.replacing for state in states], dtype=np.bool_),
-    )
-
-
-def _promise(rows: Sequence[_Row]) -> Promise:
-    services = [row.served.service for row in rows]
-    return Promise(
-        slo_latency_seconds=np.array([service.latency_seconds for service in services], dtype=np.float64),
-        objective=np.array([service.objective for service in services], dtype=np.float64),
-        max_batch=np.array([service.spec.model.max_batch_size for service in services], dtype=np.int64),
-        instances=np.array([row.served.hardware_class.spec.triton.instances for row in rows], dtype=np.int64),
-        window_seconds=np.array([service.spec.slo.window_seconds for service in services], dtype=np.float64),
-    )

@@ -1,0 +1,75 @@
+"""The services of one tick: each as it stood when the answers were in, and all of them as the arrays of a brain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from foretide.adapters.resources import Object
+from foretide.api.modelprofile import ModelProfile
+from foretide.control.by_hand import FREE, Stand
+from foretide.control.policies import NoPolicy, Policy
+from foretide.control.serving_status import rollout
+from foretide.control.world import Key, Served
+from foretide.scaling.decision import Bounds, Fleet
+from foretide.scaling.policy import Promise
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One service as it stood when the answers were in."""
+
+    key: Key
+    served: Served
+    raw: Object
+    deployment: Object
+    foreign_scaler: str | None
+    policy: Policy
+    profile: ModelProfile | None
+    by_hand: Stand = FREE
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Its replicas are not ours to change."""
+        return self.is_off_limits or self.by_hand.reason is not None
+
+    @property
+    def is_off_limits(self) -> bool:
+        """By the spec, or by somebody who scales it instead."""
+        paused = self.served.service.spec.scaling.paused
+        return paused or self.foreign_scaler is not None or isinstance(self.policy, NoPolicy)
+
+
+def bounds(rows: Sequence[Row]) -> Bounds:
+    """What the users order; a service with a foreign scaler, or without the policy that it names, is left alone like
+    a paused one."""
+    services = [row.served.service for row in rows]
+    scalings = [service.spec.scaling for service in services]
+    return Bounds(
+        minimum=np.array([service.min_replicas for service in services], dtype=np.int64),
+        maximum=np.array([service.max_replicas for service in services], dtype=np.int64),
+        paused=np.array([row.is_left_alone for row in rows], dtype=np.bool_),
+        is_pinned=np.array([scaling.replicas is not None for scaling in scalings], dtype=np.bool_),
+        pinned=np.array([scaling.replicas or 0 for scaling in scalings], dtype=np.int64),
+    )
+
+
+def fleet(rows: Sequence[Row]) -> Fleet:
+    states = [rollout(row.deployment) for row in rows]
+    return Fleet(
+        replicas=np.array([state.wanted for state in states], dtype=np.int64),
+        rolling=np.array([state.replacing for state in states], dtype=np.bool_),
+    )
+
+
+def promise(rows: Sequence[Row]) -> Promise:
+    services = [row.served.service for row in rows]
+    return Promise(
+        slo_latency_seconds=np.array([service.latency_seconds for service in services], dtype=np.float64),
+        objective=np.array([service.objective for service in services], dtype=np.float64),
+        max_batch=np.array([service.spec.model.max_batch_size for service in services], dtype=np.int64),
+        instances=np.array([row.served.hardware_class.spec.triton.instances for row in rows], dtype=np.int64),
+        window_seconds=np.array([service.spec.slo.window_seconds for service in services], dtype=np.float64),
+    )
