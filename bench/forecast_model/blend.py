@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from bench.forecast_model.draw import FLOOR_RPS, REPLICA_RPS
 from bench.forecast_model.holdout import Row, Told, scored
+from bench.forecast_model.refit import LATER
 from bench.forecast_model.sample import MINUTE_SLOTS, Moments, history_at, readings
 from bench.forecast_model.series import Series
 from foretide.scaling.arrays import Floats
@@ -108,7 +109,7 @@ def blended(
     return scored(
         [
             Told(
-                name=one.name,
+                name=one.name.removesuffix(LATER),
                 outcome=runs[place]["outcome"],
                 quantiles={name: runs[place + at * len(series)]["quantiles"] for at, name in enumerate(models)},
             )

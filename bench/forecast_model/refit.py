@@ -29,6 +29,7 @@ from foretide.simulate.command.processes import LOST, START_METHOD, WorkerLost
 MIB: Final = 2.0**20
 # LightGBM's Python package imports them; the image of the operator has its library alone.
 PACKAGES: Final = ("scipy", "narwhals")
+LATER: Final = ", later"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +48,7 @@ class Halves:
             others=tuple(one for one in sources if not one.held_out),
             past=tuple(replace(one, rates=one.rates[: one.slots // 2]) for one in users),
             # Another name, and so other sizes and noise: no sample that is judged has a twin that trained.
-            coming=tuple(replace(one, name=f"{one.name}, later", seen_slots=one.slots // 2) for one in users),
+            coming=tuple(replace(one, name=f"{one.name}{LATER}", seen_slots=one.slots // 2) for one in users),
         )
 
 
@@ -100,12 +101,12 @@ def _peak_bytes() -> int:
 
 
 def judged(series: Sequence[Series], coming: Sequence[Samples], models: Mapping[str, bytes]) -> list[Row]:
-    """The models alone: one row for each series, and one of them all."""
+    """The models alone, in tables: one row for each series, and one of them all."""
     read = {name: GlobalModel.read(packed) for name, packed in models.items()}
     return scored(
         [
             Told(
-                name=one.name,
+                name=one.name.removesuffix(LATER),
                 outcome=samples.outcome,
                 quantiles={name: model.quantiles(samples.features.astype(np.float64)) for name, model in read.items()},
             )

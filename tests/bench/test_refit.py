@@ -176,6 +176,6 @@ def test_the_command_prints_costs_and_both_comparisons(
     others, again, refitted, past = trained
     assert others == again == refitted - past
     lines = capsys.readouterr().out.splitlines()
-    assert sum(line.startswith("| made/choosing, later | ") for line in lines) == 6
+    assert sum(line.startswith("| made/choosing | ") for line in lines) == 6
     assert any(line.startswith("scipy: ") for line in lines)
     assert any(line.startswith(f"| refitted | {refitted:,} | 1 | 1 | 1 | ") for line in lines)
