@@ -6,13 +6,16 @@ import argparse
 import hashlib
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from bench.forecast_model.blend import blended
 from bench.forecast_model.cascade import fit
 from bench.forecast_model.draw import drawn
 from bench.forecast_model.holdout import held_out, markdown
+from bench.forecast_model.refit import Halves, costs, fitted, gains, image, judged
 from bench.forecast_model.sample import Samples
 from bench.forecast_model.series import Source, read_sources
 from bench.places import REPOSITORY
@@ -45,6 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="train without the series that choose knobs in bench.scaling, and print how good the model is on those",
     )
+    action.add_argument(
+        "--refit",
+        action="store_true",
+        help="of the same series, train with the first half and without, and print what that changes on the second; "
+        "half an hour",
+    )
     parser.add_argument(
         "--rows", type=int, default=ROWS, help="samples, by weight of the sources (default %(default)s)"
     )
@@ -57,19 +66,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, least in (("rows", FEWEST_ROWS), ("seed", 0), ("workers", 1)):
         if getattr(given, name) < least:
             parser.error(f"--{name} must be {least} or more, not {getattr(given, name)}")
-    return ended(lambda: _check(given) if given.check else _train(given), interrupted=NOTHING_IS_WRITTEN)
+    perform = _check if given.check else _refit if given.refit else _train
+    return ended(lambda: perform(given), interrupted=NOTHING_IS_WRITTEN)
 
 
-def _samples(given: argparse.Namespace) -> tuple[Sequence[Source], list[Samples]]:
-    sources = read_sources(given.series, given.traces)
+def _samples(given: argparse.Namespace, sources: Sequence[Source], rows: int) -> list[Samples]:
     progress = Progress("sampling")
-    samples = drawn(sources, rows=given.rows, seed=given.seed, workers=given.workers, told=progress.at)
+    samples = drawn(sources, rows=rows, seed=given.seed, workers=given.workers, told=progress.at)
     progress.end()
-    return sources, samples
+    return samples
 
 
 def _train(given: argparse.Namespace) -> int:
-    sources, samples = _samples(given)
+    sources = read_sources(given.series, given.traces)
+    samples = _samples(given, sources, given.rows)
     progress = Progress("fitting")
     packed = fit(samples, seed=given.seed, told=progress.at).packed()
     progress.end()
@@ -88,11 +98,37 @@ def _train(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
-    sources, samples = _samples(given)
+    sources = read_sources(given.series, given.traces)
+    samples = _samples(given, sources, given.rows)
     progress = Progress("fitting")
     rows = held_out(sources, samples, seed=given.seed, told=progress.at)
     progress.end()
     print(*markdown(rows), sep="\n")
+    return 0
+
+
+def _refit(given: argparse.Namespace) -> int:
+    halves = Halves.of(read_sources(given.series, given.traces))
+    began = time.monotonic()
+    samples = _samples(given, [*halves.others, *halves.past], given.rows)
+    print(f"sampled in {time.monotonic() - began:.0f} s with {given.workers} processes", flush=True)
+    others, past = samples[: len(halves.others)], samples[len(halves.others) :]
+    coming = _samples(given, halves.coming, sum(map(len, past)))
+    # Twice the same samples: what another seed of the trees changes means nothing.
+    trained = {"as shipped": others, "other seed": others, "refitted": samples, "their own": past}
+    progress, fits = Progress("fitting"), {}
+    for name, train in trained.items():
+        fits[name] = fitted(train, seed=given.seed + (name == "other seed"))
+        progress.at(len(fits) / len(trained))
+    progress.end()
+    print(*costs(fits), "", "not in the image of the operator:", *image(), sep="\n", flush=True)
+    models = {name: one.packed for name, one in fits.items()}
+    alone = judged(halves.coming, coming, models)
+    print("\nthe model alone", *gains(alone), "", *markdown(alone), sep="\n", flush=True)
+    progress = Progress("replaying")
+    after = blended(halves.coming, models, seed=given.seed, workers=given.workers, told=progress.at)
+    progress.end()
+    print("as the operator uses it", *gains(after), "", *markdown(after), sep="\n")
     return 0
 
 

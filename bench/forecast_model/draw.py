@@ -68,19 +68,21 @@ class Draw:
             begin = load * self.source.load_rows
             random = np.random.default_rng([self.seed, zlib.crc32(self.source.name.encode()), begin])
             rates = self.source.load(random)
-            some = chunk(rates, rows=min(self.source.load_rows, self.rows - begin), random=random)
+            rows = min(self.source.load_rows, self.rows - begin)
+            some = chunk(rates, rows=rows, random=random, seen_slots=self.source.seen_slots)
             found.append({"features": some.features, "outcome": some.outcome})
             progress((load + 1) / (self.loads + 1))
         return found
 
 
-def chunk(rates: Floats, *, rows: int, random: np.random.Generator) -> Samples:
+def chunk(rates: Floats, *, rows: int, random: np.random.Generator, seen_slots: int = 0) -> Samples:
     """Of a series scaled to one size and with one noise; `rates` in units of its highest."""
     size = _log_uniform(random, FEWEST_REPLICAS, MOST_REPLICAS, 1)[0]
     expected = rates * bursts(random, len(rates)) * size * REPLICA_RPS * SLOT_SECONDS
     counts = random.poisson(expected) / SLOT_SECONDS
     slot = 4 * DAY_MINUTES * 20_000 + int(random.integers(4 * DAY_MINUTES))
-    return samples(counts, moments(random, rows, slots=len(counts)), slot=slot, floor_rps=FLOOR_RPS)
+    when = moments(random, rows, slots=len(counts), seen_slots=seen_slots)
+    return samples(counts, when, slot=slot, floor_rps=FLOOR_RPS)
 
 
 def bursts(random: np.random.Generator, slots: int) -> Floats:
@@ -96,15 +98,15 @@ def bursts(random: np.random.Generator, slots: int) -> Floats:
     return np.maximum(1.0 + noise, 0.0)
 
 
-def moments(random: np.random.Generator, rows: int, *, slots: int) -> Moments:
-    """Any moment after the first twenty minutes whose window ends within the series."""
-    new = random.random(rows) < NEW_SHARE
+def moments(random: np.random.Generator, rows: int, *, slots: int, seen_slots: int = 0) -> Moments:
+    """Any moment after the first twenty minutes, or after what was seen before, whose window ends within the series."""
+    new = random.random(rows) < (0.0 if seen_slots else NEW_SHARE)
     age = _log_uniform(random, YOUNGEST_SLOTS, OLDEST_SLOTS, rows)
     ahead = random.random(rows) < AHEAD_SHARE
     late = _log_uniform(random, SOON_SECONDS, LONGEST_START_SECONDS, rows)
     narrow = SLOT_SECONDS * random.integers(1, WIDEST_AHEAD_SLOTS, rows, endpoint=True)
     wide = _log_uniform(random, NARROWEST_SECONDS, WIDEST_SECONDS, rows)
-    newest: Ints = random.integers(SLOTS, slots - FARTHEST_SLOTS, rows)
+    newest: Ints = random.integers(max(SLOTS, seen_slots), slots - FARTHEST_SLOTS, rows)
     return Moments(
         newest=newest,
         age=np.where(new, np.minimum(age.astype(np.int64), newest + 1), newest + 1),

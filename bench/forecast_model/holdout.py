@@ -37,6 +37,15 @@ class Row:
     scores: Mapping[str, Score]  # by forecast
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Told:
+    """What was said of one series, and what came: logarithms."""
+
+    name: str
+    outcome: Floats  # [rows]
+    quantiles: Mapping[str, Floats]  # by forecast, [rows, levels]
+
+
 def persistence(samples: Samples) -> Floats:
     """As it is now."""
     return np.zeros(len(samples))
@@ -71,16 +80,23 @@ def held_out(
         name: np.quantile(np.concatenate([one.outcome - said(one) for one in train]), LEVELS)
         for name, said in BASELINES.items()
     }
-    rows, everything = [], []
+    told_of = []
     for one, samples in pairs:
         if one.held_out:
             said = {name: points(samples)[:, None] + offsets[name] for name, points in BASELINES.items()}
             forecasts = {"model": model.quantiles(samples.features.astype(np.float64)), **said}
-            everything.append((samples.outcome, forecasts))
-            rows.append(_row(one.name, samples.outcome, forecasts))
-    outcome = np.concatenate([came for came, _ in everything])
-    together = {name: np.concatenate([said[name] for _, said in everything]) for name in ("model", *BASELINES)}
-    return [*rows, _row("all of them", outcome, together)]
+            told_of.append(Told(name=one.name, outcome=samples.outcome, quantiles=forecasts))
+    return scored(told_of)
+
+
+def scored(told: Sequence[Told]) -> list[Row]:
+    """One row each, and one of all together; all have the same forecasts."""
+    together = Told(
+        name="all of them",
+        outcome=np.concatenate([one.outcome for one in told]),
+        quantiles={name: np.concatenate([one.quantiles[name] for one in told]) for name in told[0].quantiles},
+    )
+    return [_row(one.name, one.outcome, one.quantiles) for one in (*told, together)]
 
 
 def _row(name: str, outcome: Floats, forecasts: Mapping[str, Floats]) -> Row:
@@ -96,7 +112,7 @@ def score(outcome: Floats, quantiles: Floats) -> Score:
 
 
 def markdown(rows: Sequence[Row]) -> Iterator[str]:
-    """Two tables for docs/forecast-model.md, each cell model / persistence / seasonal day."""
+    """Two tables for docs/forecast-model.md, each cell the forecasts, as model / persistence / seasonal day."""
     levels = " | ".join(f"{level:g}" for level in LEVELS)
     for title, column, factor, digits in (("coverage, %", "coverage", 100.0, 1), ("loss, ‰", "pinball", 1000.0, 1)):
         yield f"| {title} | {levels} |"

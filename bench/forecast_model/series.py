@@ -57,6 +57,11 @@ class Source(Protocol):
         """Quarter minutes of a load."""
         ...
 
+    @property
+    def seen_slots(self) -> int:
+        """So many had passed before its first sample, and all samples know all of them; 0: samples of all ages."""
+        ...
+
     def load(self, random: np.random.Generator) -> Floats:
         """The rate of each quarter minute, in units of its highest rate (but for one step in a thousand)."""
         ...
@@ -71,6 +76,7 @@ class Series:
     rates: Floats
     weight: float = 1.0
     load_rows: int = 500
+    seen_slots: int = 0
 
     @property
     def slots(self) -> int:
@@ -89,6 +95,7 @@ class Synthetic:
     weight: float = SYNTHETIC_WEIGHT
     load_rows: int = 250
     slots: int = synthetic.SLOTS
+    seen_slots: int = 0
 
     @property
     def name(self) -> str:
