@@ -28,7 +28,7 @@ DEPLOYED = {
 }
 
 
-SHOWN = {
+SHOWN: dict[str, Any] = {
     "metadata": {"name": "ranker-cpu-16", "namespace": "shop", "uid": "u1", "resourceVersion": "7"},
     "spec": {"replicas": 2},
 }
@@ -108,13 +108,14 @@ PATH = "/apis/apps/v1/namespaces/shop/deployments/ranker-cpu-16"
             "scale",
             "PATCH",
             f"{PATH}/scale",
-            {"fieldManager": "m"},
-            [
-                {"op": "test", "path": "/metadata/uid", "value": "u1"},
-                {"op": "test", "path": "/spec/replicas", "value": 2},
-                {"op": "add", "path": "/spec/replicas", "value": 3},
-            ],
-            "application/json-patch+json",
+            {"fieldManager": "m", "force": "true", "fieldValidation": "Strict"},
+            {
+                "apiVersion": "autoscaling/v1",
+                "kind": "Scale",
+                "metadata": {"name": "ranker-cpu-16", "namespace": "shop", "uid": "u1", "resourceVersion": "7"},
+                "spec": {"replicas": 3},
+            },
+            "application/apply-patch+yaml",
         ),
         ("replace", "PUT", PATH, {}, DEPLOYED, "application/json"),
         ("create", "POST", PATH.rpartition("/")[0], {}, DEPLOYED, "application/json"),
@@ -228,7 +229,7 @@ async def test_each_refusal_is_one_of_our_errors_with_the_servers_word(
 ) -> None:
     api_server.answers = [status(code, word, 'deployments.apps "ranker" is forbidden: x')]
     for name, call in CALLS.items():
-        if (name, code) in (("delete", 409), ("scale", 422)):  # which have tests of their own
+        if (name, code) in (("delete", 409), ("scale", 409)):  # which have tests of their own
             continue
         with pytest.raises(AdapterError) as raised:
             await call(api)
@@ -237,24 +238,38 @@ async def test_each_refusal_is_one_of_our_errors_with_the_servers_word(
         assert str(raised.value) == 'deployments.apps "ranker" is forbidden: x'
 
 
-async def test_a_deployment_that_is_not_the_one_that_was_decided_on_is_a_conflict(
-    api: Kubernetes, api_server: ApiServer
+MODIFIED = status(409, "Conflict", "the object has been modified")
+
+
+def shown(*, uid: str = "u1", replicas: int = 2, version: str = "8") -> web.Response:
+    metadata = {**SHOWN["metadata"], "uid": uid, "resourceVersion": version}
+    return web.json_response({**SHOWN, "metadata": metadata, "spec": {"replicas": replicas}})
+
+
+@pytest.mark.parametrize("found", [shown(uid="u2"), shown(replicas=5), status(404, "NotFound", "gone")])
+async def test_a_deployment_that_is_not_the_one_that_was_decided_on_is_not_written(
+    api: Kubernetes, api_server: ApiServer, found: web.Response
 ) -> None:
-    """A `test` of a JSON patch that fails is a 422 of the API server."""
-    api_server.answers = [status(422, "Invalid", "testing value /spec/replicas failed: test failed")]
-    with pytest.raises(Conflict, match="ranker-cpu-16 is not the Deployment with 2 replicas") as raised:
+    api_server.answers = [MODIFIED, found]
+    with pytest.raises(Conflict, match="modified"):
         await CALLS["scale"](api)
-    assert raised.value.reason == "Conflict"
+    assert [method for method, *_ in api_server.requests] == ["PATCH", "GET"]
 
 
-async def test_a_number_of_zero_is_not_in_a_scale_and_is_tested_by_its_version(
+async def test_where_only_the_version_is_another_one_it_is_written_to_that(
     api: Kubernetes, api_server: ApiServer
 ) -> None:
-    api_server.answers = [web.json_response(DEPLOYED)]
-    await api.scale({**SHOWN, "spec": {"replicas": 0}}, replicas=1, manager="m")
-    ((_, _, _, body),) = api_server.requests
-    assert {"op": "test", "path": "/metadata/resourceVersion", "value": "7"} in body
-    assert "/spec/replicas" not in [step["path"] for step in body if step["op"] == "test"]
+    api_server.answers = [MODIFIED, shown(version="8"), MODIFIED, shown(version="9"), web.json_response(DEPLOYED)]
+    await CALLS["scale"](api)
+    written = [body["metadata"]["resourceVersion"] for method, _, _, body in api_server.requests if method == "PATCH"]
+    assert written == ["7", "8", "9"]
+
+
+async def test_a_deployment_that_never_rests_is_left_for_the_next_tick(api: Kubernetes, api_server: ApiServer) -> None:
+    api_server.answers = [MODIFIED, shown()] * 10
+    with pytest.raises(Conflict):
+        await CALLS["scale"](api)
+    assert len(api_server.requests) == 6
 
 
 async def test_a_long_message_is_cut(api: Kubernetes, api_server: ApiServer) -> None:

@@ -222,6 +222,15 @@ async def test_what_the_policy_does_not_decide_is_not_compared(scaling: dict[str
     assert same(tallies[0], tallies[1])
 
 
+async def test_of_a_service_that_is_off_the_reason_is_that() -> None:
+    cluster = await up(MEAN)
+    await wave(cluster, 20)
+    cluster.resize("ranker", 0)
+    cluster.settle()
+    await cluster.live(1, ranker=30.0)
+    assert told(cluster)["reason"] == "ScaledToZero"
+
+
 async def test_of_a_replica_of_which_nothing_is_known_nobody_can_tell_what_is_late() -> None:
     cluster = await up({})
     cluster.remove("ModelProfile", "ranker-cpu-16")

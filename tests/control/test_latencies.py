@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from foretide.adapters import promql
 from foretide.adapters.errors import Rejected
 from foretide.adapters.prometheus import Pod, Points
+from foretide.control import latencies as module
 from foretide.control.latencies import QUERIES, Latencies, LatencyReader, measured
 from foretide.scaling.readings import Readings
 from foretide.scaling.sli import Sli, Source
@@ -129,6 +132,20 @@ async def test_two_queries_more_and_none_of_them_while_prometheus_is_away() -> N
     outcome = await cluster.tick()
     assert not {promql.buckets(window_seconds=30.0), promql.quantiles()} & set(cluster.prometheus.queries)
     assert outcome.queries == len(BRAIN.queries)
+
+
+async def test_decisions_do_not_wait_for_latencies_that_hang(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Hanging(FakePrometheus):
+        async def by_pod_and_number(self, promql: str, label: str) -> Mapping[Pod, Points]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr(module, "LONGEST_SECONDS", 0.01)
+    with caplog.at_level(logging.WARNING):
+        assert await LatencyReader(Hanging(), window_seconds=30.0).read() == Latencies()
+    assert "le: no answer within 0.01 s; quantile: no answer within 0.01 s" in caplog.text
 
 
 async def test_the_reader_says_again_what_comes_again(caplog: pytest.LogCaptureFixture) -> None:

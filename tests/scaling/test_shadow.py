@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from foretide.scaling import rows
 from foretide.scaling.arrays import Floats, Ints
-from foretide.scaling.decision import Decisions
+from foretide.scaling.decision import Bound, Decisions
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import Observation
 from foretide.scaling.shadow import LONGEST_SECONDS, SLOTS, Shadow, Side, Starts, Tally, judge
@@ -163,7 +163,7 @@ def test_a_challenger_gets_no_more_of_a_quota_than_the_champion() -> None:
     contest.live(60)
     seen = contest.services.observed()
     made = BRAIN.decide(seen, contest.services.memory)
-    cut = replace(made, desired=ints(2, int(made.desired[1])))
+    cut = replace(made, desired=ints(2, int(made.desired[1])), bound=ints(int(Bound.QUOTA), int(made.bound[1])))
     assert contest.shadow is not None
     both = ints(0, 1)
     found = judge(BRAIN, seen, contest.services.memory, cut, contest.shadow, challenged=both, tuning=quantile(0.999, 2))

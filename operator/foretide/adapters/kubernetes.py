@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
@@ -24,7 +24,9 @@ CONNECTIONS: Final = 64
 PAGE_SIZE: Final = 500
 LOG_LIMIT_BYTES: Final = 65_536
 APPLY_PATCH: Final = "application/apply-patch+yaml"
-JSON_PATCH: Final = "application/json-patch+json"
+SCALE: Final = {"apiVersion": "autoscaling/v1", "kind": "Scale"}
+# Its first one, and two more where only the resourceVersion was another one.
+SCALE_ATTEMPTS: Final = 3
 
 
 class Kubernetes(Protocol):
@@ -89,8 +91,7 @@ class KubernetesApi:
         path = resource_of(obj).path(
             namespace=metadata.get("namespace"), name=metadata["name"], subresource=subresource
         )
-        query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
-        return trimmed(await self._json("PATCH", path, query=query, body=obj, content_type=APPLY_PATCH))
+        return trimmed(await self._apply(path, obj, manager=manager))
 
     async def get(self, resource: Resource, *, namespace: str | None, name: str) -> Object | None:
         try:
@@ -116,26 +117,23 @@ class KubernetesApi:
             query = {**query, "continue": token}
 
     async def scale(self, deployment: Object, *, replicas: int, manager: str) -> None:
-        metadata, present = deployment["metadata"], deployment["spec"].get("replicas", 1)
-        path = DEPLOYMENT.path(namespace=metadata["namespace"], name=metadata["name"], subresource="scale")
-        # Not the resourceVersion: each pod that becomes ready moves it, most of all while a fleet grows. But a Scale
-        # leaves out a number that is 0, and what is not there cannot be tested.
-        same = ("/spec/replicas", present) if present else ("/metadata/resourceVersion", metadata["resourceVersion"])
-        body = [
-            *(
-                {"op": "test", "path": path, "value": value}
-                for path, value in (("/metadata/uid", metadata["uid"]), same)
-            ),
-            {"op": "add", "path": "/spec/replicas", "value": replicas},
-        ]
-        try:
-            await self._json("PATCH", path, query={"fieldManager": manager}, body=body, content_type=JSON_PATCH)
-        except Rejected as error:
-            if error.reason != "Invalid":
-                raise
-            # A test that fails is a 422, as a body would be that breaks a rule; a whole number above 0 breaks none.
-            message = f"{metadata['name']} is not the Deployment with {present} replicas that was decided on"
-            raise Conflict(message, reason="Conflict") from error
+        present = deployment
+        for attempt in range(SCALE_ATTEMPTS):
+            metadata = present["metadata"]
+            same = {name: metadata[name] for name in ("name", "namespace", "uid", "resourceVersion")}
+            # By apply: without an owner of spec.replicas, as after our own apply, an update is entered to nobody.
+            body = {**SCALE, "metadata": same, "spec": {"replicas": replicas}}
+            path = DEPLOYMENT.path(namespace=metadata["namespace"], name=metadata["name"], subresource="scale")
+            try:
+                await self._apply(path, body, manager=manager)
+            except Conflict:
+                # Each pod that becomes ready makes another resourceVersion, most of all while a fleet grows.
+                found = await self.get(DEPLOYMENT, namespace=metadata["namespace"], name=metadata["name"])
+                if found is None or _decided_on(found) != _decided_on(deployment) or attempt == SCALE_ATTEMPTS - 1:
+                    raise
+                present = found
+            else:
+                return
 
     async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
         path = POD.path(namespace=namespace, name=pod, subresource="log")
@@ -169,13 +167,17 @@ class KubernetesApi:
             if error.reason != "NotFound":
                 raise
 
+    async def _apply(self, path: str, obj: Object, *, manager: str) -> Object:
+        query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
+        return await self._json("PATCH", path, query=query, body=obj, content_type=APPLY_PATCH)
+
     async def _json(
         self,
         method: str,
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Object | Sequence[Object] | None = None,
+        body: Object | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
         data = await self._request(method, path, query=query, body=body, content_type=content_type)
@@ -193,7 +195,7 @@ class KubernetesApi:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Object | Sequence[Object] | None = None,
+        body: Object | None = None,
         content_type: str = "application/json",
     ) -> bytes:
         headers = {"Accept": "application/json, */*", "Content-Type": content_type}
@@ -212,6 +214,11 @@ class KubernetesApi:
         if response.status >= 400:
             raise _refusal(response.status, data)
         return data
+
+
+def _decided_on(deployment: Object) -> tuple[str, int]:
+    """What a decision on its number is about."""
+    return deployment["metadata"]["uid"], deployment["spec"].get("replicas", 1)
 
 
 def _refusal(status: int, body: bytes) -> Unavailable | Rejected:

@@ -59,22 +59,24 @@ class Prometheus(Protocol):
 class PrometheusApi:
     """`Prometheus` through prometheus-api-client, which is synchronous: its calls run in a few threads.
 
-    Range queries have a thread of their own: there is one of them at a time, and no tick ever waits for it.
+    The load, distributions and the past have threads of their own, so that no query of the load waits for another kind.
     """
 
     def __init__(self, access: Access, clock: Clock | None = None, *, threads: int = 4) -> None:
         self._connections: Final = Connections(access)
         self._clock: Final = clock or SystemClock()
-        self._instants: Final = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="prometheus")
+        self._loads: Final = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="prometheus")
+        self._points: Final = ThreadPoolExecutor(max_workers=2, thread_name_prefix="prometheus-points")
         self._ranges: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prometheus-range")
-        # By the event loop's clock. Apart, or a limit on the past would keep ticks from asking what is now.
-        self._silent_until: Final = {self._instants: 0.0, self._ranges: 0.0}
+        # By the event loop's clock. Apart, or a limit on the past or on large answers would keep ticks from asking for
+        # the load.
+        self._silent_until: Final = dict.fromkeys((self._loads, self._points, self._ranges), 0.0)
 
     async def by_pod(self, promql: str) -> Mapping[Pod, float]:
-        return await self._instant(promql, _samples)
+        return await self._instant(promql, _samples, self._loads)
 
     async def by_pod_and_number(self, promql: str, label: str) -> Mapping[Pod, Points]:
-        return await self._instant(promql, lambda answer: _points(answer, label))
+        return await self._instant(promql, lambda answer: _points(answer, label), self._points)
 
     async def history(self, promql: str, *, start_seconds: float, end_seconds: float, step_seconds: float) -> Grid:
         grid = Grid.empty(start_seconds=start_seconds, end_seconds=end_seconds, step_seconds=step_seconds)
@@ -92,14 +94,14 @@ class PrometheusApi:
 
         return await self._answer(ask, self._ranges, limit_seconds=RANGE_TIMEOUT_SECONDS)
 
-    async def _instant(self, promql: str, read: Callable[[Any], Found]) -> Found:
+    async def _instant(self, promql: str, read: Callable[[Any], Found], threads: ThreadPoolExecutor) -> Found:
         def ask(connection: PrometheusConnect) -> Found:
             asked_at = self._clock.now()
             answer = connection.custom_query(promql, timeout=QUERY_TIMEOUT_SECONDS)
             _check_clock(answer, asked_at=asked_at, answered_at=self._clock.now())
             return read(answer)
 
-        return await self._answer(ask, self._instants, limit_seconds=QUERY_TIMEOUT_SECONDS)
+        return await self._answer(ask, threads, limit_seconds=QUERY_TIMEOUT_SECONDS)
 
     async def _answer(
         self, ask: Callable[[PrometheusConnect], Found], threads: ThreadPoolExecutor, *, limit_seconds: float
@@ -121,7 +123,7 @@ class PrometheusApi:
 
     def close(self) -> None:
         """Ends the threads without waiting for a hanging query."""
-        for threads in (self._instants, self._ranges):
+        for threads in self._silent_until:
             threads.shutdown(wait=False, cancel_futures=True)
         self._connections.close()
 
@@ -137,9 +139,9 @@ def _check_clock(answer: Any, *, asked_at: float, answered_at: float) -> None:
         return
     behind, ahead = asked_at - evaluated_at, evaluated_at - answered_at
     if max(behind, ahead) > CLOCK_TOLERANCE_SECONDS:
-        # By tens of seconds, or each tick would be another status of each service.
+        # By whole minutes, or each tick would be another status of each service.
         off, way = (ahead, "ahead of") if ahead > behind else (behind, "behind")
-        message = f"the clock of Prometheus is {round(off, -1):.0f}s {way} the operator's"
+        message = f"the clock of Prometheus is more than {off // 60:.0f} min {way} the operator's"
         raise Unavailable(message, reason="ClockSkew")
 
 

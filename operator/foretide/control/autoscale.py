@@ -156,6 +156,7 @@ class Autoscaler:
                 uid=row.served.service.uid,
                 challenge=challenge,
                 foreign_scaler=row.foreign_scaler,
+                by_hand=row.by_hand,
                 told=row.raw.get("status", {}).get("challenger"),
             )
             for index, row in enumerate(rows)

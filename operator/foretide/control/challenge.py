@@ -11,6 +11,7 @@ import numpy as np
 
 from foretide.api.reasons import Reason
 from foretide.api.scalingpolicy import ScalingPolicySpec
+from foretide.control.by_hand import Stand
 from foretide.control.challenge_status import Verdict, resumed
 from foretide.control.policies import Challenge, tuning
 from foretide.control.world import Key
@@ -34,6 +35,7 @@ class Contest:
     uid: str
     challenge: Challenge
     foreign_scaler: str | None
+    by_hand: Stand
     told: object  # status.challenger, as the API server shows it
 
 
@@ -140,6 +142,8 @@ def _unscored(contest: Contest, made: Decisions) -> tuple[Reason | None, str]:
     """Why time goes by without being compared; the load that is not known for a while is told by the conditions."""
     if contest.foreign_scaler is not None:
         return Reason.FOREIGN_SCALER, f"HorizontalPodAutoscaler {contest.foreign_scaler} targets the Deployment"
+    if contest.by_hand.reason is not None:
+        return contest.by_hand.reason, contest.by_hand.message
     if made.bounds.paused[contest.row]:
         return Reason.SCALING_PAUSED, "spec.scaling.paused is true"
     if made.bounds.is_pinned[contest.row]:

@@ -24,6 +24,8 @@ log: Final = logging.getLogger(__name__)
 
 # Sent in each tick in which Prometheus tells the load.
 QUERIES: Final = 2
+# Decisions wait no longer for them: what comes later is of no use.
+LONGEST_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,13 @@ class LatencyReader:
 
         async def points(expression: str, label: str) -> Mapping[Pod, Points]:
             try:
-                return await self._prometheus.by_pod_and_number(expression, label)
+                async with asyncio.timeout(LONGEST_SECONDS):
+                    return await self._prometheus.by_pod_and_number(expression, label)
+            except TimeoutError:
+                missing.add(f"{label}: no answer within {LONGEST_SECONDS:g} s")
             except AdapterError as error:
                 missing.add(f"{label}: {error}")
-                return {}
+            return {}
 
         buckets, quantiles = await asyncio.gather(
             points(self._buckets, HISTOGRAM.label), points(self._quantiles, SUMMARY.label)

@@ -18,7 +18,7 @@ import numpy as np
 from foretide.scaling import rows
 from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.brain import Brain
-from foretide.scaling.decision import Decisions
+from foretide.scaling.decision import Bound, Decisions
 from foretide.scaling.forecast.calibration import Calibration
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import Observation
@@ -222,7 +222,7 @@ def judge(
         elapsed_seconds=seen.now_seconds - looked,
     )
     # What a quota leaves the one, it leaves the other.
-    granted, cut = made.desired[challenged], (made.desired < made.wanted)[challenged]
+    granted, cut = made.desired[challenged], made.bound[challenged] == Bound.QUOTA
     return Shadow(
         replicas=np.where(cut, np.minimum(answer.desired, granted), answer.desired),
         starts=starts,
