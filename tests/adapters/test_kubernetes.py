@@ -14,7 +14,7 @@ from kubernetes.aio import client
 
 from foretide.adapters import kubernetes as module
 from foretide.adapters.errors import MESSAGE_LIMIT, AdapterError, Conflict, Rejected, Unavailable
-from foretide.adapters.kubernetes import Kubernetes, KubernetesApi, connect
+from foretide.adapters.kubernetes import PATCH_DOES_NOT_APPLY, Kubernetes, KubernetesApi, connect
 from foretide.adapters.resources import DEPLOYMENT, HARDWARE_CLASS, LEASE
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -241,10 +241,26 @@ async def test_a_deployment_that_is_not_the_one_that_was_decided_on_is_a_conflic
     api: Kubernetes, api_server: ApiServer
 ) -> None:
     """A `test` of a JSON patch that fails is a 422 of the API server."""
-    api_server.answers = [status(422, "Invalid", "testing value /spec/replicas failed: test failed")]
+    api_server.answers = [status(422, "Invalid", PATCH_DOES_NOT_APPLY)]
     with pytest.raises(Conflict, match="ranker-cpu-16 is not the Deployment with 2 replicas") as raised:
         await CALLS["scale"](api)
     assert raised.value.reason == "Conflict"
+
+
+async def test_an_admission_rule_that_denies_a_number_is_no_conflict(api: Kubernetes, api_server: ApiServer) -> None:
+    """A ValidatingAdmissionPolicy without a reason of its own denies with Invalid."""
+    words = (
+        "deployments.apps \"ranker\" is forbidden: ValidatingAdmissionPolicy 'few' with binding 'few' denied request"
+    )
+    api_server.answers = [status(422, "Invalid", words)]
+    with pytest.raises(Rejected, match="denied request") as raised:
+        await CALLS["scale"](api)
+    assert not isinstance(raised.value, Conflict)
+
+
+async def test_a_scale_tells_the_version_that_the_deployment_has_then(api: Kubernetes, api_server: ApiServer) -> None:
+    api_server.answers = [web.json_response({"kind": "Scale", "metadata": {"resourceVersion": "8"}})]
+    assert await CALLS["scale"](api) == "8"
 
 
 async def test_a_number_of_zero_is_not_in_a_scale_and_is_tested_by_its_version(

@@ -25,6 +25,9 @@ PAGE_SIZE: Final = 500
 LOG_LIMIT_BYTES: Final = 65_536
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 JSON_PATCH: Final = "application/json-patch+json"
+# What the API server says of a JSON patch that does not apply (a `test` that fails, say), whatever the cause; an
+# admission rule that denies is a 422, too, and has words of its own (apiserver: endpoints/handlers/patch.go).
+PATCH_DOES_NOT_APPLY: Final = "the server rejected our request due to an error in our request"
 
 
 class Kubernetes(Protocol):
@@ -42,8 +45,10 @@ class Kubernetes(Protocol):
         """All objects of the kind in all namespaces."""
         ...
 
-    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> None:
+    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> str:
         """Sets the number of replicas of this very Deployment through its /scale, and nothing else.
+
+        Returns the resourceVersion that the Deployment has then.
 
         Raises Conflict where another has its name, or where it has another number of replicas than `deployment` shows:
         what was decided on is no more.
@@ -115,7 +120,7 @@ class KubernetesApi:
                 return items
             query = {**query, "continue": token}
 
-    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> None:
+    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> str:
         metadata, present = deployment["metadata"], deployment["spec"].get("replicas", 1)
         path = DEPLOYMENT.path(namespace=metadata["namespace"], name=metadata["name"], subresource="scale")
         # Not the resourceVersion: each pod that becomes ready moves it, most of all while a fleet grows. But a Scale
@@ -129,13 +134,13 @@ class KubernetesApi:
             {"op": "add", "path": "/spec/replicas", "value": replicas},
         ]
         try:
-            await self._json("PATCH", path, query={"fieldManager": manager}, body=body, content_type=JSON_PATCH)
+            scale = await self._json("PATCH", path, query={"fieldManager": manager}, body=body, content_type=JSON_PATCH)
         except Rejected as error:
-            if error.reason != "Invalid":
+            if error.reason != "Invalid" or str(error) != PATCH_DOES_NOT_APPLY:
                 raise
-            # A test that fails is a 422, as a body would be that breaks a rule; a whole number above 0 breaks none.
             message = f"{metadata['name']} is not the Deployment with {present} replicas that was decided on"
             raise Conflict(message, reason="Conflict") from error
+        return str(scale["metadata"].get("resourceVersion", metadata["resourceVersion"]))
 
     async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
         path = POD.path(namespace=namespace, name=pod, subresource="log")

@@ -94,5 +94,5 @@ class Actuator:
         served = self._world.served.get(key)
         if served is None or served.service.uid != uid:
             return  # deleted while its status was written
-        await self._api.scale(deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER)
-        self._world.scaled(key, deployment, replicas)
+        version = await self._api.scale(deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER)
+        self._world.scaled(key, deployment, replicas, version=version)
