@@ -171,6 +171,7 @@ def test_a_scale_that_was_just_written_is_decided_on_before_its_event_arrives() 
     world.scaled(key(), deployment, 5, version="8")
     assert world.child(key(), "Deployment", objects.DEPLOYMENT) == {
         **deployment,
+        "metadata": {**metadata, "resourceVersion": "8"},
         "spec": {"replicas": 5, "paused": False},
     }
     world.scaled(key("other"), deployment, 5, version="8")  # gone in the meantime

@@ -231,6 +231,9 @@ class Autoscaler:
         *,
         now_seconds: float,
     ) -> bool:
+        before = self._actuator.told(row.key, whose.uid) or row.raw.get("status", {})
+        present = int(made.fleet.replicas[index])
+        replicas = present if policies.is_advisory(row.policy) else int(made.desired[index])
         known = Circumstances(
             generation=row.served.service.generation,
             no_metrics=no_metrics,
@@ -240,10 +243,8 @@ class Autoscaler:
             now=datetime.fromtimestamp(now_seconds, UTC),
             refusal=rollout(row.deployment).refusal,
             by_hand=row.by_hand,
+            untaken=self._actuator.untaken(row.key, whose.uid) if replicas != present else None,
         )
-        before = self._actuator.told(row.key, whose.uid) or row.raw.get("status", {})
-        present = int(made.fleet.replicas[index])
-        replicas = present if policies.is_advisory(row.policy) else int(made.desired[index])
         done = await self._actuator.act(
             row.key,
             whose.uid,
