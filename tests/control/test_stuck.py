@@ -58,7 +58,7 @@ FOREIGN = objects.pod("x", owner=objects.replica_set("other"), scheduled={**NO_N
         (deployment(replicas=2), [objects.pod("a"), waiting("b", since=LONG + 1.0)], (Hindrance.NONE, 0, 2)),
         (deployment(replicas=2), [objects.pod("a"), crashing("b")], (Hindrance.CRASHING, 1, 1)),
         # Once is an accident, and who served before needs more beside it.
-        (deployment(replicas=2), [objects.pod("a"), crashing("b", restarts=1)], (Hindrance.NONE, 0, 2)),
+        (deployment(replicas=2), [objects.pod("a"), crashing("b", restarts=0)], (Hindrance.NONE, 0, 2)),
         (deployment(replicas=2), [objects.pod("a"), crashing("b", served=True)], (Hindrance.NONE, 0, 2)),
         # A roll-out whose new pods crash beside four old ones that serve.
         (
@@ -170,6 +170,46 @@ async def test_a_quota_of_the_namespace_is_told_in_its_own_words_and_not_asked_a
     assert QUOTA in message(cluster, "ScalingLimited")
     assert len(cluster.written("scale")) == 1
     assert len(cluster.kubernetes.writes) < 8
+
+
+def test_a_second_death_counts_from_when_it_is_seen_to_when_it_is_counted() -> None:
+    """The states of a container that crashes at each start, in the order in which the kubelet shows them."""
+    ended = {"terminated": {"exitCode": 1}}
+    back_off, running = {"waiting": {"reason": "CrashLoopBackOff"}}, {"running": {}}
+    states = [(running, {}, 0), (ended, {}, 0), (back_off, ended, 0), (running, ended, 1)]
+    states += [(ended, ended, 1), (back_off, ended, 1), (running, ended, 2), (ended, ended, 2), (back_off, ended, 2)]
+    counts = []
+    for state, last, restarts in states:
+        pod = crashing("a")
+        pod["status"]["containerStatuses"][0] |= {"state": state, "lastState": last, "restartCount": restarts}
+        counts.append(hindered(deployment(replicas=1), [pod], now_seconds=NOW).stuck)
+    assert counts == [0] * 4 + [1] * 5
+
+
+@pytest.mark.parametrize("poison", ["container", "time", "managed fields"])
+async def test_an_object_that_is_not_as_it_should_be_fails_no_other_service(
+    poison: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """P9."""
+    cluster = Cluster(objects.hardware_class())
+    await cluster.serve(objects.service(), objects.service("aardvark"), replicas=4)
+    cluster.load(ranker=8 * ONE_REPLICA, aardvark=ONE_REPLICA)
+    pod = waiting("x", since=NOW) if poison == "time" else crashing("x")
+    pod = {**pod, "metadata": {**pod["metadata"], "ownerReferences": [objects.replica_set("aardvark")]}}
+    pod["metadata"]["labels"] = {**pod["metadata"]["labels"], "foretide.dev/service": "aardvark"}
+    if poison == "container":
+        del pod["status"]["containerStatuses"][0]["state"]
+    elif poison == "time":
+        pod["status"]["conditions"][0]["lastTransitionTime"] = "yesterday"
+    shown = objects.running(cluster.deployment("aardvark"), ready=3)
+    if poison == "managed fields":
+        shown = {**shown, "metadata": {**shown["metadata"], "generation": 99, "managedFields": [{}]}}
+    cluster.world.seen(DEPLOYMENT, shown)
+    cluster.world.seen(POD, pod)
+    outcome = await cluster.tick()
+    assert outcome.failed_writes == 0
+    assert cluster.replicas() == 8
+    assert f"{objects.NAMESPACE}/aardvark" in next(one.getMessage() for one in caplog.records if one.exc_info)
 
 
 async def test_a_model_that_loads_for_minutes_is_not_asked_for_twice() -> None:

@@ -94,11 +94,20 @@ def crashes_at_start(pod: Object) -> bool:
     # The kubelet says "not ready" when it first sees the pod, and again only after it was ready.
     served = unready_since > placed_at + SEEN_WITHIN_SECONDS
     deaths = sum(
-        one["restartCount"] + ("terminated" in one["state"])
+        one["restartCount"] + _is_down(one)
         for one in pod.get("status", {}).get("containerStatuses", ())
         if one["name"] == CONTAINER
     )
     return not served and deaths >= CRASHES
+
+
+def _is_down(container: Mapping[str, Any]) -> bool:
+    """Whether it ended and was not started again since, which `restartCount` has not counted yet.
+
+    The kubelet shows the end as the state of now, and a few seconds later, while it backs off, as the last one.
+    """
+    state = container["state"]
+    return "terminated" in state or ("waiting" in state and "terminated" in container.get("lastState", {}))
 
 
 def failures(pods: Iterable[Object]) -> list[Failure]:

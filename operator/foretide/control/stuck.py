@@ -24,6 +24,9 @@ class Hindered(NamedTuple):
     going: int
 
 
+UNHINDERED: Final = Hindered(Hindrance.NONE, 0, 0)
+
+
 def stuck(services: Iterable[Hindered]) -> Stuck:
     """One row per service."""
     rows = list(services)
