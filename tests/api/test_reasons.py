@@ -17,7 +17,8 @@ ForecastTrusted NoHistory HistoryGaps ForecastMissed ForecastOff
 ScalingActive ScalingPaused ReplicasPinned ForeignScaler
 ScaledToZero ManualScale ManualScaleContested ScaleRefused MetricsUnavailable PolicyNotFound PolicyInvalid Advisory
 ChallengerNotFound ChallengerInvalid ChallengerFault
-WithinLimits AtMaxReplicas AtMinReplicas AtQuota StepLimited ScaleDownHeld ReplicasCrashing GrownBlind
+WithinLimits AtMaxReplicas AtMinReplicas AtQuota StepLimited ScaleDownHeld ReplicasCrashing
+ContainersNotCreated GrownBlind
 RolloutHeld ScaledUp ScaledDown Steady
 SLOFeasible SLOInfeasible
 SLOMet SLOBudgetBurning SLOBudgetSpent SLOUnknown

@@ -44,6 +44,12 @@ def crashing(name: str, *, restarts: int = 2, served: bool = False, created: flo
     return objects.pod(name, ready=False, created=at(created), since=at(since), container=container)
 
 
+def uncreated(name: str, why: str = "ImagePullBackOff", *, placed: float = NOW - 120.0) -> dict[str, Any]:
+    """A pod that no image was ever pulled for, say."""
+    container = {"state": {"waiting": {"reason": why}}}
+    return objects.pod(name, ready=False, created=at(placed), since=at(placed + 1.0), container=container)
+
+
 NO_TIME = {"lastTransitionTime": None}
 LONG = NOW - UNSCHEDULABLE_SECONDS
 FOREIGN = objects.pod("x", owner=objects.replica_set("other"), scheduled={**NO_NODE, "lastTransitionTime": at(LONG)})
@@ -60,6 +66,15 @@ FOREIGN = objects.pod("x", owner=objects.replica_set("other"), scheduled={**NO_N
         # Once is an accident, and who served before needs more beside it.
         (deployment(replicas=2), [objects.pod("a"), crashing("b", restarts=0)], (Hindrance.NONE, 0, 2)),
         (deployment(replicas=2), [objects.pod("a"), crashing("b", served=True)], (Hindrance.NONE, 0, 2)),
+        (deployment(replicas=2), [objects.pod("a"), uncreated("b")], (Hindrance.UNCREATED, 1, 1)),
+        (
+            deployment(replicas=3),
+            [objects.pod("a"), uncreated("b", "ErrImagePull"), uncreated("c", "CreateContainerConfigError")],
+            (Hindrance.UNCREATED, 2, 1),
+        ),
+        # A registry that fails once, and an image that is just being pulled.
+        (deployment(replicas=2), [objects.pod("a"), uncreated("b", placed=NOW - 119.0)], (Hindrance.NONE, 0, 2)),
+        (deployment(replicas=2), [objects.pod("a"), uncreated("b", "ContainerCreating")], (Hindrance.NONE, 0, 2)),
         # A roll-out whose new pods crash beside four old ones that serve.
         (
             deployment(replicas=4, existing=6, ready=4),
@@ -153,6 +168,17 @@ async def test_new_pods_that_crash_are_not_answered_with_more_and_may_go() -> No
     assert set(await live(cluster, 20, 18 * ONE_REPLICA, serving=4, spoilt=crashing)) == {9}
     assert cluster.condition("ScalingLimited") == ("True", "ReplicasCrashing")
     assert (await live(cluster, 60, 3 * ONE_REPLICA, serving=4, spoilt=crashing))[-1] <= 4, "shrinking is allowed"
+
+
+async def test_new_pods_whose_image_is_gone_are_not_answered_with_more() -> None:
+    cluster = await up()
+
+    def pullless(name: str) -> dict[str, Any]:
+        return uncreated(name, placed=NOW)
+
+    assert set(await live(cluster, 20, 9 * ONE_REPLICA, serving=4, spoilt=pullless)) == {9}
+    assert set(await live(cluster, 20, 18 * ONE_REPLICA, serving=4, spoilt=pullless)) == {9}
+    assert cluster.condition("ScalingLimited") == ("True", "ContainersNotCreated")
 
 
 async def test_a_quota_of_the_namespace_is_told_in_its_own_words_and_not_asked_against_for_ever() -> None:

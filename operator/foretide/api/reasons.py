@@ -195,6 +195,11 @@ class Reason(StrEnum):
         "ReplicasCrashing",
         "New replicas crash again and again, so hardly more are asked for; ModelLoaded and Stalled say why they do.",
     )
+    CONTAINERS_NOT_CREATED = (
+        "ContainersNotCreated",
+        "The containers of new replicas cannot be created, as for want of an image or of a Secret, so hardly more are "
+        "asked for; Ready says what is missing.",
+    )
     GROWN_BLIND = (
         "GrownBlind",
         "The load has been unknown for longer than the policy holds; replicas are as many as the last day needed.",

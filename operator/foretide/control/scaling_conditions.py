@@ -155,14 +155,11 @@ def _limited(made: Decisions, row: int, known: Circumstances) -> _Statement:
 def _stuck(made: Decisions, row: int, known: Circumstances) -> _Statement:
     """No number of it changes with the load: pods may be stuck for days."""
     message = f"of the replicas {ledger.hindrance(made, row)}"
-    reason = {
-        Hindrance.UNSCHEDULABLE: Reason.UNSCHEDULABLE,
-        Hindrance.CRASHING: Reason.REPLICAS_CRASHING,
-        Hindrance.REFUSED: refusal_reason(known.refusal),
-    }[Hindrance(made.stuck.cause[row])]
-    if known.refusal and reason in (Reason.QUOTA_EXCEEDED, Reason.PODS_REFUSED):
+    cause = Hindrance(made.stuck.cause[row])
+    if cause is Hindrance.REFUSED and known.refusal:
         message += f": {known.refusal[:REFUSAL_LIMIT]}"
-    return ConditionStatus.TRUE, reason, message
+        return ConditionStatus.TRUE, refusal_reason(known.refusal), message
+    return ConditionStatus.TRUE, ledger.HINDRANCES[cause][0], message
 
 
 def _forecast(made: Decisions, row: int) -> _Statement:
