@@ -256,6 +256,22 @@ async def test_a_deployment_that_is_not_the_one_that_was_decided_on_is_not_writt
     assert [method for method, *_ in api_server.requests] == ["PATCH", "GET"]
 
 
+async def test_an_admission_rule_that_denies_a_number_is_no_conflict(api: Kubernetes, api_server: ApiServer) -> None:
+    """A ValidatingAdmissionPolicy without a reason of its own denies with Invalid."""
+    words = (
+        "deployments.apps \"ranker\" is forbidden: ValidatingAdmissionPolicy 'few' with binding 'few' denied request"
+    )
+    api_server.answers = [status(422, "Invalid", words)]
+    with pytest.raises(Rejected, match="denied request") as raised:
+        await CALLS["scale"](api)
+    assert not isinstance(raised.value, Conflict)
+
+
+async def test_a_scale_tells_the_version_that_the_deployment_has_then(api: Kubernetes, api_server: ApiServer) -> None:
+    api_server.answers = [web.json_response({"kind": "Scale", "metadata": {"resourceVersion": "8"}})]
+    assert await CALLS["scale"](api) == "8"
+
+
 async def test_where_only_the_version_is_another_one_it_is_written_to_that(
     api: Kubernetes, api_server: ApiServer
 ) -> None:

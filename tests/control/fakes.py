@@ -85,7 +85,7 @@ class FakeKubernetes:
         self._call("get", resource.kind, name, "", {})
         return copy.deepcopy(self.objects.get((resource.kind, namespace or "", name)))
 
-    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> None:
+    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> str:
         metadata, present = deployment["metadata"], deployment["spec"].get("replicas", 1)
         self._call("scale", "Deployment", metadata["name"], manager, {"replicas": replicas})
         known = self.objects.get(("Deployment", metadata["namespace"], metadata["name"]))
@@ -93,7 +93,13 @@ class FakeKubernetes:
             raise Rejected("not found", reason="NotFound")
         if (known["metadata"]["uid"], known["spec"].get("replicas", 1)) != (metadata["uid"], present):
             raise Conflict("not the Deployment that was decided on", reason="Conflict")
-        self._stored({**known, "spec": {**known["spec"], "replicas": replicas}})
+        version = known["metadata"].get("resourceVersion", "")
+        if present == 0 and metadata.get("resourceVersion", "") != version:
+            raise Conflict("not the resourceVersion that was decided on", reason="Conflict")
+        version = str(int(version or 0) + 1)
+        metadata = {**known["metadata"], "resourceVersion": version}
+        self._stored({**known, "metadata": metadata, "spec": {**known["spec"], "replicas": replicas}})
+        return version
 
     async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
         self._call("logs", "Pod", pod, "", {})

@@ -91,6 +91,50 @@ async def test_a_failed_scale_is_tried_again(cluster: Cluster, actuator: Actuato
     assert cluster.replicas() == 5
 
 
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (Rejected('deployments.apps "x" is forbidden', reason="Forbidden"), "Forbidden"),
+        (Rejected("denied request: few", reason="Invalid"), "ScaleRefused"),
+        (Conflict("modified", reason="Conflict"), None),
+        (Rejected("not found", reason="NotFound"), None),
+        (API_DOWN, None),
+    ],
+    ids=lambda value: getattr(value, "reason", value),
+)
+async def test_a_scale_that_is_refused_is_told_once_and_tried_at_each_tick(
+    error: AdapterError, word: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster = Cluster(objects.hardware_class())
+    await cluster.serve(objects.service(), replicas=2)
+    tried = []
+
+    def refuse(_: int, verb: str, __: str) -> AdapterError | None:
+        tried.extend([verb] if verb == "scale" else [])
+        return error if verb == "scale" else None
+
+    cluster.kubernetes.fail = refuse
+    with caplog.at_level("INFO"):
+        await cluster.live(3, ranker=14.0)
+        writes, first = len(cluster.kubernetes.writes), cluster.status()
+        await cluster.live(17, ranker=14.0)
+    assert len(tried) == 20
+    assert cluster.written("scale") == []
+    assert len(cluster.kubernetes.writes) == writes, "nothing new to tell"
+    assert cluster.status() == first
+    assert sum("2 -> 4" in line for line in caplog.messages) == 1
+    assert sum(str(error) in line for line in caplog.messages) == 1
+    turned = [reason for _, reason, _ in cluster.events.emitted if reason == word]
+    active = next(one for one in cluster.status()["conditions"] if one["type"] == "ScalingActive")
+    assert (active["status"], active["reason"]) == (("False", word) if word else ("True", "ScalingActive"))
+    assert (str(error) in active["message"]) == bool(word)
+    assert len(turned) == bool(word)
+    cluster.kubernetes.fail = lambda *_: None
+    assert (await cluster.live(2, ranker=14.0))[-1] == 4
+    assert cluster.condition("ScalingActive") == ("True", "ScalingActive")
+    assert [one["to"] for one in cluster.status()["decisions"]] == [4]
+
+
 @pytest.mark.parametrize("lost", [1, 2])
 async def test_a_lost_answer_does_no_harm(cluster: Cluster, actuator: Actuator, lost: int) -> None:
     calls = cluster.kubernetes.calls

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from foretide.adapters.errors import AdapterError, Conflict
 from foretide.api import group
 from foretide.api.reasons import Reason
-from foretide.control.by_hand import CONTEST_SECONDS, CONTESTS, QUIET_SECONDS, ByHand, Stand
+from foretide.control.by_hand import CONTEST_SECONDS, CONTESTS, OFF, QUIET_SECONDS, ByHand, Stand
 from tests.control import objects
 from tests.control.cluster import TICK_SECONDS, Cluster, key
 from tests.control.fakes import API_DOWN
@@ -86,6 +87,18 @@ async def test_a_fight_ends_with_the_number_left_alone_until_nobody_fights() -> 
     assert cluster.condition("ScalingActive") == ("True", "ScalingActive")
 
 
+async def test_numbers_that_the_load_agrees_with_are_no_fight() -> None:
+    """F29 speaks of reverts: who scales in step with a load that rises takes nothing from the operator."""
+    cluster = await up()
+    for replicas in range(5, 5 + CONTESTS):
+        load = 3.5 * replicas
+        cluster.load(ranker=load)
+        by_hand(cluster, replicas)
+        assert await cluster.live(1, ranker=load) == [replicas]
+        assert cluster.condition("ScalingActive") == ("True", "ScalingActive")
+    assert (await cluster.live(1, ranker=2 * load))[-1] > replicas, "growth goes on"
+
+
 async def test_changes_that_are_far_apart_or_of_both_ways_are_no_fight() -> None:
     cluster = await up()
     for replicas in (2, 6) * CONTESTS:
@@ -153,19 +166,73 @@ async def test_a_deployment_scaled_to_zero_is_off_until_it_is_scaled_up_again(sc
     assert told(cluster) == 0, "the condition tells it"
 
 
-async def test_a_zero_of_a_quota_is_our_own() -> None:
-    """Two that share one replica; a quota that has room again gives it back."""
+BOTH = {"aardvark": 1.0, "ranker": 1.0}
+
+
+async def left_nothing() -> Cluster:
+    """Two that share one replica, and it is the other that has it."""
     cluster = Cluster(objects.hardware_class(quota={"maxReplicas": 1}))
-    names = ("aardvark", "ranker")
-    await cluster.serve(*(objects.service(name) for name in names), replicas=1)
-    await cluster.live(3, aardvark=1.0, ranker=1.0)
-    assert sorted(cluster.replicas(name) for name in names) == [0, 1]
-    assert {cluster.condition("ScalingLimited", name)[1] for name in names} >= {"AtQuota"}
+    await cluster.serve(*(objects.service(name) for name in BOTH), replicas=1)
+    assert (await cluster.live(3, **BOTH))[-1] == 0
+    return cluster
+
+
+async def lift_quota(cluster: Cluster) -> None:
     cluster.add(objects.hardware_class())
-    for name in names:
+    for name in BOTH:
         await cluster.reconcile(name)
-    await cluster.live(2, aardvark=1.0, ranker=1.0)
-    assert [cluster.replicas(name) for name in names] == [1, 1]
+
+
+async def test_a_zero_of_a_quota_is_our_own() -> None:
+    """A quota that has room again gives it back."""
+    cluster = await left_nothing()
+    assert cluster.condition("ScalingLimited") == ("True", "AtQuota")
+    await lift_quota(cluster)
+    assert (await cluster.live(2, **BOTH))[-1] == 1
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("error", [API_DOWN, Conflict("modified", reason="Conflict")], ids=lambda error: error.reason)
+async def test_a_way_up_from_the_zero_of_a_quota_that_fails_is_tried_again(
+    error: AdapterError, restarted: bool
+) -> None:
+    """Status tells of the way up before it is gone, and the zero is the operator's own still."""
+    cluster = await left_nothing()
+    await lift_quota(cluster)
+    cluster.kubernetes.fail = lambda _, verb, __: error if verb == "scale" else None
+    assert await cluster.live(1, **BOTH) == [0]
+    assert cluster.status()["decisions"][-1]["to"] == 1
+    cluster.kubernetes.fail = lambda *_: None
+    if restarted:
+        cluster.start_operator()
+        await lift_quota(cluster)
+    assert (await cluster.live(2, **BOTH))[-1] == 1
+    assert told(cluster) == 0
+
+
+async def test_a_quota_that_takes_and_gives_back_before_the_event_of_the_first_makes_no_conflict() -> None:
+    """From 0 the resourceVersion is tested."""
+    cluster = Cluster(objects.hardware_class(quota={"maxReplicas": 1}))
+    await cluster.serve(*(objects.service(name) for name in BOTH), replicas=1)
+    cluster.kubernetes.written = lambda obj: None if obj["kind"] == "Deployment" else cluster.seen(obj)
+    cluster.load(**BOTH)
+    await cluster.tick()
+    assert cluster.replicas() == 0
+    await lift_quota(cluster)
+    assert (await cluster.tick()).failed_writes == 0
+    assert cluster.replicas() == 1
+
+
+async def test_who_set_a_zero_is_believed_before_what_was_decided_once() -> None:
+    """A quota left nothing some time ago; now somebody turns the service off while the operator is away."""
+    cluster = await left_nothing()
+    await lift_quota(cluster)
+    assert (await cluster.live(2, **BOTH))[-1] == 1
+    by_hand(cluster, 0, manager="kubectl-scale")
+    cluster.start_operator()
+    await lift_quota(cluster)
+    assert set(await cluster.live(5, **BOTH)) == {0}
+    assert cluster.condition("ScalingActive") == ("False", "ScaledToZero")
 
 
 @pytest.mark.parametrize("order", ["paused", "advisory", "foreign"])
@@ -278,7 +345,7 @@ class Life:
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["works", "works", "fails", "answer lost", "dies before", "dies after"]),
-        st.integers(1, 9),
+        st.integers(0, 9),
         st.sampled_from(["event", "no event", "roll-out", "old event"]),
     ),
     max_size=20,
@@ -305,7 +372,7 @@ def test_nothing_that_we_write_and_no_roll_out_is_taken_for_somebody_elses(
 
 
 @settings(deadline=None, max_examples=200)
-@given(STEPS, st.integers(1, 9))
+@given(STEPS, st.integers(0, 9))
 def test_whatever_came_before_another_number_is_somebody_elses(steps: list[tuple[str, int, str]], number: int) -> None:
     life = Life()
     life.look()
@@ -318,7 +385,11 @@ def test_whatever_came_before_another_number_is_somebody_elses(steps: list[tuple
     life.replicas, life.generation = number, life.generation + 1
     life.shown = life.true
     changed = f"somebody else scaled the Deployment from {last} to {number}"
-    assert life.look().change == ("" if number == last else changed)
+    stand = life.look()
+    if number == 0 and last > 0:
+        assert stand == OFF
+    else:
+        assert stand.change == ("" if number == last else changed)
 
 
 def test_garbage_in_a_status_is_no_memory() -> None:

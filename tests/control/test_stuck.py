@@ -44,6 +44,12 @@ def crashing(name: str, *, restarts: int = 2, served: bool = False, created: flo
     return objects.pod(name, ready=False, created=at(created), since=at(since), container=container)
 
 
+def uncreated(name: str, why: str = "ImagePullBackOff", *, placed: float = NOW - 120.0) -> dict[str, Any]:
+    """A pod that no image was ever pulled for, say."""
+    container = {"state": {"waiting": {"reason": why}}}
+    return objects.pod(name, ready=False, created=at(placed), since=at(placed + 1.0), container=container)
+
+
 NO_TIME = {"lastTransitionTime": None}
 LONG = NOW - UNSCHEDULABLE_SECONDS
 FOREIGN = objects.pod("x", owner=objects.replica_set("other"), scheduled={**NO_NODE, "lastTransitionTime": at(LONG)})
@@ -58,8 +64,17 @@ FOREIGN = objects.pod("x", owner=objects.replica_set("other"), scheduled={**NO_N
         (deployment(replicas=2), [objects.pod("a"), waiting("b", since=LONG + 1.0)], (Hindrance.NONE, 0, 2)),
         (deployment(replicas=2), [objects.pod("a"), crashing("b")], (Hindrance.CRASHING, 1, 1)),
         # Once is an accident, and who served before needs more beside it.
-        (deployment(replicas=2), [objects.pod("a"), crashing("b", restarts=1)], (Hindrance.NONE, 0, 2)),
+        (deployment(replicas=2), [objects.pod("a"), crashing("b", restarts=0)], (Hindrance.NONE, 0, 2)),
         (deployment(replicas=2), [objects.pod("a"), crashing("b", served=True)], (Hindrance.NONE, 0, 2)),
+        (deployment(replicas=2), [objects.pod("a"), uncreated("b")], (Hindrance.UNCREATED, 1, 1)),
+        (
+            deployment(replicas=3),
+            [objects.pod("a"), uncreated("b", "ErrImagePull"), uncreated("c", "CreateContainerConfigError")],
+            (Hindrance.UNCREATED, 2, 1),
+        ),
+        # A registry that fails once, and an image that is just being pulled.
+        (deployment(replicas=2), [objects.pod("a"), uncreated("b", placed=NOW - 119.0)], (Hindrance.NONE, 0, 2)),
+        (deployment(replicas=2), [objects.pod("a"), uncreated("b", "ContainerCreating")], (Hindrance.NONE, 0, 2)),
         # A roll-out whose new pods crash beside four old ones that serve.
         (
             deployment(replicas=4, existing=6, ready=4),
@@ -155,6 +170,17 @@ async def test_new_pods_that_crash_are_not_answered_with_more_and_may_go() -> No
     assert (await live(cluster, 60, 3 * ONE_REPLICA, serving=4, spoilt=crashing))[-1] <= 4, "shrinking is allowed"
 
 
+async def test_new_pods_whose_image_is_gone_are_not_answered_with_more() -> None:
+    cluster = await up()
+
+    def pullless(name: str) -> dict[str, Any]:
+        return uncreated(name, placed=NOW)
+
+    assert set(await live(cluster, 20, 9 * ONE_REPLICA, serving=4, spoilt=pullless)) == {9}
+    assert set(await live(cluster, 20, 18 * ONE_REPLICA, serving=4, spoilt=pullless)) == {9}
+    assert cluster.condition("ScalingLimited") == ("True", "ContainersNotCreated")
+
+
 async def test_a_quota_of_the_namespace_is_told_in_its_own_words_and_not_asked_against_for_ever() -> None:
     """F35."""
     cluster = await up()
@@ -170,6 +196,46 @@ async def test_a_quota_of_the_namespace_is_told_in_its_own_words_and_not_asked_a
     assert QUOTA in message(cluster, "ScalingLimited")
     assert len(cluster.written("scale")) == 1
     assert len(cluster.kubernetes.writes) < 8
+
+
+def test_a_second_death_counts_from_when_it_is_seen_to_when_it_is_counted() -> None:
+    """The states of a container that crashes at each start, in the order in which the kubelet shows them."""
+    ended = {"terminated": {"exitCode": 1}}
+    back_off, running = {"waiting": {"reason": "CrashLoopBackOff"}}, {"running": {}}
+    states = [(running, {}, 0), (ended, {}, 0), (back_off, ended, 0), (running, ended, 1)]
+    states += [(ended, ended, 1), (back_off, ended, 1), (running, ended, 2), (ended, ended, 2), (back_off, ended, 2)]
+    counts = []
+    for state, last, restarts in states:
+        pod = crashing("a")
+        pod["status"]["containerStatuses"][0] |= {"state": state, "lastState": last, "restartCount": restarts}
+        counts.append(hindered(deployment(replicas=1), [pod], now_seconds=NOW).stuck)
+    assert counts == [0] * 4 + [1] * 5
+
+
+@pytest.mark.parametrize("poison", ["container", "time", "managed fields"])
+async def test_an_object_that_is_not_as_it_should_be_fails_no_other_service(
+    poison: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """P9."""
+    cluster = Cluster(objects.hardware_class())
+    await cluster.serve(objects.service(), objects.service("aardvark"), replicas=4)
+    cluster.load(ranker=8 * ONE_REPLICA, aardvark=ONE_REPLICA)
+    pod = waiting("x", since=NOW) if poison == "time" else crashing("x")
+    pod = {**pod, "metadata": {**pod["metadata"], "ownerReferences": [objects.replica_set("aardvark")]}}
+    pod["metadata"]["labels"] = {**pod["metadata"]["labels"], "foretide.dev/service": "aardvark"}
+    if poison == "container":
+        del pod["status"]["containerStatuses"][0]["state"]
+    elif poison == "time":
+        pod["status"]["conditions"][0]["lastTransitionTime"] = "yesterday"
+    shown = objects.running(cluster.deployment("aardvark"), ready=3)
+    if poison == "managed fields":
+        shown = {**shown, "metadata": {**shown["metadata"], "generation": 99, "managedFields": [{}]}}
+    cluster.world.seen(DEPLOYMENT, shown)
+    cluster.world.seen(POD, pod)
+    outcome = await cluster.tick()
+    assert outcome.failed_writes == 0
+    assert cluster.replicas() == 8
+    assert f"{objects.NAMESPACE}/aardvark" in next(one.getMessage() for one in caplog.records if one.exc_info)
 
 
 async def test_a_model_that_loads_for_minutes_is_not_asked_for_twice() -> None:

@@ -168,14 +168,15 @@ def test_a_scale_that_was_just_written_is_decided_on_before_its_event_arrives() 
     metadata = {"name": objects.DEPLOYMENT, "namespace": objects.NAMESPACE, "labels": labels, "uid": "u1"}
     deployment = {"metadata": metadata, "spec": {"replicas": 2, "paused": False}}
     world.seen(DEPLOYMENT, deployment)
-    world.scaled(key(), deployment, 5)
+    world.scaled(key(), deployment, 5, version="8")
     assert world.child(key(), "Deployment", objects.DEPLOYMENT) == {
         **deployment,
+        "metadata": {**metadata, "resourceVersion": "8"},
         "spec": {"replicas": 5, "paused": False},
     }
-    world.scaled(key("other"), deployment, 5)  # gone in the meantime
+    world.scaled(key("other"), deployment, 5, version="8")  # gone in the meantime
     assert world.child(key("other"), "Deployment", objects.DEPLOYMENT) is None
     anew = {**deployment, "metadata": {**metadata, "uid": "u2"}}
     world.seen(DEPLOYMENT, anew)
-    world.scaled(key(), deployment, 5)  # another took its name in the meantime
+    world.scaled(key(), deployment, 5, version="8")  # another took its name in the meantime
     assert world.child(key(), "Deployment", objects.DEPLOYMENT) == anew

@@ -80,6 +80,7 @@ def test_growth_in_the_dark_is_bound_too() -> None:
         (Hindrance.UNSCHEDULABLE, "no node has room for 1 of 4", Reason.UNSCHEDULABLE),
         (Hindrance.CRASHING, "1 of 4 crash again and again and never served", Reason.REPLICAS_CRASHING),
         (Hindrance.REFUSED, "the pods of 1 of 4 are refused", Reason.PODS_REFUSED),
+        (Hindrance.UNCREATED, "the containers of 1 of 4 cannot be created", Reason.CONTAINERS_NOT_CREATED),
     ],
 )
 def test_each_cause_has_its_sentence_and_its_word(cause: Hindrance, words: str, word: Reason) -> None:

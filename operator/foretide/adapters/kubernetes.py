@@ -44,8 +44,10 @@ class Kubernetes(Protocol):
         """All objects of the kind in all namespaces."""
         ...
 
-    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> None:
+    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> str:
         """Sets the number of replicas of this very Deployment through its /scale, and nothing else.
+
+        Returns the resourceVersion that the Deployment has then.
 
         Raises Conflict where another has its name, or where it has another number of replicas than `deployment` shows:
         what was decided on is no more.
@@ -116,24 +118,24 @@ class KubernetesApi:
                 return items
             query = {**query, "continue": token}
 
-    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> None:
-        present = deployment
-        for attempt in range(SCALE_ATTEMPTS):
+    async def scale(self, deployment: Object, *, replicas: int, manager: str) -> str:
+        present, attempts = deployment, SCALE_ATTEMPTS
+        while True:
             metadata = present["metadata"]
             same = {name: metadata[name] for name in ("name", "namespace", "uid", "resourceVersion")}
             # By apply: without an owner of spec.replicas, as after our own apply, an update is entered to nobody.
             body = {**SCALE, "metadata": same, "spec": {"replicas": replicas}}
             path = DEPLOYMENT.path(namespace=metadata["namespace"], name=metadata["name"], subresource="scale")
             try:
-                await self._apply(path, body, manager=manager)
+                scale = await self._apply(path, body, manager=manager)
+                return str(scale["metadata"].get("resourceVersion", metadata["resourceVersion"]))
             except Conflict:
                 # Each pod that becomes ready makes another resourceVersion, most of all while a fleet grows.
                 found = await self.get(DEPLOYMENT, namespace=metadata["namespace"], name=metadata["name"])
-                if found is None or _decided_on(found) != _decided_on(deployment) or attempt == SCALE_ATTEMPTS - 1:
+                attempts -= 1
+                if not attempts or found is None or _decided_on(found) != _decided_on(deployment):
                     raise
                 present = found
-            else:
-                return
 
     async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
         path = POD.path(namespace=namespace, name=pod, subresource="log")

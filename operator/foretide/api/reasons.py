@@ -149,6 +149,10 @@ class Reason(StrEnum):
         "Somebody else changes the number of replicas again and again; it is left alone until that stops. "
         "Set spec.scaling.paused or spec.scaling.replicas instead.",
     )
+    SCALE_REFUSED = (
+        "ScaleRefused",
+        "The API server refuses the number of replicas, which is tried again at each tick; the message has its words.",
+    )
     METRICS_UNAVAILABLE = (
         "MetricsUnavailable",
         "The load is unknown, so the number of replicas is held; MetricsAvailable says why.",
@@ -190,6 +194,11 @@ class Reason(StrEnum):
     REPLICAS_CRASHING = (
         "ReplicasCrashing",
         "New replicas crash again and again, so hardly more are asked for; ModelLoaded and Stalled say why they do.",
+    )
+    CONTAINERS_NOT_CREATED = (
+        "ContainersNotCreated",
+        "The containers of new replicas cannot be created, as for want of an image or of a Secret, so hardly more are "
+        "asked for; Ready says what is missing.",
     )
     GROWN_BLIND = (
         "GrownBlind",

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from foretide.adapters.errors import AdapterError
+from foretide.adapters.errors import AdapterError, Conflict, Rejected
 from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.resources import Object
@@ -24,6 +25,15 @@ log: Final = logging.getLogger(__name__)
 WRITES_AT_ONCE: Final = 32
 
 
+@dataclass(frozen=True, slots=True)
+class Untaken:
+    """A number that /scale did not take; it is tried again at each tick that still wants one."""
+
+    uid: str
+    reason: Reason | None  # of a definite no; None where there was no answer, or the number that was seen was old
+    message: str
+
+
 class Actuator:
     """Writes the autoscale loop's part of status and /scale, for many services at once."""
 
@@ -33,10 +43,16 @@ class Actuator:
         self._world: Final = world
         self._status: Final = StatusWriter(api, events, world, manager=group.AUTOSCALE_MANAGER)
         self._slots: Final = asyncio.Semaphore(WRITES_AT_ONCE)
+        self._untaken: dict[Key, Untaken] = {}
 
     def told(self, key: Key, uid: str) -> Mapping[str, Any] | None:
         """The status that this process wrote last."""
         return self._status.last(key, uid)
+
+    def untaken(self, key: Key, uid: str) -> Untaken | None:
+        """Why /scale did not take the number that was written last, if it did not."""
+        untaken = self._untaken.get(key)
+        return untaken if untaken is not None and untaken.uid == uid else None
 
     async def act(
         self,
@@ -56,25 +72,29 @@ class Actuator:
         a Conflict, and the next tick decides anew.
 
         The memory changes at each tick and is written only along with something worth telling: a service at rest
-        causes no writes (Recall says what a restart makes of an old memory).
+        causes no writes (Recall says what a restart makes of an old memory), nor does one whose /scale is refused at
+        each tick.
         """
-        if replicas == present and self._status.is_told(key, uid, status):
-            return True
+        is_told = self._status.is_told(key, uid, status)
+        if replicas == present:
+            self._untaken.pop(key, None)
+            if is_told:
+                return True
         for entry in status["decisions"]:
             if entry not in before.get("decisions", ()):
                 # Before it is written, so that no death in between loses it.
                 log.info("%s/%s %s", *key, entry["text"], extra={"service": "/".join(key), "decision": entry})
         try:
             async with self._slots:
-                await self._status.write(key, uid, {**status, "memory": memory()})
-                if replicas != present:
-                    await self._scale(key, uid, deployment, replicas)
+                if not is_told:
+                    await self._status.write(key, uid, {**status, "memory": memory()})
+                done = replicas == present or await self._scale(key, uid, deployment, replicas)
         except AdapterError as error:
-            log.warning("%s/%s stays at %d replicas until the next tick: %s", *key, present, error)
+            log.warning("%s/%s stays at %d replicas, its status is not written: %s", *key, present, error)
             return False
         # Events last: their storage may be slow, and nothing waits for them.
         await self._status.tell(key, uid, status, before=before)
-        if replicas != present:
+        if done and replicas != present:
             decision = status["decisions"][-1]
             await self._events.emit(
                 namespace=key.namespace,
@@ -84,15 +104,32 @@ class Actuator:
                 note=decision["text"],
                 warning=False,
             )
-        return True
+        return done
 
     def keep(self, keys: Container[Key]) -> None:
         """Forgets all other services."""
         self._status.keep(keys)
+        self._untaken = {key: untaken for key, untaken in self._untaken.items() if key in keys}
 
-    async def _scale(self, key: Key, uid: str, deployment: Object, replicas: int) -> None:
+    async def _scale(self, key: Key, uid: str, deployment: Object, replicas: int) -> bool:
         served = self._world.served.get(key)
         if served is None or served.service.uid != uid:
-            return  # deleted while its status was written
-        await self._api.scale(deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER)
-        self._world.scaled(key, deployment, replicas)
+            return True  # deleted while its status was written
+        try:
+            version = await self._api.scale(deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER)
+        except AdapterError as error:
+            untaken = Untaken(uid, _refusal(error), str(error))
+            if untaken != self._untaken.get(key):
+                log.warning("%s/%s stays as it is, %d replicas are tried at each tick: %s", *key, replicas, error)
+            self._untaken[key] = untaken
+            return False
+        self._untaken.pop(key, None)
+        self._world.scaled(key, deployment, replicas, version=version)
+        return True
+
+
+def _refusal(error: AdapterError) -> Reason | None:
+    """The word for a definite no; a Deployment that is another by now, or gone, is none."""
+    if not isinstance(error, Rejected) or isinstance(error, Conflict) or error.reason == "NotFound":
+        return None
+    return Reason.FORBIDDEN if error.reason == "Forbidden" else Reason.SCALE_REFUSED

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from foretide.adapters.clock import Clock
 from foretide.adapters.events import Events
@@ -19,7 +19,7 @@ from foretide.api.reasons import Reason
 from foretide.control import challenge_status, latencies, observe, policies, scaling_status, table
 from foretide.control.act import Actuator
 from foretide.control.backfill import Backfill
-from foretide.control.by_hand import ByHand
+from foretide.control.by_hand import FREE, ByHand
 from foretide.control.challenge import Challenges, Contest
 from foretide.control.challenge_status import Verdict
 from foretide.control.children import controlled_by
@@ -32,7 +32,7 @@ from foretide.control.recall import Identity, Recall, identity
 from foretide.control.scaling_conditions import Circumstances
 from foretide.control.serving_status import rollout
 from foretide.control.sources import Found, Sources, longest_window_seconds
-from foretide.control.stuck import hindered, stuck
+from foretide.control.stuck import UNHINDERED, Hindered, hindered, stuck
 from foretide.control.table import Row
 from foretide.control.world import Key, World
 from foretide.scaling.brain import Brain
@@ -44,6 +44,8 @@ from foretide.scaling.memory import Memory
 from foretide.scaling.policy import Observation
 
 log: Final = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +169,19 @@ class Autoscaler:
         """With what others did to its replicas."""
         status = self._actuator.told(row.key, row.served.service.uid) or row.raw.get("status", {})
         acts = not row.is_off_limits and not policies.is_advisory(row.policy)
-        stand = self._by_hand.look(row.key, row.deployment, status, now_seconds=now_seconds, acts=acts)
+        stand = _of_one(
+            row.key,
+            lambda: self._by_hand.look(row.key, row.deployment, status, now_seconds=now_seconds, acts=acts),
+            otherwise=FREE,
+        )
         return replace(row, by_hand=stand)
+
+    def _hindered(self, row: Row, now_seconds: float) -> Hindered:
+        return _of_one(
+            row.key,
+            lambda: hindered(row.deployment, self._world.pods(row.key), now_seconds=now_seconds),
+            otherwise=UNHINDERED,
+        )
 
     def _backfilled(self, memory: Memory, identities: Sequence[Identity]) -> Memory:
         """With what was read of the past since the last tick."""
@@ -210,7 +223,7 @@ class Autoscaler:
             tuning=policies.tuning(orders),
             told=policies.told([row.profile for row in rows]),
             quotas=policies.quotas([row.served.hardware_class for row in rows], orders, fleet.replicas),
-            stuck=stuck([hindered(row.deployment, self._world.pods(row.key), now_seconds=now_seconds) for row in rows]),
+            stuck=stuck([self._hindered(row, now_seconds) for row in rows]),
             sli=latencies.measured(
                 found.latencies,
                 names,
@@ -232,6 +245,9 @@ class Autoscaler:
         *,
         now_seconds: float,
     ) -> bool:
+        before = self._actuator.told(row.key, whose.uid) or row.raw.get("status", {})
+        present = int(made.fleet.replicas[index])
+        replicas = present if policies.is_advisory(row.policy) else int(made.desired[index])
         known = Circumstances(
             generation=row.served.service.generation,
             no_metrics=no_metrics,
@@ -241,10 +257,8 @@ class Autoscaler:
             now=datetime.fromtimestamp(now_seconds, UTC),
             refusal=rollout(row.deployment).refusal,
             by_hand=row.by_hand,
+            untaken=self._actuator.untaken(row.key, whose.uid) if replicas != present else None,
         )
-        before = self._actuator.told(row.key, whose.uid) or row.raw.get("status", {})
-        present = int(made.fleet.replicas[index])
-        replicas = present if policies.is_advisory(row.policy) else int(made.desired[index])
         done = await self._actuator.act(
             row.key,
             whose.uid,
@@ -272,3 +286,12 @@ class Autoscaler:
                 warning=True,
             )
         return done
+
+
+def _of_one(key: Key, look: Callable[[], T], *, otherwise: T) -> T:
+    """A look at the objects of one service: one that is not as it should be must not fail the tick of all."""
+    try:
+        return look()
+    except Exception:
+        log.exception("%s/%s: an object of the service cannot be read; it counts as absent", *key)
+        return otherwise

@@ -15,6 +15,9 @@ from foretide.serving.naming import CONTAINER
 MESSAGE_LIMIT: Final = 600
 # Once is an accident.
 CRASHES: Final = 2
+# Why a container waits that is not going to be created without a person's help: no image, or no configuration.
+NO_IMAGE: Final = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+NOT_CREATED: Final = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 # From a node's choice until its kubelet has seen the pod.
 SEEN_WITHIN_SECONDS: Final = 20.0
 
@@ -87,18 +90,39 @@ def crashes_at_start(pod: Object) -> bool:
 
     One that served before is none: what runs out of memory under too high a load needs more replicas, and soon.
     """
-    ready, scheduled = _condition(pod, "Ready"), _condition(pod, "PodScheduled")
-    unready_since, placed_at = _since(ready), _since(scheduled)
+    deaths = sum(one["restartCount"] + _is_down(one) for one in _triton(pod))
+    return _unserved_since(pod) is not None and deaths >= CRASHES
+
+
+def uncreated_since(pod: Object) -> float | None:
+    """Seconds since the epoch at which a node was found for a pod that never was ready, and whose container cannot be
+    created there; None for others."""
+    stays = any(one["state"].get("waiting", {}).get("reason") in (*NO_IMAGE, *NOT_CREATED) for one in _triton(pod))
+    return _unserved_since(pod) if stays else None
+
+
+def _unserved_since(pod: Object) -> float | None:
+    """Seconds since the epoch at which a node was found for a pod that never was ready; None for others."""
+    ready = _condition(pod, "Ready")
+    unready_since, placed_at = _since(ready), _since(_condition(pod, "PodScheduled"))
     if ready.get("status") != "False" or unready_since is None or placed_at is None:
-        return False
+        return None
     # The kubelet says "not ready" when it first sees the pod, and again only after it was ready.
-    served = unready_since > placed_at + SEEN_WITHIN_SECONDS
-    deaths = sum(
-        one["restartCount"] + ("terminated" in one["state"])
-        for one in pod.get("status", {}).get("containerStatuses", ())
-        if one["name"] == CONTAINER
-    )
-    return not served and deaths >= CRASHES
+    return placed_at if unready_since <= placed_at + SEEN_WITHIN_SECONDS else None
+
+
+def _triton(pod: Object) -> list[Mapping[str, Any]]:
+    """The state of the container that serves; none before the kubelet has told it."""
+    return [one for one in pod.get("status", {}).get("containerStatuses", ()) if one["name"] == CONTAINER]
+
+
+def _is_down(container: Mapping[str, Any]) -> bool:
+    """Whether it ended and was not started again since, which `restartCount` has not counted yet.
+
+    The kubelet shows the end as the state of now, and a few seconds later, while it backs off, as the last one.
+    """
+    state = container["state"]
+    return "terminated" in state or ("waiting" in state and "terminated" in container.get("lastState", {}))
 
 
 def failures(pods: Iterable[Object]) -> list[Failure]:
@@ -118,29 +142,18 @@ def _failure(pod: Object) -> Failure | None:
     scheduled = _condition(pod, "PodScheduled")
     if scheduled.get("reason") == "Unschedulable":
         return Failure(name, Reason.UNSCHEDULABLE, _cut(scheduled.get("message", "")), 0, crashed=False)
-    for container in pod.get("status", {}).get("containerStatuses", ()):
-        if container["name"] != CONTAINER:
-            continue
+    for container in _triton(pod):
         waiting: Mapping[str, Any] = container["state"].get("waiting", {})
         ended: Mapping[str, Any] = container["state"].get("terminated") or container["lastState"].get("terminated", {})
         restarts = container["restartCount"]
-        if waiting.get("reason") in (
-            "ErrImagePull",
-            "ImagePullBackOff",
-            "InvalidImageName",
-            "ErrImageNeverPull",
-        ):
+        if waiting.get("reason") in NO_IMAGE:
             return Failure(name, Reason.IMAGE_PULL_FAILED, _cut(waiting.get("message", "")), restarts, crashed=False)
         if ended:
             text = (
                 ended.get("message") or f"Triton ended with exit code {ended.get('exitCode')} ({ended.get('reason')})"
             )
             return Failure(name, _crash_reason(ended), text, restarts, crashed=True)
-        if waiting.get("reason") in (
-            "CreateContainerConfigError",
-            "CreateContainerError",
-            "RunContainerError",
-        ):
+        if waiting.get("reason") in NOT_CREATED:
             return Failure(name, Reason.PODS_NOT_READY, _cut(waiting.get("message", "")), restarts, crashed=False)
     return None
 

@@ -119,8 +119,8 @@ class Reconciler:
         replicas = min(remembered if isinstance(remembered, int) else service.min_replicas, service.max_replicas)
         key, name = Key(service.namespace, service.name), deployment["metadata"]["name"]
         if replicas != deployment["spec"].get("replicas", 1) and self._world.foreign_scaler(key, name) is None:
-            await self._api.scale(deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER)
-            self._world.scaled(key, deployment, replicas)
+            version = await self._api.scale(deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER)
+            self._world.scaled(key, deployment, replicas, version=version)
 
     async def _tell(self, key: Key, raw: Object, outcome: InferenceService | Refused) -> None:
         """Writes the reconcile loop's part of status."""

@@ -11,6 +11,7 @@ from foretide.api.conditions import Condition, ConditionStatus, ConditionType
 from foretide.api.durations import format_seconds
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.reasons import Reason
+from foretide.control.act import Untaken
 from foretide.control.by_hand import FREE, Stand
 from foretide.control.observe import NoMetrics
 from foretide.control.policies import NoPolicy, Policy, is_advisory
@@ -48,6 +49,7 @@ class Circumstances:
     now: datetime
     refusal: str = ""  # why pods cannot be created, in the API server's words
     by_hand: Stand = FREE
+    untaken: Untaken | None = None  # the last number, where it is still not what is there
 
 
 def conditions_of(made: Decisions, row: int, known: Circumstances) -> list[Condition]:
@@ -88,17 +90,9 @@ def _metrics(made: Decisions, row: int, known: Circumstances) -> _Statement:
 
 
 def _active(made: Decisions, row: int, known: Circumstances) -> _Statement:
-    if known.foreign_scaler is not None:
-        message = (
-            f"HorizontalPodAutoscaler {known.foreign_scaler} targets the Deployment; delete it, or set "
-            "spec.scaling.paused and keep it"
-        )
-        return ConditionStatus.FALSE, Reason.FOREIGN_SCALER, message
     bound = Bound(made.bound[row])
-    if isinstance(known.policy, NoPolicy):
-        return ConditionStatus.FALSE, known.policy.reason, known.policy.message
-    if known.by_hand.reason is not None:
-        return ConditionStatus.FALSE, known.by_hand.reason, known.by_hand.message
+    if (barred := _barred(known)) is not None:
+        return barred
     if bound is Bound.PAUSED:
         return ConditionStatus.FALSE, Reason.SCALING_PAUSED, "spec.scaling.paused is true"
     if made.bounds.is_pinned[row]:
@@ -117,6 +111,24 @@ def _active(made: Decisions, row: int, known: Circumstances) -> _Statement:
         message = "the number of replicas grows with the load that the pods tell; without Prometheus nothing shrinks"
         return ConditionStatus.TRUE, Reason.SCALING_ACTIVE, message
     return ConditionStatus.TRUE, Reason.SCALING_ACTIVE, "the number of replicas follows the load"
+
+
+def _barred(known: Circumstances) -> _Statement | None:
+    """What others do or forbid that keeps replicas from being written, if they do."""
+    if known.foreign_scaler is not None:
+        message = (
+            f"HorizontalPodAutoscaler {known.foreign_scaler} targets the Deployment; delete it, or set "
+            "spec.scaling.paused and keep it"
+        )
+        return ConditionStatus.FALSE, Reason.FOREIGN_SCALER, message
+    if known.untaken is not None and known.untaken.reason is not None:
+        message = f"the API server does not let the Deployment be scaled: {known.untaken.message}"
+        return ConditionStatus.FALSE, known.untaken.reason, message
+    if isinstance(known.policy, NoPolicy):
+        return ConditionStatus.FALSE, known.policy.reason, known.policy.message
+    if known.by_hand.reason is not None:
+        return ConditionStatus.FALSE, known.by_hand.reason, known.by_hand.message
+    return None
 
 
 def _limited(made: Decisions, row: int, known: Circumstances) -> _Statement:
@@ -143,14 +155,11 @@ def _limited(made: Decisions, row: int, known: Circumstances) -> _Statement:
 def _stuck(made: Decisions, row: int, known: Circumstances) -> _Statement:
     """No number of it changes with the load: pods may be stuck for days."""
     message = f"of the replicas {ledger.hindrance(made, row)}"
-    reason = {
-        Hindrance.UNSCHEDULABLE: Reason.UNSCHEDULABLE,
-        Hindrance.CRASHING: Reason.REPLICAS_CRASHING,
-        Hindrance.REFUSED: refusal_reason(known.refusal),
-    }[Hindrance(made.stuck.cause[row])]
-    if known.refusal and reason in (Reason.QUOTA_EXCEEDED, Reason.PODS_REFUSED):
+    cause = Hindrance(made.stuck.cause[row])
+    if cause is Hindrance.REFUSED and known.refusal:
         message += f": {known.refusal[:REFUSAL_LIMIT]}"
-    return ConditionStatus.TRUE, reason, message
+        return ConditionStatus.TRUE, refusal_reason(known.refusal), message
+    return ConditionStatus.TRUE, ledger.HINDRANCES[cause][0], message
 
 
 def _forecast(made: Decisions, row: int) -> _Statement:

@@ -177,8 +177,8 @@ def _decisions(made: Decisions, row: int, known: Circumstances, before: Any) -> 
     if wanted == present:
         return kept[-MAX_DECISIONS:]
     if kept and (kept[-1]["from"], kept[-1]["to"]) == (present, wanted):
-        if is_advisory(known.policy):
-            return kept[-MAX_DECISIONS:]  # the same advice still, which nobody follows
+        if is_advisory(known.policy) or known.untaken is not None:
+            return kept[-MAX_DECISIONS:]  # the same still, which nobody follows or /scale does not take
         kept.pop()
     demand = made.seen.demand
     entry = {

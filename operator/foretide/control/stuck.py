@@ -8,12 +8,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from foretide.adapters.resources import Object
-from foretide.control.pods import crashes_at_start, deployment_of, is_wanted, unschedulable_since
+from foretide.control.pods import crashes_at_start, deployment_of, is_wanted, uncreated_since, unschedulable_since
 from foretide.control.serving_status import rollout
 from foretide.scaling.decision import Hindrance, Stuck
 
 # A pod that waits for a shorter time may wait for nothing but the scheduler, or a node that is just being added.
 UNSCHEDULABLE_SECONDS: Final = 120.0
+# A registry that fails once is asked again within seconds.
+UNCREATED_SECONDS: Final = 120.0
 
 
 class Hindered(NamedTuple):
@@ -22,6 +24,9 @@ class Hindered(NamedTuple):
     cause: Hindrance
     stuck: int
     going: int
+
+
+UNHINDERED: Final = Hindered(Hindrance.NONE, 0, 0)
 
 
 def stuck(services: Iterable[Hindered]) -> Stuck:
@@ -43,15 +48,22 @@ def hindered(deployment: Object, pods: Sequence[Object], *, now_seconds: float) 
     if state.complete:  # as nearly always: not all pods of 5,000 services are looked at in each tick
         return Hindered(Hindrance.NONE, 0, state.ready)
     existing = [pod for pod in pods if is_wanted(pod) and deployment_of(pod) == name]
-    waiting = [since for pod in existing if (since := unschedulable_since(pod)) is not None]
-    unschedulable = sum(now_seconds - since >= UNSCHEDULABLE_SECONDS for since in waiting)
-    crashing = sum(crashes_at_start(pod) for pod in existing)
+    unschedulable = _lasting(map(unschedulable_since, existing), now_seconds - UNSCHEDULABLE_SECONDS)
+    uncreated = _lasting(map(uncreated_since, existing), now_seconds - UNCREATED_SECONDS)
+    # Who ended, and whose image is gone since, is one pod.
+    crashing = sum(crashes_at_start(pod) and uncreated_since(pod) is None for pod in existing)
     # Ready pods that the watch has not shown are there nevertheless.
-    going = max(len(existing) - unschedulable - crashing, state.ready)
+    going = max(len(existing) - unschedulable - uncreated - crashing, state.ready)
     causes = {
         Hindrance.REFUSED: max(state.wanted - state.existing, 0) if state.refusal else 0,
         Hindrance.CRASHING: crashing,
         Hindrance.UNSCHEDULABLE: unschedulable,
+        Hindrance.UNCREATED: uncreated,
     }
     cause = max(causes, key=lambda each: causes[each])
     return Hindered(cause if causes[cause] else Hindrance.NONE, causes[cause], going)
+
+
+def _lasting(since: Iterable[float | None], limit_seconds: float) -> int:
+    """How many began before the limit and go on."""
+    return sum(one is not None and one <= limit_seconds for one in since)

@@ -136,12 +136,17 @@ class World:
         served = self.served.get(key)
         return None if served is None else self.child(key, DEPLOYMENT.kind, served.deployment)
 
-    def scaled(self, key: Key, deployment: Object, replicas: int) -> None:
-        """Takes in a /scale that was just written: until its event arrives the old number would be decided on."""
+    def scaled(self, key: Key, deployment: Object, replicas: int, *, version: str) -> None:
+        """Takes in a /scale that was just written: until its event arrives the old number would be decided on, and
+        a write with the old resourceVersion as its precondition would be a Conflict."""
         name, uid = deployment["metadata"]["name"], deployment["metadata"]["uid"]
         live = self.child(key, DEPLOYMENT.kind, name)
         if live is not None and live["metadata"]["uid"] == uid:
-            self._children[key][DEPLOYMENT.kind, name] = {**live, "spec": {**live["spec"], "replicas": replicas}}
+            self._children[key][DEPLOYMENT.kind, name] = {
+                **live,
+                "metadata": {**live["metadata"], "resourceVersion": version},
+                "spec": {**live["spec"], "replicas": replicas},
+            }
 
     def pods(self, key: Key) -> list[Object]:
         """The pods of the service, terminating ones included."""

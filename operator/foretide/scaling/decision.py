@@ -47,6 +47,7 @@ class Bound(IntEnum):
     UNSCHEDULABLE = 19  # more are wanted, but no node has room for those that are there
     CRASHING = 20  # more are wanted, but the new ones crash
     REFUSED = 21  # more are wanted, but the API server refuses their pods
+    UNCREATED = 22  # more are wanted, but the containers of the new ones cannot be created
 
     @property
     def label(self) -> str:
@@ -61,6 +62,12 @@ class Hindrance(IntEnum):
     UNSCHEDULABLE = 1  # no node has room
     CRASHING = 2  # they end again and again, and never served
     REFUSED = 3  # their pods cannot be created (a quota, a LimitRange, an admission rule)
+    UNCREATED = 4  # their containers cannot be created (no such image, a missing Secret), and never served
+
+    @property
+    def bound(self) -> Bound:
+        """What it makes of a decision; of use where it is not NONE."""
+        return Bound[self.name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,8 +7,15 @@ from foretide.api.reasons import Reason
 from foretide.scaling.decision import Bound, Decisions, Hindrance
 from foretide.scaling.normal import STANDARD
 from foretide.scaling.observation import Gap, Seen
-from foretide.scaling.stuck import BOUNDS
 
+# With what its sentence says of a number of replicas.
+HINDRANCES: Final = {
+    Hindrance.UNSCHEDULABLE: (Reason.UNSCHEDULABLE, "no node has room for {}"),
+    Hindrance.CRASHING: (Reason.REPLICAS_CRASHING, "{} crash again and again and never served"),
+    Hindrance.REFUSED: (Reason.PODS_REFUSED, "the pods of {} are refused"),
+    Hindrance.UNCREATED: (Reason.CONTAINERS_NOT_CREATED, "the containers of {} cannot be created"),
+}
+HINDERED: Final = {cause.bound: reason for cause, (reason, _) in HINDRANCES.items()}
 # Unchanged replicas are explained by what keeps them; changed ones by the direction.
 KEPT: Final = {
     Bound.REACTIVE: Reason.STEADY,
@@ -30,9 +37,7 @@ KEPT: Final = {
     Bound.QUOTA: Reason.AT_QUOTA,
     Bound.STEP_UP_LIMIT: Reason.STEP_LIMITED,
     Bound.BLIND: Reason.METRICS_UNAVAILABLE,
-    Bound.UNSCHEDULABLE: Reason.UNSCHEDULABLE,
-    Bound.CRASHING: Reason.REPLICAS_CRASHING,
-    Bound.REFUSED: Reason.PODS_REFUSED,
+    **HINDERED,
 }
 # Bounds that name a change better than its direction does.
 CHANGED: Final = {
@@ -41,9 +46,7 @@ CHANGED: Final = {
     Bound.MAXIMUM: Reason.AT_MAX_REPLICAS,
     Bound.QUOTA: Reason.AT_QUOTA,
     Bound.BLIND: Reason.GROWN_BLIND,
-    Bound.UNSCHEDULABLE: Reason.UNSCHEDULABLE,
-    Bound.CRASHING: Reason.REPLICAS_CRASHING,
-    Bound.REFUSED: Reason.PODS_REFUSED,
+    **HINDERED,
 }
 GAPS: Final = {
     Gap.NO_READY_REPLICAS: (Reason.NO_READY_REPLICAS, "no replica is ready long enough to report"),
@@ -101,7 +104,7 @@ def _because(made: Decisions, row: int, bound: Bound) -> str:
     if bound is Bound.STEP_UP_LIMIT:
         added = made.desired[row] - made.fleet.replicas[row]
         return f"{_load(made, row)}, so {needed}, but one step adds no more than {added}"
-    if bound in (Bound.MINIMUM, Bound.MAXIMUM, *BOUNDS.values()):
+    if bound in (Bound.MINIMUM, Bound.MAXIMUM, *HINDERED):
         return f"{_load(made, row)}, so {needed}, but {_limit(made, row, bound)}"
     return f"{_load(made, row)}, so {needed} would do, but {_keeper(made, row, bound)}"
 
@@ -131,7 +134,7 @@ def _limit(made: Decisions, row: int, bound: Bound) -> str:
         return f"minReplicas is {made.bounds.minimum[row]}"
     if bound is Bound.QUOTA:
         return f"the quota of {made.quota[row]} replicas leaves {made.desired[row]}"
-    if bound in BOUNDS.values():
+    if bound in HINDERED:
         return hindrance(made, row)
     return f"maxReplicas is {made.bounds.maximum[row]}"
 
@@ -140,11 +143,7 @@ def hindrance(made: Decisions, row: int) -> str:
     """What keeps replicas from starting, where something does, and how many are asked for meanwhile."""
     stuck, present = made.stuck, int(made.fleet.replicas[row])
     count, most = int(stuck.count[row]), int(stuck.most(made.fleet.replicas)[row])
-    why = {
-        Hindrance.UNSCHEDULABLE: f"no node has room for {count} of {present}",
-        Hindrance.CRASHING: f"{count} of {present} crash again and again and never served",
-        Hindrance.REFUSED: f"the pods of {count} of {present} are refused",
-    }[Hindrance(stuck.cause[row])]
+    why = HINDRANCES[Hindrance(stuck.cause[row])][1].format(f"{count} of {present}")
     return f"{why}, so no more than {most} are asked for until they start"
 
 

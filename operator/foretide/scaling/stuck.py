@@ -12,13 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from foretide.scaling.decision import Bound, Decisions, Hindrance, Stuck
+from foretide.scaling.decision import Decisions, Hindrance, Stuck
 
-BOUNDS: Final = {
-    Hindrance.UNSCHEDULABLE: Bound.UNSCHEDULABLE,
-    Hindrance.CRASHING: Bound.CRASHING,
-    Hindrance.REFUSED: Bound.REFUSED,
-}
+BOUNDS: Final = {cause: cause.bound for cause in Hindrance if cause is not Hindrance.NONE}
 
 
 def restrain(made: Decisions, stuck: Stuck | None) -> Decisions:
