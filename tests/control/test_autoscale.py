@@ -505,10 +505,10 @@ async def test_an_api_server_that_refuses_one_service_serves_the_others() -> Non
     refused = Rejected("quota", reason="Forbidden")
     scale = cluster.kubernetes.scale
 
-    async def choosy(deployment: Object, **rest: Any) -> None:
+    async def choosy(deployment: Object, **rest: Any) -> str:
         if deployment["metadata"]["name"].startswith("aardvark"):
             raise refused
-        await scale(deployment, **rest)
+        return await scale(deployment, **rest)
 
     cluster.kubernetes.scale = choosy  # type: ignore[method-assign]
     cluster.load(aardvark=9 * ONE_REPLICA, ranker=9 * ONE_REPLICA)

@@ -200,8 +200,9 @@ async def test_a_quota_of_the_namespace_is_told_in_its_own_words_and_not_asked_a
 
 def test_a_second_death_counts_from_when_it_is_seen_to_when_it_is_counted() -> None:
     """The states of a container that crashes at each start, in the order in which the kubelet shows them."""
-    ended = {"terminated": {"exitCode": 1}}
-    back_off, running = {"waiting": {"reason": "CrashLoopBackOff"}}, {"running": {}}
+    ended: dict[str, Any] = {"terminated": {"exitCode": 1}}
+    back_off: dict[str, Any] = {"waiting": {"reason": "CrashLoopBackOff"}}
+    running: dict[str, Any] = {"running": {}}
     states = [(running, {}, 0), (ended, {}, 0), (back_off, ended, 0), (running, ended, 1)]
     states += [(ended, ended, 1), (back_off, ended, 1), (running, ended, 2), (ended, ended, 2), (back_off, ended, 2)]
     counts = []

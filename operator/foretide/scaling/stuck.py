@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from foretide.scaling.decision import Decisions, Hindrance, Stuck
+from foretide.scaling.decision import Bound, Decisions, Hindrance, Stuck
 
-BOUNDS: Final = {cause: cause.bound for cause in Hindrance if cause is not Hindrance.NONE}
+BOUNDS: Final[dict[Hindrance, Bound]] = {cause: cause.bound for cause in Hindrance if cause is not Hindrance.NONE}
 
 
 def restrain(made: Decisions, stuck: Stuck | None) -> Decisions:
