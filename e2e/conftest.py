@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Final
 
 import pytest
 
 from e2e.cluster import Cluster, connect
 from e2e.cluster.images import IMAGES
+from e2e.cluster.lock import exclusive
 from e2e.cluster.target import image
 from e2e.scenarios import sleeper
 from e2e.scenarios.api import Api
@@ -19,14 +21,16 @@ from e2e.scenarios.settings import FAST
 from e2e.scenarios.tenant import Tenant, leftovers
 from foretide.adapters.resources import HARDWARE_CLASS
 
+SESSION: Final = Path(gettempdir()) / "foretide-e2e.lock"
 REPORT: Final = Path(__file__).resolve().parents[1] / "build" / "e2e" / "measured.json"
 MEASURED: Final = pytest.StashKey[Measured]()
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Cluster:
+def cluster() -> Iterator[Cluster]:
     """The cluster that CLUSTER names, with the images as the working tree has them."""
-    return connect()
+    with exclusive(_another, SESSION):
+        yield connect()
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +96,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for line in measured.table():
             terminalreporter.write_line(line)
         measured.save(REPORT)
+
+
+def _another(_: str) -> None:
+    pytest.exit(
+        "another session of end-to-end tests is at work on this machine; each would delete the other's namespaces. "
+        "Wait for its end.",
+        returncode=2,
+    )
 
 
 def _turn(item: pytest.Item) -> int:
