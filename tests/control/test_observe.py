@@ -128,7 +128,7 @@ def test_a_pod_whose_probe_failed_for_a_moment_tells_nothing_of_how_long_a_start
     world.seen(POD, objects.pod("old", ready=False))
     after = observe.once_ready(world, [key()], before)
     assert {pod.name for pod in after} == {"old"}, "not ready now, and was"
-    table, _, _ = observe.pods(world, [key()], {}, queries=QUERIES, now_seconds=NOW, once_ready=after)
+    table, _, _ = observe.pods(world, [key()], {}, queries=QUERIES, now_seconds=NOW, ageless=after)
     assert np.isnan(table.age_seconds).sum() == 1
     world.seen(POD, objects.pod("old"), deleted=True)
     assert observe.once_ready(world, [key()], after) == frozenset()

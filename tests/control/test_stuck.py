@@ -9,7 +9,7 @@ import pytest
 
 from foretide.adapters.resources import DEPLOYMENT, POD
 from foretide.api.conditions import rfc3339
-from foretide.control.stuck import UNSCHEDULABLE_SECONDS, hindered
+from foretide.control.stuck import UNSCHEDULABLE_SECONDS, hindered, without_age
 from foretide.scaling.decision import Hindrance
 from tests.control import objects
 from tests.control.cluster import TICK_SECONDS, Cluster
@@ -104,6 +104,14 @@ def test_what_keeps_replicas_from_starting(
     assert hindered(shown, pods, now_seconds=NOW) == expected
 
 
+def test_pods_that_do_not_start_have_no_age() -> None:
+    """How long they will take nobody knows, and one that just starts is as old as it is."""
+    starting = objects.pod("d", ready=False)
+    pods = [objects.pod("a"), waiting("b", since=LONG), crashing("c"), starting, uncreated("e")]
+    assert without_age(deployment(replicas=5), pods, now_seconds=NOW) == {"b", "c", "e"}
+    assert without_age(deployment(replicas=2), [waiting("b", since=LONG + 1.0)], now_seconds=NOW) == frozenset()
+
+
 async def up(*, replicas: int = 4) -> Cluster:
     cluster = Cluster(objects.hardware_class())
     await cluster.serve(objects.service(), replicas=replicas)
@@ -158,6 +166,15 @@ async def test_where_no_node_has_room_no_more_is_asked_for_until_one_has() -> No
     assert len(cluster.kubernetes.writes) == writes, "a status at rest is written no more"
     assert (await cluster.live(2, ranker=15 * ONE_REPLICA))[-1] == 14, "with the nodes growth goes on by itself"
     assert cluster.condition("ScalingLimited") == ("False", "WithinLimits")
+
+
+async def test_pods_without_a_node_make_no_start_look_long() -> None:
+    """In a full cluster a lead time of as long as they wait would ask for all that comes until then, and keep it."""
+    cluster = await up()
+    usual = float((await cluster.tick()).decisions.plan.lead_seconds[0])
+    since = NOW + TICK_SECONDS
+    await live(cluster, 60, 6 * ONE_REPLICA, serving=4, spoilt=lambda name: waiting(name, since=since))
+    assert float((await cluster.tick()).decisions.plan.lead_seconds[0]) <= usual
 
 
 async def test_new_pods_that_crash_are_not_answered_with_more_and_may_go() -> None:

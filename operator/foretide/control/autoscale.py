@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from foretide.adapters.clock import Clock
@@ -32,7 +33,7 @@ from foretide.control.recall import Identity, Recall, identity
 from foretide.control.scaling_conditions import Circumstances
 from foretide.control.serving_status import rollout
 from foretide.control.sources import Found, Sources, longest_window_seconds
-from foretide.control.stuck import UNHINDERED, Hindered, hindered, stuck
+from foretide.control.stuck import UNHINDERED, Hindered, hindered, stuck, without_age
 from foretide.control.table import Row
 from foretide.control.world import Key, World
 from foretide.scaling.brain import Brain
@@ -176,6 +177,18 @@ class Autoscaler:
         )
         return replace(row, by_hand=stand)
 
+    def _without_age(self, rows: Sequence[Row], now_seconds: float) -> frozenset[Pod]:
+        nobody: frozenset[str] = frozenset()
+        return frozenset(
+            Pod(row.key.namespace, name)
+            for row in rows
+            for name in _of_one(
+                row.key,
+                partial(without_age, row.deployment, self._world.pods(row.key), now_seconds=now_seconds),
+                otherwise=nobody,
+            )
+        )
+
     def _hindered(self, row: Row, now_seconds: float) -> Hindered:
         return _of_one(
             row.key,
@@ -206,7 +219,7 @@ class Autoscaler:
             found.metrics,
             queries=self._brain.queries,
             now_seconds=now_seconds,
-            once_ready=self._once_ready,
+            ageless=self._once_ready | self._without_age(rows, now_seconds),
         )
         self._once_ready = observe.once_ready(self._world, keys, self._once_ready)
         fleet, promise, orders = table.fleet(rows), table.promise(rows), [row.policy for row in rows]

@@ -85,13 +85,13 @@ def pods(
     *,
     queries: Sequence[Query],
     now_seconds: float,
-    once_ready: frozenset[Pod] = frozenset(),
+    ageless: frozenset[Pod] = frozenset(),
 ) -> tuple[PodList, Mapping[Query, Readings], Sequence[Pod]]:
     """The pods of all services as one table, what each of them answers, and their names; `service` is the position in
     `keys`.
 
-    The age of a pod that was ready before is no number: one whose probe failed for a moment is not one that takes half
-    an hour to start.
+    The age of `ageless` pods is no number. One that was ready before, and whose probe failed for a moment, is not one
+    that takes half an hour to start, nor is one that waits for a node.
     """
     rows: list[tuple[int, _Shown]] = []
     for row, key in enumerate(keys):
@@ -114,7 +114,7 @@ def pods(
         leaving=np.array([shown.leaving for _, shown in rows], dtype=np.bool_),
         ready_age_seconds=ages([shown.ready_since for _, shown in rows]),
         age_seconds=np.where(
-            [shown.pod in once_ready for _, shown in rows], np.nan, ages([shown.created for _, shown in rows])
+            [shown.pod in ageless for _, shown in rows], np.nan, ages([shown.created for _, shown in rows])
         ),
     )
     return table, {query: readings(query) for query in queries}, [shown.pod for _, shown in rows]

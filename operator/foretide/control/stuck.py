@@ -64,6 +64,21 @@ def hindered(deployment: Object, pods: Sequence[Object], *, now_seconds: float) 
     return Hindered(cause if causes[cause] else Hindrance.NONE, causes[cause], going)
 
 
+def without_age(deployment: Object, pods: Sequence[Object], *, now_seconds: float) -> frozenset[str]:
+    """Names of the pods that do not start for one of those causes: how old they are says nothing of how long a start
+    takes. In a full cluster one pod without a node made a lead time of 45 s one of 14 min, and a fleet of 2 one of 8.
+    """
+    if rollout(deployment).complete:
+        return frozenset()
+    return frozenset(
+        pod["metadata"]["name"]
+        for pod in pods
+        if _lasting([unschedulable_since(pod)], now_seconds - UNSCHEDULABLE_SECONDS)
+        or _lasting([uncreated_since(pod)], now_seconds - UNCREATED_SECONDS)
+        or crashes_at_start(pod)
+    )
+
+
 def _lasting(since: Iterable[float | None], limit_seconds: float) -> int:
     """How many began before the limit and go on."""
     return sum(one is not None and one <= limit_seconds for one in since)
