@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from foretide.scaling import rows
 from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.budget import LONGEST_SECONDS
 from foretide.scaling.decision import Bound, Decisions
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import Observation
-from foretide.scaling.shadow import LONGEST_SECONDS, SLOTS, Shadow, Side, Starts, Tally, judge
+from foretide.scaling.shadow import SLOTS, Shadow, Side, Starts, Tally, judge
 from foretide.scaling.tuning import Tuning
 from tests.scaling.build import NOW, SETTINGS, floats, ints, same
 from tests.scaling.forecast.loads import HOUR, MIDNIGHT, SHAPES, Load

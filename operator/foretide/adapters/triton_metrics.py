@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from foretide.scaling.policy import Quantity
+from foretide.serving.latency_metrics import HISTOGRAM_FAMILY
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +44,5 @@ SERIES_LABELS: Final = ("model", "version", "reason", "gpu_uuid")
 
 # Of the latencies from the arrival of a request to its (first) answer: what took no longer than a bound, and quantiles
 # of the last minute.
-HISTOGRAM: Final = Distribution("nv_inference_first_response_histogram_ms_bucket", label="le", per_second=1_000)
+HISTOGRAM: Final = Distribution(f"{HISTOGRAM_FAMILY}_bucket", label="le", per_second=1_000)
 SUMMARY: Final = Distribution("nv_inference_request_summary_us", label="quantile", per_second=1_000_000)

@@ -18,7 +18,8 @@ from prometheus_client import (
 
 from foretide.api.durations import format_seconds
 from foretide.control.autoscale import Outcome
-from foretide.control.challenge_status import HOUR_SECONDS, Verdict
+from foretide.control.challenge_status import Verdict
+from foretide.control.numbers import HOUR_SECONDS
 from foretide.control.world import Key
 from foretide.scaling.budget import WINDOWS_SECONDS
 from foretide.scaling.shadow import Side

@@ -13,15 +13,15 @@ import numpy as np
 from foretide.api.conditions import MAX_MESSAGE_LENGTH, rfc3339
 from foretide.api.cost import Cost
 from foretide.api.reasons import Reason
+from foretide.control.numbers import HOUR_SECONDS, number, plain
+from foretide.scaling.journal import MOST_REPLICAS
 from foretide.scaling.shadow import Side, Tally
 
-HOUR_SECONDS: Final = 3_600.0
 # Told anew once a tenth of the time was added, and within the hour: 4 writes in the first hour, then 1 an hour; and a
 # restart loses no more than that.
 TOLD_SHARE, LEAST_HOURS, MOST_HOURS = 0.1, 0.25, 1.0
 # A sum above it was edited by hand: all services of the largest clusters are asked for less in a lifetime.
 ABSURD: Final = 1e15
-MOST_REPLICAS: Final = 2**31 - 1
 # All late is told as a little more than all, at most.
 ROUNDED: Final = 1.0 + 1e-6
 
@@ -69,7 +69,7 @@ def told(verdict: Verdict | None, cost: Cost | None, previous: object) -> dict[s
         return {"challenger": {**kept, **stated} if same and verdict.compared is not None else stated}
     stated["since"] = rfc3339(datetime.fromtimestamp(float(verdict.tally.since_seconds[0]), UTC))
     hours = verdict.tally.judged_seconds[0] / HOUR_SECONDS
-    passed = hours - _number(before.get("hours"))
+    passed = hours - number(before.get("hours"))
     if (
         same
         and 0.0 <= passed < min(max(TOLD_SHARE * hours, LEAST_HOURS), MOST_HOURS)
@@ -106,10 +106,10 @@ def resumed(told: object, compared: str | None, *, now_seconds: float) -> Resume
     scores = [score for name in ("championScore", "score") if isinstance(score := told.get(name), Mapping)]
     if len(scores) < len(Side):
         return None
-    late, replica_hours = ([_number(score.get(name)) for score in scores] for name in ("late", "replicaHours"))
+    late, replica_hours = ([number(score.get(name)) for score in scores] for name in ("late", "replicaHours"))
     since, hours, asked, replicas = (
         _moment(told.get("since")),
-        *(_number(told.get(name)) for name in ("hours", "inferences", "replicas")),
+        *(number(told.get(name)) for name in ("hours", "inferences", "replicas")),
     )
     sums = np.array([hours, asked, replicas, *late, *replica_hours])
     if not ((sums >= 0.0) & (sums <= ABSURD)).all() or max(late) > ROUNDED * asked or replicas > MOST_REPLICAS:
@@ -132,16 +132,7 @@ def _sum(amount: float, *, digits: int = 7) -> str:
     if not 0.0 < amount <= ABSURD:
         return "0" if amount <= 0.0 else f"{ABSURD:.0f}"
     places = min(max(digits - 1 - math.floor(math.log10(amount)), 0), 9)
-    text = f"{amount:.{places}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _number(text: object) -> float:
-    """Of what somebody may have edited by hand; NaN where it is no number."""
-    try:
-        return float(str(text))
-    except ValueError:
-        return math.nan
+    return plain(amount, places=places)
 
 
 def _moment(text: object) -> float:

@@ -12,6 +12,7 @@ from foretide.api import conditions
 from foretide.api.conditions import rfc3339
 from foretide.api.durations import format_seconds
 from foretide.api.status import MAX_DECISIONS
+from foretide.control.numbers import HOUR_SECONDS, number, plain
 from foretide.control.policies import is_advisory
 from foretide.control.scaling_conditions import Circumstances, conditions_of
 from foretide.scaling import lead_time, ledger
@@ -30,7 +31,6 @@ TOLD_BUDGET_POINTS: Final = 5.0
 LARGEST_OVERDRAFT: Final = 1e4
 # Below, a price of a thousand inferences is a price of nothing, and has no end of digits.
 LEAST_RPS: Final = 1e-3
-HOUR_SECONDS: Final = 3_600.0
 
 
 def status(made: Decisions, row: int, known: Circumstances, previous: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _is_spent_alike(now: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
     )
     if told.get("source") != now["source"]:
         return False
-    left = _number(told.get("budgetLeft"))
+    left = number(told.get("budgetLeft"))
     moved = abs(float(now["budgetLeft"]) - left)
     return alike and len(before) == len(now["burnRates"]) and moved < max(TOLD_BUDGET_POINTS, 0.1 * abs(left))
 
@@ -147,27 +147,18 @@ def _costs_the_same(now: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
 def _decimal(amount: float) -> str:
     """Three digits and no exponent: 0.000123, 12.3, 4560."""
     digits = 2 - math.floor(math.log10(amount)) if amount > 0.0 else 0
-    text = f"{round(amount, digits):.{min(max(digits, 0), 9)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return plain(round(amount, digits), places=min(max(digits, 0), 9))
 
 
 def _is_near(value: float, told: object, share: float, *, least: float = 0.0) -> bool:
     """Whether it moved by no more than a share of what was told, or by no more than `least`."""
-    before = _number(told)
+    before = number(told)
     return math.isfinite(before) and abs(value - before) <= max(least, share * before)
 
 
 def _rps(rate: float) -> str:
     """A rate as the API writes numbers that are not whole: plain decimals, never an exponent."""
-    return f"{rate:.3f}".rstrip("0").rstrip(".")
-
-
-def _number(text: object) -> float:
-    """What a status says that somebody may have edited by hand; NaN where it is no number."""
-    try:
-        return float(str(text))
-    except ValueError:
-        return math.nan
+    return plain(rate, places=3)
 
 
 def _decisions(made: Decisions, row: int, known: Circumstances, before: Any) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -48,17 +49,12 @@ def hindered(deployment: Object, pods: Sequence[Object], *, now_seconds: float) 
     if state.complete:  # as nearly always: not all pods of 5,000 services are looked at in each tick
         return Hindered(Hindrance.NONE, 0, state.ready)
     existing = [pod for pod in pods if is_wanted(pod) and deployment_of(pod) == name]
-    unschedulable = _lasting(map(unschedulable_since, existing), now_seconds - UNSCHEDULABLE_SECONDS)
-    uncreated = _lasting(map(uncreated_since, existing), now_seconds - UNCREATED_SECONDS)
-    # Who ended, and whose image is gone since, is one pod.
-    crashing = sum(crashes_at_start(pod) and uncreated_since(pod) is None for pod in existing)
+    of = Counter(_hindrance(pod, now_seconds) for pod in existing)
     # Ready pods that the watch has not shown are there nevertheless.
-    going = max(len(existing) - unschedulable - uncreated - crashing, state.ready)
+    going = max(of[Hindrance.NONE], state.ready)
     causes = {
         Hindrance.REFUSED: max(state.wanted - state.existing, 0) if state.refusal else 0,
-        Hindrance.CRASHING: crashing,
-        Hindrance.UNSCHEDULABLE: unschedulable,
-        Hindrance.UNCREATED: uncreated,
+        **{one: of[one] for one in (Hindrance.CRASHING, Hindrance.UNSCHEDULABLE, Hindrance.UNCREATED)},
     }
     cause = max(causes, key=lambda each: causes[each])
     return Hindered(cause if causes[cause] else Hindrance.NONE, causes[cause], going)
@@ -70,15 +66,20 @@ def without_age(deployment: Object, pods: Sequence[Object], *, now_seconds: floa
     """
     if rollout(deployment).complete:
         return frozenset()
-    return frozenset(
-        pod["metadata"]["name"]
-        for pod in pods
-        if _lasting([unschedulable_since(pod)], now_seconds - UNSCHEDULABLE_SECONDS)
-        or _lasting([uncreated_since(pod)], now_seconds - UNCREATED_SECONDS)
-        or crashes_at_start(pod)
-    )
+    return frozenset(pod["metadata"]["name"] for pod in pods if _hindrance(pod, now_seconds) is not Hindrance.NONE)
 
 
-def _lasting(since: Iterable[float | None], limit_seconds: float) -> int:
-    """How many began before the limit and go on."""
-    return sum(one is not None and one <= limit_seconds for one in since)
+def _hindrance(pod: Object, now_seconds: float) -> Hindrance:
+    """What keeps one pod from starting, for so long that it is no accident."""
+    if _lasts(unschedulable_since(pod), now_seconds - UNSCHEDULABLE_SECONDS):
+        return Hindrance.UNSCHEDULABLE
+    uncreated = uncreated_since(pod)
+    if _lasts(uncreated, now_seconds - UNCREATED_SECONDS):
+        return Hindrance.UNCREATED
+    # Who ended, and whose image is gone since, is one pod.
+    return Hindrance.CRASHING if crashes_at_start(pod) and uncreated is None else Hindrance.NONE
+
+
+def _lasts(since: float | None, limit_seconds: float) -> bool:
+    """Whether it began before the limit and goes on."""
+    return since is not None and since <= limit_seconds

@@ -18,6 +18,7 @@ import numpy as np
 from foretide.scaling import rows
 from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.brain import Brain
+from foretide.scaling.budget import LONGEST_SECONDS
 from foretide.scaling.decision import Bound, Decisions
 from foretide.scaling.forecast.calibration import Calibration
 from foretide.scaling.memory import Memory
@@ -31,8 +32,6 @@ SLOTS: Final = 17
 SHORTEST_LEAD_SECONDS: Final = 1.0
 # A lead time that is learned changes a little with each start; the slots are cut anew for one that changed by more.
 LEAD_CHANGE: Final = 0.1
-# What happened between two looks that are further apart is not known.
-LONGEST_SECONDS: Final = 60.0
 NO_LIMIT: Final = 2**31
 
 
