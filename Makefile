@@ -57,7 +57,7 @@ e2e: setup ## End-to-end tests on the cluster; at the end the embedded one is ta
 test: check e2e ## All tests.
 
 .PHONY: proof
-proof: setup ## Promises that take tens of minutes each to measure, two hours in all; PROOF="-k ramps" for one.
+proof: setup ## Promises that take tens of minutes each to measure, two and a half hours in all; PROOF="-k ramps" for one.
 	$(BIN)/python -m e2e.cluster up
 	$(BIN)/pytest e2e/proofs --timeout=4000 $(PROOF)
 

@@ -28,6 +28,7 @@ RISE_SECONDS: Final = 10
 LOW_RPS, HIGH_RPS = 5.0, 30.0
 # What keeps the SLO at the high rate: 30/s by eight a replica.
 ENOUGH: Final = 4
+MOST: Final = 6
 # Of another service, which rises and falls all the time.
 WAVE: Final = ((0, 4.0), (90, 4.0), (180, 28.0), (240, 28.0), (300, 4.0))
 WAVE_SECONDS: Final = 450
@@ -37,8 +38,8 @@ def test_successors_decide_within_two_ticks_and_lose_no_decision(
     tenant: Tenant, operator: Operator, measured: Measured
 ) -> None:
     """Kills without a warning; the log of a process is read to its last line."""
-    steps = [tenant.serve(f"step-{row}", loads.spec(minReplicas=1, maxReplicas=8)) for row in range(len(KILLS))]
-    services = [tenant.serve("wave", loads.spec(minReplicas=1, maxReplicas=8)), *steps]
+    steps = [tenant.serve(f"step-{row}", loads.spec(minReplicas=1, maxReplicas=MOST)) for row in range(len(KILLS))]
+    services = [tenant.serve("wave", loads.spec(minReplicas=1, maxReplicas=MOST)), *steps]
     for service in services:
         service.until_ready(replicas=1)
         service.until_answers()
