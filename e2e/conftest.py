@@ -53,6 +53,7 @@ def operator(cluster: Cluster, api: Api, values: Values) -> Iterator[Operator]:
     for leftover in leftovers(cluster, api):
         leftover.move_out()
     operator = Operator(cluster, api, image=image("operator"), image_key=IMAGES["operator"].key(Path()))
+    operator.know_the_past()
     operator.install(values)
     api.apply(HARDWARE_CLASS, sleeper.hardware_class(image("triton")))
     yield operator
