@@ -90,5 +90,5 @@ manifests: crds ## Render manifests/install.yaml from the chart.
 
 .PHONY: lock
 lock: setup ## Resolve the dependencies of pyproject.toml anew, with hashes.
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/operator.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra cli -o requirements/operator.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra dev -o requirements/dev.txt

@@ -1,0 +1,89 @@
+"""The command line as a user sees it: every command, its options and its help. What they do is in modules of their own,
+imported when a command is run, so that --help and completion answer at once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from foretide.cli.cluster import Target
+from foretide.cli.exits import Exit
+from foretide.cli.options import Context, Kubeconfig, Namespace, Output
+from foretide.cli.output import Format
+
+EXIT_CODES: Final = "Exit codes: " + "; ".join(f"{code.value} {code.meaning[:-1].lower()}" for code in Exit) + "."
+
+app: Final = typer.Typer(
+    name="kubectl foretide",
+    help="Ask Foretide: how services do, why they have as many replicas, what a change would do. Of a cluster nothing "
+    "is ever written.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def examples(*lines: str) -> str:
+    """An epilog that keeps its lines."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+@app.command(
+    epilog=examples(
+        "kubectl foretide status -A               # every service, one line each",
+        "kubectl foretide status ranker --watch   # one screen, until Ctrl-C",
+        "kubectl foretide status -A -o json | jq '.items[] | select(.state != \"OK\") | .name'",
+    )
+)
+def status(
+    service: Annotated[
+        str | None, typer.Argument(metavar="SERVICE", help="One service. [default: all of the namespace]")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it anew every 5 s, until Ctrl-C.")] = False,
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Services of all namespaces.")] = False,
+    output: Output = Format.TABLE,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> Exit:
+    """How services do: SLO, error budget, load, replicas, cost, and what decided last.
+
+    Everything is what the status of the InferenceService tells. LOAD and FORECAST are of the last change of replicas,
+    in items a second; BURN is over the shortest window, 1 being the rate at which the error budget just lasts. ? is
+    what is not known: never 0.
+    """
+    from foretide.cli import status as command
+
+    target = Target(kubeconfig, context, namespace)
+    return command.run(target, service, everywhere=everywhere, watch=watch, form=output)
+
+
+@app.command(
+    epilog=examples(
+        "kubectl foretide explain ranker             # why so many replicas now?",
+        "kubectl foretide explain ranker --at 40m    # and 40 minutes ago?",
+        "kubectl foretide explain ranker --at 2026-11-28T14:05:00Z -o json",
+    )
+)
+def explain(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Name of the InferenceService.")],
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="A time in UTC, or how long ago. [default: now]")
+    ] = None,
+    output: Output = Format.TABLE,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> Exit:
+    """Why a service has, or had, so many replicas.
+
+    What was known, how many replicas each of it asks for, which bound won, and what the HorizontalPodAutoscaler would
+    have run. It is the record of the decision itself, which status keeps for the last ten changes: --at finds the one
+    that was in force then, and says so where it is older than that.
+    """
+    from foretide.cli import explain as command
+
+    return command.run(Target(kubeconfig, context, namespace), service, at=at, form=output)
