@@ -245,6 +245,8 @@ def test_a_change_is_told_with_its_numbers() -> None:
         "from": 1,
         "to": 4,
         "demand": "31",
+        "perReplica": "10",
+        "forDemand": 4,
         "hpa": 4,
         "bound": "Reactive",
         "reason": "ScaledUp",

@@ -9,7 +9,7 @@ import typer
 
 from foretide.cli.cluster import Target
 from foretide.cli.exits import Exit
-from foretide.cli.options import Context, Kubeconfig, Namespace, Output
+from foretide.cli.options import Context, Kubeconfig, Namespace, Output, PrometheusUrl
 from foretide.cli.output import Format
 
 EXIT_CODES: Final = "Exit codes: " + "; ".join(f"{code.value} {code.meaning[:-1].lower()}" for code in Exit) + "."
@@ -87,3 +87,53 @@ def explain(
     from foretide.cli import explain as command
 
     return command.run(Target(kubeconfig, context, namespace), service, at=at, form=output)
+
+
+@app.command(
+    epilog=examples(
+        "kubectl foretide doctor",
+        "kubectl foretide doctor -o json | jq '.findings[] | select(.level != \"ok\")'",
+        "kubectl foretide doctor --prometheus http://127.0.0.1:9090   # by a port-forward of yours",
+    )
+)
+def doctor(
+    prometheus: PrometheusUrl = None,
+    output: Output = Format.TABLE,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> Exit:
+    """Whether Foretide can work in this cluster; each finding with the way out.
+
+    CustomResourceDefinitions, the operator, its Lease, permissions and clock, Prometheus and what it scrapes, other
+    scalers on the same Deployments, and what services say. What you may not look at is told as unknown. The exit code
+    is that of the worst finding: 1 for a failure, 4 where there are only warnings or unknowns.
+    """
+    from foretide.cli.doctor import command
+
+    return command.run(Target(kubeconfig, context), prometheus_url=prometheus, form=output)
+
+
+@app.command(
+    epilog=examples(
+        "kubectl foretide crds | kubectl apply --server-side -f -",
+        "kubectl foretide crds | kubectl diff --server-side -f -",
+    )
+)
+def crds() -> Exit:
+    """Print the CustomResourceDefinitions of this version as YAML."""
+    from foretide.cli import definitions
+
+    return definitions.print_crds()
+
+
+@app.command(epilog=examples("kubectl foretide version", "kubectl foretide version --client -o json"))
+def version(
+    client: Annotated[bool, typer.Option("--client", help="Of this program only; no cluster is asked.")] = False,
+    output: Output = Format.TABLE,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> Exit:
+    """Print the version of this program, and the operator's image."""
+    from foretide.cli import definitions
+
+    return definitions.print_version(Target(kubeconfig, context), client_only=client, form=output)

@@ -20,3 +20,11 @@ Namespace: TypeAlias = Annotated[
 Output: TypeAlias = Annotated[
     Format, typer.Option("--output", "-o", metavar="table|json|yaml", help="How it is printed.", show_default=True)
 ]
+PrometheusUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--prometheus",
+        metavar="URL",
+        help="Where Prometheus answers from here. [default: the operator's, through the API server]",
+    ),
+]
