@@ -58,8 +58,8 @@ async def _load(configuration: client.Configuration, kubeconfig: str | None, con
             config.load_incluster_config(client_configuration=configuration)
             return NAMESPACE_FILE.read_text(encoding="utf-8").strip() or DEFAULT_NAMESPACE
         except (config.ConfigException, OSError):
-            pass  # not in a pod: what is wrong is that there is no kubeconfig
-    if kubeconfig is not None and not _there(kubeconfig):
+            pass  # not in a pod: what is missing is a kubeconfig
+    if not _there(kubeconfig or kube_config.KUBE_CONFIG_DEFAULT_LOCATION):
         raise FileNotFoundError("there is no such file")
     await config.load_kube_config(
         config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False

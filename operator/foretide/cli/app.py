@@ -10,7 +10,7 @@ import typer
 from foretide.cli.cluster import Target
 from foretide.cli.exits import Exit
 from foretide.cli.options import Context, Kubeconfig, Namespace, Output, PrometheusUrl
-from foretide.cli.output import Format
+from foretide.cli.output import Format, PlanFormat
 
 EXIT_CODES: Final = "Exit codes: " + "; ".join(f"{code.value} {code.meaning[:-1].lower()}" for code in Exit) + "."
 
@@ -137,3 +137,43 @@ def version(
     from foretide.cli import definitions
 
     return definitions.print_version(Target(kubeconfig, context), client_only=client, form=output)
+
+
+@app.command(
+    epilog=examples(
+        "kubectl foretide plan -f service.yaml --load 50,200",
+        "helm template shop ./chart | kubectl foretide plan -f -",
+        "kubectl foretide plan -f deploy/ --offline -o markdown --load 200 --fail-over-cost 10   # in a pull request",
+    )
+)
+def plan(
+    files: Annotated[
+        list[str],
+        typer.Option("--filename", "-f", metavar="FILE", help="YAML file, folder, or - for stdin; repeatable."),
+    ],
+    load: Annotated[
+        str | None, typer.Option("--load", metavar="RATES", help="Items a second to plan for, e.g. 50,200.")
+    ] = None,
+    fail_over_cost: Annotated[
+        float | None,
+        typer.Option("--fail-over-cost", metavar="PRICE", help="Exit with 1 where an hour costs more, at the largest."),
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="By the files alone; no cluster is asked.")] = False,
+    output: Annotated[
+        PlanFormat, typer.Option("--output", "-o", metavar="table|json|yaml|markdown", help="How it is printed.")
+    ] = PlanFormat.TABLE,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> Exit:
+    """What an apply would do: before it is done, also in a pull request.
+
+    Broken rules with file, line and column. With a cluster: what the API server's own dry run creates and changes, the
+    children that the operator would apply included. For each class of hardware whether the SLO can be kept, and for
+    each load the replicas and the cost of an hour; a steady load is meant. By what is measured of the running service,
+    else by a ModelProfile, else it is assumed. Exits with 1 where something speaks against it.
+    """
+    from foretide.cli.plan import command
+
+    target = Target(kubeconfig, context, namespace)
+    return command.run(target, files, load=load, fail_over_cost=fail_over_cost, offline=offline, form=output)

@@ -27,6 +27,15 @@ class Format(StrEnum):
     YAML = "yaml"
 
 
+class PlanFormat(StrEnum):
+    """What -o takes in `plan`: also what a pull request shows."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    MARKDOWN = "markdown"
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column, and when it goes where the terminal is narrow: the highest first, 0 never."""
