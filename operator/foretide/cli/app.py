@@ -3,12 +3,13 @@ imported when a command is run, so that --help and completion answer at once."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from foretide.cli.cluster import Target
-from foretide.cli.exits import Exit
+from foretide.cli.exits import Exit, Stop
 from foretide.cli.options import Context, Kubeconfig, Namespace, Output, PrometheusUrl
 from foretide.cli.output import Format, PlanFormat
 
@@ -177,3 +178,102 @@ def plan(
 
     target = Target(kubeconfig, context, namespace)
     return command.run(target, files, load=load, fail_over_cost=fail_over_cost, offline=offline, form=output)
+
+
+@app.command(
+    epilog=examples(
+        "kubectl foretide backtest ranker --policy foretide --against hpa:target=0.6 --against keda",
+        "kubectl foretide backtest ranker --policy web --against web-next.yaml --report ranker.html",
+        "kubectl foretide backtest -f load.csv --slo 250ms --batch-time 10ms,40ms,8 --cold-start 60s",
+    )
+)
+def backtest(
+    service: Annotated[
+        str | None, typer.Argument(metavar="SERVICE", help="The service whose own past is replayed.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--filename", "-f", metavar="FILE", help="CSV: a column t_s, and counts of each step."),
+    ] = None,
+    series: Annotated[str | None, typer.Option("--series", metavar="NAME", help="Column of the CSV file.")] = None,
+    days: Annotated[float, typer.Option("--days", metavar="N", help="The last N days are judged.")] = 14.0,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--policy", metavar="POLICY", help="A name, NAME:KNOB=VALUE,..., or a ScalingPolicy. [default: foretide]"
+        ),
+    ] = None,
+    against: Annotated[
+        list[str] | None, typer.Option("--against", metavar="POLICY", help="Another one beside it; repeatable.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.html", help="Write a page with charts, too.")
+    ] = None,
+    slo: Annotated[str | None, typer.Option("--slo", metavar="LATENCY", help="[default: that of the service]")] = None,
+    objective: Annotated[
+        str | None, typer.Option("--objective", metavar="PERCENT", help="[default: that of the service, else 99]")
+    ] = None,
+    batch_time: Annotated[
+        str | None,
+        typer.Option("--batch-time", metavar="ITEM,FIXED,MAX", help="[default: as measured, else its profile]"),
+    ] = None,
+    cold_start: Annotated[
+        str | None, typer.Option("--cold-start", metavar="TIME", help="[default: as measured, else its profile]")
+    ] = None,
+    min_replicas: Annotated[
+        int | None, typer.Option("--min-replicas", metavar="N", help="[default: the service's]")
+    ] = None,
+    max_replicas: Annotated[
+        int | None, typer.Option("--max-replicas", metavar="N", help="[default: the service's]")
+    ] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="One run from beginning to end; many times as long.")] = False,
+    requests: Annotated[
+        bool, typer.Option("--requests", help="Request by request, in place of steps of a second.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", min=1, max=64, help="Processes. [default: one a core]")
+    ] = None,
+    prometheus: PrometheusUrl = None,
+    output: Output = Format.TABLE,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> Exit:
+    """What a policy would have made of the load of the last days, and what others would.
+
+    Replays the service's own history from Prometheus, or a file, through the simulator: the share of items that were
+    late, how much of the error budget that is, replica-hours, their cost, scale events. A policy is one of Foretide's
+    (foretide, or a ScalingPolicy by its name or file) or a port of another autoscaler (hpa, keda, kpa, scheduled,
+    static, phpa, mark, wva, dynamo-arima, aws, azure, faro and more), with its knobs: hpa:target=0.6. Needs the extra
+    `simulate`.
+    """
+    try:
+        from foretide.cli.backtest import command
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("foretide"):
+            raise
+        raise Stop(f"backtest needs the package {error.name}: pip install 'foretide[cli,simulate]'") from error
+    from foretide.cli.backtest.case import Given
+    from foretide.simulate.fidelity import Fidelity
+
+    asked = command.Asked(
+        service=service,
+        file=file,
+        series=series,
+        days=days,
+        policies=command.policies_of(policy or ["foretide"], against or []),
+        prometheus_url=prometheus,
+        given=Given(
+            slo=slo,
+            objective=objective,
+            batch_time=batch_time,
+            cold_start=cold_start,
+            min_replicas=min_replicas,
+            max_replicas=max_replicas,
+        ),
+        fidelity=Fidelity.ARRIVALS if requests else Fidelity.FLUID,
+        whole=whole,
+        workers=workers,
+        report=report,
+    )
+    return command.run(Target(kubeconfig, context, namespace), asked, form=output)
