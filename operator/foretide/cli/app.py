@@ -13,7 +13,7 @@ from foretide.cli.exits import Exit, Stop
 from foretide.cli.options import Context, Kubeconfig, Namespace, Output, PrometheusUrl
 from foretide.cli.output import Format, PlanFormat
 
-EXIT_CODES: Final = "Exit codes: " + "; ".join(f"{code.value} {code.meaning[:-1].lower()}" for code in Exit) + "."
+EXIT_CODES: Final = "\b\nExit codes:\n" + "\n".join(f"  {code.value:<4} {code.short}" for code in Exit)
 
 app: Final = typer.Typer(
     name="kubectl foretide",
@@ -33,11 +33,12 @@ def examples(*lines: str) -> str:
 
 
 @app.command(
+    short_help="How services do: SLO, budget, load, cost",
     epilog=examples(
         "kubectl foretide status -A               # every service, one line each",
         "kubectl foretide status ranker --watch   # one screen, until Ctrl-C",
         "kubectl foretide status -A -o json | jq '.items[] | select(.state != \"OK\") | .name'",
-    )
+    ),
 )
 def status(
     service: Annotated[
@@ -63,11 +64,12 @@ def status(
 
 
 @app.command(
+    short_help="Why a service has so many replicas",
     epilog=examples(
         "kubectl foretide explain ranker             # why so many replicas now?",
         "kubectl foretide explain ranker --at 40m    # and 40 minutes ago?",
         "kubectl foretide explain ranker --at 2026-11-28T14:05:00Z -o json",
-    )
+    ),
 )
 def explain(
     service: Annotated[str, typer.Argument(metavar="SERVICE", help="Name of the InferenceService.")],
@@ -91,11 +93,12 @@ def explain(
 
 
 @app.command(
+    short_help="Whether Foretide can work in this cluster",
     epilog=examples(
         "kubectl foretide doctor",
         "kubectl foretide doctor -o json | jq '.findings[] | select(.level != \"ok\")'",
         "kubectl foretide doctor --prometheus http://127.0.0.1:9090   # by a port-forward of yours",
-    )
+    ),
 )
 def doctor(
     prometheus: PrometheusUrl = None,
@@ -115,10 +118,11 @@ def doctor(
 
 
 @app.command(
+    short_help="Print the CustomResourceDefinitions",
     epilog=examples(
         "kubectl foretide crds | kubectl apply --server-side -f -",
         "kubectl foretide crds | kubectl diff --server-side -f -",
-    )
+    ),
 )
 def crds() -> Exit:
     """Print the CustomResourceDefinitions of this version as YAML."""
@@ -127,7 +131,10 @@ def crds() -> Exit:
     return definitions.print_crds()
 
 
-@app.command(epilog=examples("kubectl foretide version", "kubectl foretide version --client -o json"))
+@app.command(
+    short_help="Print versions",
+    epilog=examples("kubectl foretide version", "kubectl foretide version --client -o json"),
+)
 def version(
     client: Annotated[bool, typer.Option("--client", help="Of this program only; no cluster is asked.")] = False,
     output: Output = Format.TABLE,
@@ -141,11 +148,12 @@ def version(
 
 
 @app.command(
+    short_help="What an apply would do, and cost",
     epilog=examples(
         "kubectl foretide plan -f service.yaml --load 50,200",
         "helm template shop ./chart | kubectl foretide plan -f -",
         "kubectl foretide plan -f deploy/ --offline -o markdown --load 200 --fail-over-cost 10   # in a pull request",
-    )
+    ),
 )
 def plan(
     files: Annotated[
@@ -181,11 +189,12 @@ def plan(
 
 
 @app.command(
+    short_help="A policy on the load of the last days",
     epilog=examples(
         "kubectl foretide backtest ranker --policy foretide --against hpa:target=0.6 --against keda",
         "kubectl foretide backtest ranker --policy web --against web-next.yaml --report ranker.html",
         "kubectl foretide backtest -f load.csv --slo 250ms --batch-time 10ms,40ms,8 --cold-start 60s",
-    )
+    ),
 )
 def backtest(
     service: Annotated[

@@ -8,20 +8,37 @@ from enum import IntEnum
 class Exit(IntEnum):
     """Exit codes; scripts may rely on them."""
 
+    short: str
     meaning: str
 
-    def __new__(cls, value: int, meaning: str = "") -> Exit:
+    def __new__(cls, value: int, short: str = "", meaning: str = "") -> Exit:
         member = int.__new__(cls, value)
         member._value_ = value
-        member.meaning = meaning
+        member.short, member.meaning = short, meaning
         return member
 
-    OK = 0, "Done; nothing has to be looked at."
-    FOUND = 1, "Done, and something must be looked at: a check failed, a rule is broken, a threshold is exceeded."
-    MISTAKE = 2, "Not done: an option, a file or a name cannot be used. The sentence on stderr says which, and why."
-    NO_ANSWER = 3, "Not done: the cluster or Prometheus cannot be reached, or refuses."
-    WARNED = 4, "Done; nothing failed, but something is doubtful or could not be checked (doctor)."
-    INTERRUPTED = 130, "Ended by Ctrl-C."
+    OK = 0, "done, all is well", "Done; nothing has to be looked at."
+    FOUND = (
+        1,
+        "done, something must be looked at",
+        "Done, and something must be looked at: a check failed, a rule is broken, a threshold is exceeded.",
+    )
+    MISTAKE = (
+        2,
+        "not done: an option, a file or a name cannot be used",
+        "Not done: an option, a file or a name cannot be used. The sentence on stderr says which, and why.",
+    )
+    NO_ANSWER = (
+        3,
+        "not done: no answer from the cluster or Prometheus",
+        "Not done: the cluster or Prometheus cannot be reached, or refuses.",
+    )
+    WARNED = (
+        4,
+        "done, something is doubtful (doctor)",
+        "Done; nothing failed, but something is doubtful or could not be checked (doctor).",
+    )
+    INTERRUPTED = 130, "ended by Ctrl-C", "Ended by Ctrl-C."
 
 
 class Stop(Exception):

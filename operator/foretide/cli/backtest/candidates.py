@@ -15,7 +15,7 @@ from foretide.scaling.brain import Brain
 from foretide.scaling.decision import Decisions
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import AnyPolicy, Observation, Past, Query
-from foretide.scaling.tuning import Told
+from foretide.scaling.tuning import Told, Tuning
 from foretide.simulate.command import values
 from foretide.simulate.observe import profile, promise
 from foretide.simulate.policies import POLICIES
@@ -61,7 +61,7 @@ class Candidate:
     def for_lanes(self, lanes: Sequence[Lane]) -> AnyPolicy:
         """Raises ValueError for a knob that is out of its range."""
         made = POLICIES[self.policy].policy(profile(lanes), promise(lanes), self.knobs)
-        return Tuned(made, self.spec, lanes) if isinstance(made, Brain) else made
+        return Tuned(made, _orders(self.spec, len(lanes)), _told(lanes)) if isinstance(made, Brain) else made
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ class Tuned:
     """The brain with a ScalingPolicy, knowing of the model what the operator knows by now; a `Policy[Memory]`."""
 
     brain: Brain
-    spec: ScalingPolicySpec
-    lanes: Sequence[Lane]
+    orders: Tuning
+    told: Told
 
     @property
     def tick_seconds(self) -> float:
@@ -84,17 +84,21 @@ class Tuned:
         return self.brain.start(past)
 
     def decide(self, seen: Observation, memory: Memory) -> Decisions:
-        laws = [lane.law for lane in self.lanes]
-        told = Told(
-            per_item_seconds=np.array([law.per_item_seconds for law in laws]),
-            fixed_seconds=np.array([law.fixed_seconds for law in laws]),
-            largest=np.array([float(law.max_batch) for law in laws]),
-            cold_start_seconds=np.array([lane.cold_start.quantiles_seconds[90] for lane in self.lanes]),
-        )
-        orders = tuning([self.spec] * len(seen))
-        # What is only advised is not judged by what somebody else runs.
-        orders = replace(orders, advisory=np.zeros(len(seen), dtype=np.bool_))
-        return self.brain.decide(replace(seen, tuning=orders, told=told), memory)
+        return self.brain.decide(replace(seen, tuning=self.orders, told=self.told), memory)
+
+
+def _orders(spec: ScalingPolicySpec, services: int) -> Tuning:
+    """What is only advised is not judged by what somebody else runs: it acts, too."""
+    return replace(tuning([spec] * services), advisory=np.zeros(services, dtype=np.bool_))
+
+
+def _told(lanes: Sequence[Lane]) -> Told:
+    return Told(
+        per_item_seconds=np.array([lane.law.per_item_seconds for lane in lanes]),
+        fixed_seconds=np.array([lane.law.fixed_seconds for lane in lanes]),
+        largest=np.array([float(lane.law.max_batch) for lane in lanes]),
+        cold_start_seconds=np.array([lane.cold_start.quantiles_seconds[90] for lane in lanes]),
+    )
 
 
 def listed(text: str) -> Candidate | None:

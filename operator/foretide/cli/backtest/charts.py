@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -17,7 +17,7 @@ COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e
 WIDTH: Final = 1_080
 HEIGHT: Final = 240
 LEFT: Final = 64
-RIGHT: Final = 12
+RIGHT: Final = 28
 TOP: Final = 10
 BOTTOM: Final = 26
 # More points than pixels show nothing.
@@ -109,7 +109,7 @@ def _nice(value: float) -> float:
     return next(nice * power for nice in (1.0, 2.0, 5.0, 10.0) if nice * power >= value * (1.0 - 1e-9))
 
 
-def _times(start_seconds: float, seconds: float, x) -> Sequence[Tick]:  # type: ignore[no-untyped-def]
+def _times(start_seconds: float, seconds: float, x: Callable[[float], float]) -> Sequence[Tick]:
     days = seconds / DAY_SECONDS
     step = DAY_SECONDS * math.ceil(days / 14.0) if days > 2.0 else HOUR_SECONDS * max(math.ceil(24.0 * days / 12.0), 1)
     form = "%b %d" if days > 2.0 else "%H:%M"

@@ -25,7 +25,7 @@ from foretide.simulate.state import BIN_SECONDS
 
 WARM_UP_SECONDS: Final = 1_800.0
 DAY_SECONDS: Final = 86_400.0
-PART_SECONDS: Final = 6 * 3_600.0
+PART_SECONDS: Final = 3 * 3_600.0
 PAST_STEP_SECONDS: Final = 60.0
 MOST_PAST_SECONDS: Final = 14 * DAY_SECONDS
 SATURDAY: Final = 5

@@ -123,10 +123,7 @@ def page(case: Case, load: Load, results: Sequence[Result], how: How) -> str:
             for one, colour in named
         ],
         charts=charts,
-        promise=_promise(case),
-        law=_law(case),
-        cold=_cold(case),
-        bounds=_bounds(case),
+        facts=(_promise(case), _law(case), _cold(case), _bounds(case)),
         how=_how(how),
     )
 
