@@ -15,7 +15,6 @@ import pytest
 import typer
 
 from foretide.cli import completion, reference
-from foretide.cli import main as module
 from foretide.cli.app import app
 from foretide.cli.exits import Exit
 from foretide.cli.main import main
@@ -78,12 +77,12 @@ def test_what_cannot_be_parsed_is_one_line(arguments: list[str], says: str, caps
 
 
 def test_ctrl_c_and_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ended_by(error: BaseException) -> Any:
+    def ended_by(error: BaseException) -> int:
         def raising(**_: Any) -> None:
             raise error
 
-        monkeypatch.setattr(module.typer.main, "get_command", lambda _: type("C", (), {"main": staticmethod(raising)}))
-        return main([])
+        monkeypatch.setattr("foretide.cli.definitions.print_crds", raising)
+        return main(["crds"])
 
     assert ended_by(KeyboardInterrupt()) == Exit.INTERRUPTED
     with pytest.raises(ZeroDivisionError):

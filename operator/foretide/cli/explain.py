@@ -146,7 +146,7 @@ def _forecast(decision: DecisionEntry) -> str:
         return "none was trusted then: the load alone decided"
     return (
         f"{decision.forecast} items/s, the {decision.quantile} quantile of the most within {decision.horizon}, "
-        "which nine of ten cold starts take"
+        "the time that nine of ten cold starts keep"
     )
 
 

@@ -82,8 +82,8 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], *, wi
         kept.remove(last)
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for at in kept:
-        justify = "right" if columns[at].right else "left"
-        made.add_column(columns[at].title, justify=justify, no_wrap=True, overflow="ellipsis")
+        right = columns[at].right
+        made.add_column(columns[at].title, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
     for row in rows:
         made.add_row(*(clean(row[at]) for at in kept))
     return made, [column.title for at, column in enumerate(columns) if at not in kept]

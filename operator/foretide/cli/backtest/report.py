@@ -170,6 +170,6 @@ def _how(how: How) -> str:
         return f"Simulated {engine}, as one run."
     return (
         f"Simulated {engine}, in parts of {PART_SECONDS / 3_600.0:g} h (a day for policies that know the clock) that "
-        f"each begin with the load before them and {WARM_UP_SECONDS / 60.0:g} min that do not count; --whole makes one "
-        "run of it."
+        f"each begin with the load before them and {WARM_UP_SECONDS / 60.0:g} min that do not count; where results "
+        "are close to each other, --whole makes one run of it."
     )

@@ -143,8 +143,7 @@ def _texts(name: str) -> list[tuple[str, str]]:
 def _documents(file: str, text: str) -> list[Document]:
     loader, found = yaml.SafeLoader(text), []
     try:
-        while loader.check_node():
-            node = loader.get_node()
+        while loader.check_node() and (node := loader.get_node()) is not None:
             raw = loader.construct_document(node)
             if isinstance(raw, dict):
                 found.append(Document(file, raw, node))
