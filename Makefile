@@ -39,8 +39,9 @@ unit: setup ## Unit and property tests.
 	$(BIN)/pytest tests --numprocesses=auto --dist=worksteal --quiet
 
 .PHONY: generated
-generated: setup ## Fail when generated files are not what their sources say (CRDs; install.yaml).
+generated: setup ## Fail when generated files are not what their sources say (CRDs, docs/cli.md; install.yaml).
 	$(BIN)/python -m foretide.api.crdgen --check
+	$(BIN)/python -m foretide.cli.reference --check docs/cli.md
 
 .PHONY: check
 check: setup ## Lint, types, layers, generated files, unit tests: what to run before each commit.
@@ -90,5 +91,5 @@ manifests: crds ## Render manifests/install.yaml from the chart.
 
 .PHONY: lock
 lock: setup ## Resolve the dependencies of pyproject.toml anew, with hashes.
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/operator.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra cli -o requirements/operator.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra dev -o requirements/dev.txt

@@ -245,6 +245,8 @@ def test_a_change_is_told_with_its_numbers() -> None:
         "from": 1,
         "to": 4,
         "demand": "31",
+        "perReplica": "10",
+        "forDemand": 4,
         "hpa": 4,
         "bound": "Reactive",
         "reason": "ScaledUp",
@@ -345,6 +347,13 @@ def test_no_change_is_no_decision_and_an_unknown_demand_is_left_out() -> None:
     below_minimum = judge(None, replicas=1, limits=bounds(3, 9))
     (entry,) = status(below_minimum, 0, known(), {})["decisions"]
     assert (entry["to"], "demand" in entry) == (3, False)
+
+
+def test_a_decision_tells_the_candidates_that_explain_shows() -> None:
+    (entry,) = status(judge(31.0, replicas=2, plan=foreseen(52.0)), 0, known(), {})["decisions"]
+    assert (entry["perReplica"], entry["forDemand"], entry["forForecast"]) == ("10", 4, 6)
+    (blind,) = status(judge(None, replicas=1, limits=bounds(3, 9)), 0, known(), {})["decisions"]
+    assert not {"perReplica", "forDemand", "forForecast"} & blind.keys()
 
 
 def test_ten_decisions_are_kept_and_a_repeated_one_is_told_once() -> None:

@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from email.utils import mktime_tz, parsedate_tz
 from typing import Any, Final, Protocol
 
 import aiohttp
@@ -83,17 +84,20 @@ def trimmed(obj: Object) -> Object:
 
 
 class KubernetesApi:
-    """`Kubernetes` over HTTP with one shared connection pool."""
+    """`Kubernetes` over HTTP with one shared connection pool; and what people ask beside the operator (the CLI)."""
 
     def __init__(self, api_client: client.ApiClient) -> None:
         self._client = api_client
 
-    async def apply(self, obj: Object, *, manager: str, subresource: str | None = None) -> Object:
+    async def apply(
+        self, obj: Object, *, manager: str, subresource: str | None = None, dry_run: bool = False
+    ) -> Object:
+        """As in the protocol; with `dry_run` the answer is what would become of it, and nothing is written."""
         metadata = obj["metadata"]
         path = resource_of(obj).path(
             namespace=metadata.get("namespace"), name=metadata["name"], subresource=subresource
         )
-        return trimmed(await self._apply(path, obj, manager=manager))
+        return trimmed(await self._apply(path, obj, manager=manager, dry_run=dry_run))
 
     async def get(self, resource: Resource, *, namespace: str | None, name: str) -> Object | None:
         try:
@@ -103,15 +107,16 @@ class KubernetesApi:
                 return None
             raise
 
-    async def list(self, resource: Resource, *, label_selector: str = "") -> list[Object]:
-        query = {"limit": str(PAGE_SIZE), "labelSelector": label_selector}
+    async def list(self, resource: Resource, *, label_selector: str = "", namespace: str | None = None) -> list[Object]:
+        """As in the protocol; or of one namespace, for those who may not look into all of them."""
+        path, query = resource.path(namespace=namespace), {"limit": str(PAGE_SIZE), "labelSelector": label_selector}
         items: list[Object] = []
         while True:
-            page = await self._json("GET", resource.path(), query=query)
+            page = await self._json("GET", path, query=query)
             found = page.get("items")
             if not isinstance(found, list):
                 # Taken for an empty list it would mean that everything was deleted.
-                raise Unavailable(f"GET {resource.path()}: the answer is not a list", reason="Malformed")
+                raise Unavailable(f"GET {path}: the answer is not a list", reason="Malformed")
             items += [trimmed(obj) for obj in found]
             token = page["metadata"].get("continue")
             if not token:
@@ -169,8 +174,21 @@ class KubernetesApi:
             if error.reason != "NotFound":
                 raise
 
-    async def _apply(self, path: str, obj: Object, *, manager: str) -> Object:
+    async def proxied(self, path: str, *, query: Mapping[str, str]) -> bytes:
+        """What a Service answers to a GET through the API server: `path` ends in `/proxy/...`."""
+        return await self._request("GET", path, query=query)
+
+    async def now(self) -> float:
+        """The API server's clock in seconds since the epoch, to the second; raises Unavailable where it tells none."""
+        headers, _ = await self._exchange("GET", "/version")
+        told = parsedate_tz(headers.get("Date", ""))
+        if told is None:
+            raise Unavailable("GET /version: the answer has no Date", reason="Malformed")
+        return float(mktime_tz(told))
+
+    async def _apply(self, path: str, obj: Object, *, manager: str, dry_run: bool = False) -> Object:
         query = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
+        query |= {"dryRun": "All"} if dry_run else {}
         return await self._json("PATCH", path, query=query, body=obj, content_type=APPLY_PATCH)
 
     async def _json(
@@ -200,6 +218,18 @@ class KubernetesApi:
         body: Object | None = None,
         content_type: str = "application/json",
     ) -> bytes:
+        _, data = await self._exchange(method, path, query=query, body=body, content_type=content_type)
+        return data
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+        content_type: str = "application/json",
+    ) -> tuple[Mapping[str, str], bytes]:
         headers = {"Accept": "application/json, */*", "Content-Type": content_type}
         try:
             request = await self._client.param_serialize(
@@ -215,7 +245,7 @@ class KubernetesApi:
             raise Unavailable(f"{method} {path}: {error}", reason=type(error).__name__) from error
         if response.status >= 400:
             raise _refusal(response.status, data)
-        return data
+        return response.headers, data
 
 
 def _decided_on(deployment: Object) -> tuple[str, int]:

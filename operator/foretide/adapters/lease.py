@@ -23,6 +23,9 @@ from foretide.adapters.resources import LEASE
 
 log: Final = logging.getLogger(__name__)
 
+# Of the operator, in its own namespace.
+LEASE_NAME: Final = "foretide-operator"
+
 
 @dataclass(frozen=True, slots=True)
 class LeaseTimes:

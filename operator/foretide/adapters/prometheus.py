@@ -73,10 +73,10 @@ class PrometheusApi:
         self._silent_until: Final = dict.fromkeys((self._loads, self._points, self._ranges), 0.0)
 
     async def by_pod(self, promql: str) -> Mapping[Pod, float]:
-        return await self._instant(promql, _samples, self._loads)
+        return await self._instant(promql, samples, self._loads)
 
     async def by_pod_and_number(self, promql: str, label: str) -> Mapping[Pod, Points]:
-        return await self._instant(promql, lambda answer: _points(answer, label), self._points)
+        return await self._instant(promql, lambda answer: points(answer, label), self._points)
 
     async def history(self, promql: str, *, start_seconds: float, end_seconds: float, step_seconds: float) -> Grid:
         grid = Grid.empty(start_seconds=start_seconds, end_seconds=end_seconds, step_seconds=step_seconds)
@@ -98,7 +98,7 @@ class PrometheusApi:
         def ask(connection: PrometheusConnect) -> Found:
             asked_at = self._clock.now()
             answer = connection.custom_query(promql, timeout=QUERY_TIMEOUT_SECONDS)
-            _check_clock(answer, asked_at=asked_at, answered_at=self._clock.now())
+            check_clock(answer, asked_at=asked_at, answered_at=self._clock.now())
             return read(answer)
 
         return await self._answer(ask, threads, limit_seconds=QUERY_TIMEOUT_SECONDS)
@@ -128,7 +128,7 @@ class PrometheusApi:
         self._connections.close()
 
 
-def _check_clock(answer: Any, *, asked_at: float, answered_at: float) -> None:
+def check_clock(answer: Any, *, asked_at: float, answered_at: float) -> None:
     """Raises Unavailable where a query was evaluated before it was asked or after it was answered, by more than
     CLOCK_TOLERANCE_SECONDS: nobody knows whose clock is wrong, and so neither how old samples are nor what day it is.
 
@@ -145,12 +145,12 @@ def _check_clock(answer: Any, *, asked_at: float, answered_at: float) -> None:
         raise Unavailable(message, reason="ClockSkew")
 
 
-def _samples(answer: Any) -> dict[Pod, float]:
+def samples(answer: Any) -> dict[Pod, float]:
     """`data.result` of an instant vector as numbers by pod."""
     return {pod: value for _, pod, _, value in _series(answer)}
 
 
-def _points(answer: Any, label: str) -> dict[Pod, dict[float, float]]:
+def points(answer: Any, label: str) -> dict[Pod, dict[float, float]]:
     """The same as numbers by pod and by the number in a label; what has no number there is somebody else's, too."""
     found: dict[Pod, dict[float, float]] = {}
     for _, pod, labels, value in _series(answer):

@@ -57,10 +57,7 @@ class Answer(requests.Response):
             answer = json.loads(self.content)
         except (ValueError, RecursionError) as error:
             raise Rejected("the answer is not JSON", reason="PrometheusMalformed") from error
-        if isinstance(answer, dict) and (missing := _missing(answer)):
-            log.warning("Prometheus: a partial answer: %.*s", MESSAGE_LIMIT, self._masked(repr(missing)))
-            raise Unavailable("the answer says that it is partial", reason="PrometheusPartial")
-        return answer
+        return whole(answer, masked=self._masked)
 
 
 def checked(response: requests.Response, *, masked: Callable[[str], str]) -> Answer:
@@ -84,6 +81,14 @@ def checked(response: requests.Response, *, masked: Callable[[str], str]) -> Ans
     if 300 <= status < 400:  # it might lead to another host, or out of TLS
         words = f"{words}: a redirect, which is not followed; set the URL to where it leads"
     raise Rejected(words, reason="PrometheusRejected")
+
+
+def whole(answer: Any, *, masked: Callable[[str], str] = str) -> Any:
+    """The answer; raises Unavailable where it says that it is partial."""
+    if isinstance(answer, dict) and (missing := _missing(answer)):
+        log.warning("Prometheus: a partial answer: %.*s", MESSAGE_LIMIT, masked(repr(missing)))
+        raise Unavailable("the answer says that it is partial", reason="PrometheusPartial")
+    return answer
 
 
 def failure(error: Exception, *, limit_seconds: float) -> AdapterError:

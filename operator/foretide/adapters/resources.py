@@ -49,6 +49,12 @@ POD: Final = Resource("v1", "Pod", "pods")
 HORIZONTAL_POD_AUTOSCALER: Final = Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 LEASE: Final = Resource("coordination.k8s.io/v1", "Lease", "leases")
 EVENT: Final = Resource("events.k8s.io/v1", "Event", "events")
+CUSTOM_RESOURCE_DEFINITION: Final = Resource(
+    "apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
+)
+SUBJECT_ACCESS_REVIEW: Final = Resource(
+    "authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews", namespaced=False
+)
 
 CHILDREN: Final = (SERVICE_ACCOUNT, CONFIG_MAP, SERVICE, POD_DISRUPTION_BUDGET, DEPLOYMENT)
 _BY_KIND: Final = {
@@ -63,10 +69,11 @@ _BY_KIND: Final = {
         HORIZONTAL_POD_AUTOSCALER,
         LEASE,
         EVENT,
+        SUBJECT_ACCESS_REVIEW,
     )
 }
 
 
 def resource_of(obj: Object) -> Resource:
-    """The resource an object belongs to; KeyError for a kind this operator never writes."""
+    """The resource an object belongs to; KeyError for a kind that nobody here writes."""
     return _BY_KIND[(obj["apiVersion"], obj["kind"])]

@@ -164,6 +164,12 @@ class DecisionEntry(Fields):
     """The quantile of the load, from 0 to 1, for which the forecast stands."""
     horizon: Span | None = None
     """How far ahead it was foreseen."""
+    per_replica: Rate | None = None
+    """Items per second that one replica was counted on for; left out where the demand was not known."""
+    for_demand: Count | None = None
+    """Replicas for the demand of that time, what waited included."""
+    for_forecast: Count | None = None
+    """Replicas for what was foreseen; left out where no forecast was trusted."""
     hpa: Count | None = None
     """Replicas that the HorizontalPodAutoscaler of Kubernetes would have run at 70 % of utilization."""
     bound: Word

@@ -13,7 +13,7 @@ from typing import Final
 from foretide.adapters.clock import SystemClock
 from foretide.adapters.events import KubernetesEvents
 from foretide.adapters.kubernetes import KubernetesApi, connect
-from foretide.adapters.lease import Lease
+from foretide.adapters.lease import LEASE_NAME, Lease
 from foretide.adapters.prometheus import PrometheusApi
 from foretide.adapters.prometheus_access import Access
 from foretide.adapters.scrape import ScrapeHttp
@@ -32,8 +32,6 @@ from foretide.scaling.settings import ScalingSettings
 from foretide.serving.manifests import ServingSettings
 
 log: Final = logging.getLogger(__name__)
-
-LEASE_NAME: Final = "foretide-operator"
 
 
 class LeaseLost(Exception):

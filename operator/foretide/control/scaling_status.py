@@ -182,9 +182,12 @@ def _decisions(made: Decisions, row: int, known: Circumstances, before: Any) -> 
     }
     if demand.known[row]:
         entry["demand"] = _rps(float(demand.value[row]))
+        entry["perReplica"] = _rps(float(made.capacity.rate_rps[row]))
+        entry["forDemand"] = int(made.asked[row])
         entry["hpa"] = int(made.hpa[row])
     if made.plan.ahead.known[row]:
         entry["forecast"] = _rps(float(made.plan.ahead.value[row]))
+        entry["forForecast"] = int(made.foreseen[row])
         entry["quantile"] = f"{STANDARD.cdf(float(made.plan.score[row])):.3g}"
         entry["horizon"] = format_seconds(float(f"{made.plan.lead_seconds[row]:.3g}"))
     return [*kept, entry][-MAX_DECISIONS:]

@@ -1,0 +1,249 @@
+"""The checks. Each asks the cluster one thing, and turns an answer that it does not get into a finding of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+from foretide.adapters.errors import AdapterError
+from foretide.adapters.kubeconfig import Cluster
+from foretide.adapters.lease import LEASE_NAME
+from foretide.adapters.prometheus import Pod
+from foretide.adapters.promql import expression
+from foretide.adapters.resources import (
+    CUSTOM_RESOURCE_DEFINITION,
+    DEPLOYMENT,
+    HORIZONTAL_POD_AUTOSCALER,
+    INFERENCE_SERVICE,
+    LEASE,
+    POD,
+    SUBJECT_ACCESS_REVIEW,
+)
+from foretide.api import group
+from foretide.api.crdenvelope import definitions
+from foretide.cli import moments
+from foretide.cli.doctor.findings import Finding, Level
+from foretide.cli.doctor.permissions import Need, needs
+from foretide.cli.exits import Stop
+from foretide.cli.operator import Operator, prometheus
+from foretide.cli.service import read
+from foretide.control.drift import drift
+from foretide.control.pods import is_ready
+from foretide.scaling.policy import Quantity, Query
+
+OURS: Final = f"{group.MANAGED_BY_LABEL}={group.MANAGED_BY}"
+TRITON_PODS: Final = f"{OURS},{group.COMPONENT_LABEL}={group.INFERENCE_SERVER}"
+# A renewal every 2 s, a lease of 15 s.
+STALE_LEASE_SECONDS: Final = 20.0
+# The Date of an HTTP answer is of a whole second, and has been on its way.
+SKEW_SECONDS: Final = 5.0
+SHOWN: Final = 5
+INSTALL: Final = "helm upgrade --install foretide charts/foretide -n foretide-system --create-namespace"
+
+
+def unknown(check: str, error: AdapterError, fix: str = "") -> Finding:
+    """What could not be looked at."""
+    allowed = "ask for the right to, or run doctor as somebody who has it"
+    return Finding(check, Level.UNKNOWN, str(error), fix or (allowed if error.reason == "Forbidden" else ""))
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of many."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+async def crds(cluster: Cluster) -> AsyncIterator[Finding]:
+    """There, established, and of this version."""
+    fix = "kubectl foretide crds | kubectl apply --server-side --force-conflicts -f -"
+    for name, wanted in definitions().items():
+        check = f"CRD {name}"
+        try:
+            live = await cluster.api.get(CUSTOM_RESOURCE_DEFINITION, namespace=None, name=name)
+        except AdapterError as error:
+            yield unknown(check, error)
+            continue
+        if live is None:
+            yield Finding(check, Level.FAILURE, "is not installed", fix)
+            continue
+        said = {one["type"]: one["status"] for one in live.get("status", {}).get("conditions", ())}
+        if (path := drift(wanted["spec"], live["spec"])) is not None:
+            message = f"is not of this version: it differs from spec{path} on"
+            yield Finding(check, Level.FAILURE, message, f"{fix}, or use the plugin of the operator's version")
+        elif said.get("Established") != "True":
+            yield Finding(check, Level.FAILURE, "is not established", f"kubectl describe crd {name} says why")
+        else:
+            yield Finding(check, Level.OK, "is established and of this version")
+
+
+async def running(cluster: Cluster, found: Sequence[Operator]) -> AsyncIterator[Finding]:
+    """One operator, ready and leading, with a clock that is right."""
+    if not found:
+        yield Finding("operator", Level.FAILURE, "no Deployment of it is found in any namespace", INSTALL)
+        return
+    if len(found) > 1:
+        names = some([f"{one.namespace}/{one.name}" for one in found])
+        fix = "uninstall all but one: each has a Lease of its own, so that all of them act"
+        yield Finding("operator", Level.FAILURE, f"there are {len(found)}: {names}", fix)
+    for one in found:
+        logs = f"kubectl -n {one.namespace} logs deploy/{one.name} --tail=50"
+        count = f"{one.ready} of {one.wanted} replicas of {one.namespace}/{one.name} are ready ({one.image})"
+        yield Finding("operator", Level.OK if one.ready else Level.FAILURE, count, "" if one.ready else logs)
+        async for finding in leading(cluster, one, logs):
+            yield finding
+
+
+async def leading(cluster: Cluster, one: Operator, logs: str) -> AsyncIterator[Finding]:
+    """The Lease is held and renewed; by its time also the operator's clock is judged."""
+    try:
+        lease = await cluster.api.get(LEASE, namespace=one.namespace, name=LEASE_NAME)
+        now = await cluster.api.now()
+    except AdapterError as error:
+        yield unknown("leader", error)
+        return
+    spec: dict[str, Any] = {} if lease is None else lease.get("spec", {})
+    renewed = moments.parse(str(spec.get("renewTime", "")))
+    if not spec.get("holderIdentity") or renewed is None:
+        yield Finding("leader", Level.FAILURE, f"nobody holds Lease {one.namespace}/{LEASE_NAME}", logs)
+        return
+    ago = now - renewed.timestamp()
+    if ago > STALE_LEASE_SECONDS:
+        message = f"{spec['holderIdentity']} renewed the Lease last {ago:.0f} s ago: it is away, or its clock is behind"
+        yield Finding("leader", Level.FAILURE, message, f"{logs}; and look at the clock of its node")
+        return
+    yield Finding("leader", Level.OK, f"{spec['holderIdentity']} leads")
+    if ago < -SKEW_SECONDS:
+        message = f"the clock of the operator's node is {-ago:.0f} s ahead of the API server's"
+        yield Finding("clock of the operator", Level.WARNING, message, "let NTP set the clocks of all nodes")
+    else:
+        yield Finding("clock of the operator", Level.OK, "agrees with the API server's")
+
+
+async def permissions(cluster: Cluster, one: Operator) -> AsyncIterator[Finding]:
+    """What its service account may do, by the API server's own judgement."""
+    check, user = "permissions", f"system:serviceaccount:{one.namespace}:{one.service_account}"
+    wanted = list(needs())
+    try:
+        answers = await asyncio.gather(*(_may(cluster, user, one.namespace, need) for need in wanted))
+    except AdapterError as error:
+        yield unknown(check, error, "reviews of another's access need the right to create subjectaccessreviews")
+        return
+    refused = [str(need) for need, allowed in zip(wanted, answers, strict=True) if not allowed]
+    if refused:
+        fix = "the chart's ClusterRole grants them all; rbac.create, or `kubectl apply -f manifests/install.yaml`"
+        yield Finding(check, Level.FAILURE, f"{user} may not {some(refused)}", fix)
+    else:
+        yield Finding(check, Level.OK, f"{user} may do all {len(wanted)} things it must")
+
+
+async def _may(cluster: Cluster, user: str, namespace: str, need: Need) -> bool:
+    resource, _, subresource = need.resource.partition("/")
+    attributes = {"verb": need.verb, "group": need.api_group, "resource": resource}
+    if subresource:
+        attributes["subresource"] = subresource
+    if need.own_namespace:
+        attributes["namespace"] = namespace
+        # RBAC cannot limit create by name.
+        attributes |= {} if need.verb == "create" else {"name": LEASE_NAME}
+    groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
+    review = {
+        "apiVersion": SUBJECT_ACCESS_REVIEW.api_version,
+        "kind": SUBJECT_ACCESS_REVIEW.kind,
+        "metadata": {},
+        "spec": {"user": user, "groups": groups, "resourceAttributes": attributes},
+    }
+    return bool((await cluster.api.create(review)).get("status", {}).get("allowed"))
+
+
+async def scraping(cluster: Cluster, one: Operator | None, url: str | None) -> AsyncIterator[Finding]:
+    """Prometheus answers, its clock is right, and it has series of every ready Triton pod."""
+    check = "Prometheus"
+    where = url or (one.prometheus_url if one else None) or "?"
+    fix = f"set prometheus.url of the chart (docs/prometheus.md); from here: --prometheus URL. Asked was {where}"
+    try:
+        async with prometheus(cluster, url=url, operator=one) as asked:
+            told = await asked.by_pod(expression(Query(Quantity.SUCCESS)))
+    except Stop as stop:
+        yield Finding(check, Level.UNKNOWN, str(stop))
+        return
+    except AdapterError as error:
+        # From here it may be out of reach, while the operator reaches it.
+        level = Level.FAILURE if error.reason == "ClockSkew" else Level.UNKNOWN
+        yield Finding(check, level, str(error), "let NTP set the clocks" if error.reason == "ClockSkew" else fix)
+        return
+    yield Finding(check, Level.OK, f"answers at {where}, with series of {len(told)} Triton pods")
+    try:
+        pods = [pod for pod in await cluster.api.list(POD, label_selector=TRITON_PODS) if is_ready(pod)]
+    except AdapterError as error:
+        yield unknown("scrapes of Triton", error)
+        return
+    names = [Pod(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in pods]
+    missing = sorted(f"{pod.namespace}/{pod.name}" for pod in names if pod not in told)
+    if missing:
+        fix = "--set podMonitor.enabled=true, or scrape the port `metrics` of these pods (docs/prometheus.md)"
+        message = f"{len(missing)} of {len(names)} ready Triton pods are not scraped: {some(missing)}"
+        yield Finding("scrapes of Triton", Level.FAILURE, message, fix)
+    else:
+        yield Finding("scrapes of Triton", Level.OK, f"every ready Triton pod ({len(names)}) is scraped")
+
+
+async def rivals(cluster: Cluster) -> AsyncIterator[Finding]:
+    """No other scaler has one of our Deployments for its target."""
+    check = "other scalers"
+    try:
+        ours = {
+            (raw["metadata"]["namespace"], raw["metadata"]["name"])
+            for raw in await cluster.api.list(DEPLOYMENT, label_selector=OURS)
+        }
+        scalers = await cluster.api.list(HORIZONTAL_POD_AUTOSCALER)
+    except AdapterError as error:
+        yield unknown(check, error)
+        return
+    clean = True
+    for scaler in scalers:
+        metadata, target = scaler["metadata"], scaler["spec"]["scaleTargetRef"]
+        if target.get("kind") != "Deployment" or (metadata["namespace"], target.get("name")) not in ours:
+            continue
+        clean = False
+        makers = [one for one in metadata.get("ownerReferences", ()) if one.get("kind") == "ScaledObject"]
+        kind, name = ("scaledobject", makers[0]["name"]) if makers else ("hpa", metadata["name"])
+        message = (
+            f"{'KEDA ScaledObject' if makers else 'HorizontalPodAutoscaler'} {metadata['namespace']}/{name} targets "
+        )
+        message += f"Deployment {target['name']}, so Foretide does not scale it"
+        fix = f"kubectl -n {metadata['namespace']} delete {kind} {name}, or set spec.scaling.paused of the service"
+        yield Finding(check, Level.FAILURE, message, fix)
+    if clean:
+        yield Finding(check, Level.OK, f"none targets one of the {len(ours)} Deployments of services")
+
+
+async def services(cluster: Cluster) -> AsyncIterator[Finding]:
+    """What their own statuses say."""
+    check = "services"
+    try:
+        found = [read(raw) for raw in await cluster.api.list(INFERENCE_SERVICE)]
+    except AdapterError as error:
+        yield unknown(check, error)
+        return
+    alarmed = [f"{one.namespace}/{one.name} ({one.state})" for one in found if one.state != "OK"]
+    if alarmed:
+        message = f"{len(alarmed)} of {len(found)} have something to look at: {some(alarmed)}"
+        yield Finding(check, Level.WARNING, message, "kubectl foretide status -A, then status SERVICE -n NAMESPACE")
+    else:
+        yield Finding(check, Level.OK, f"all {len(found)} do well")
+
+
+async def own_clock(cluster: Cluster, now_seconds: float) -> AsyncIterator[Finding]:
+    """That of this machine: ages in status and --at are by it."""
+    try:
+        off = now_seconds - await cluster.api.now()
+    except AdapterError as error:
+        yield unknown("clock of this machine", error)
+        return
+    if abs(off) > SKEW_SECONDS:
+        way = "ahead of" if off > 0 else "behind"
+        message = f"is {abs(off):.0f} s {way} the API server's: ages are shown wrong by that"
+        yield Finding("clock of this machine", Level.WARNING, message, "let NTP set it")
+    else:
+        yield Finding("clock of this machine", Level.OK, "agrees with the API server's")

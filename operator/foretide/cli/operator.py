@@ -1,0 +1,88 @@
+"""The operator as it is installed, and the Prometheus that it asks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from foretide.cli.exits import Stop
+
+if TYPE_CHECKING:
+    from foretide.adapters.kubeconfig import Cluster
+    from foretide.adapters.prometheus import Prometheus
+
+# As the chart labels its Deployment.
+SELECTOR: Final = "app.kubernetes.io/name=foretide,app.kubernetes.io/component=operator"
+URL_VARIABLE: Final = "FORETIDE_PROMETHEUS_URL"
+WINDOW_VARIABLE: Final = "FORETIDE_RATE_WINDOW_SECONDS"
+USUAL_WINDOW_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One Deployment of the operator."""
+
+    namespace: str
+    name: str
+    ready: int
+    wanted: int
+    service_account: str
+    image: str
+    environment: Mapping[str, str]  # what is written in the Deployment itself
+
+    @property
+    def prometheus_url(self) -> str | None:
+        return self.environment.get(URL_VARIABLE)
+
+    @property
+    def rate_window_seconds(self) -> float:
+        try:
+            return float(self.environment.get(WINDOW_VARIABLE, USUAL_WINDOW_SECONDS))
+        except ValueError:
+            return USUAL_WINDOW_SECONDS
+
+
+async def operators(cluster: Cluster) -> list[Operator]:
+    """All that are installed; one is as it should be. Raises AdapterError."""
+    from foretide.adapters.resources import DEPLOYMENT
+
+    return [_read(raw) for raw in await cluster.api.list(DEPLOYMENT, label_selector=SELECTOR)]
+
+
+def _read(raw: Mapping[str, Any]) -> Operator:
+    template = raw["spec"]["template"]["spec"]
+    container = template["containers"][0]
+    return Operator(
+        namespace=raw["metadata"]["namespace"],
+        name=raw["metadata"]["name"],
+        ready=raw.get("status", {}).get("readyReplicas", 0),
+        wanted=raw["spec"].get("replicas", 1),
+        service_account=template.get("serviceAccountName", "default"),
+        image=container.get("image", "?"),
+        environment={each["name"]: each["value"] for each in container.get("env", ()) if "value" in each},
+    )
+
+
+@asynccontextmanager
+async def prometheus(cluster: Cluster, *, url: str | None, operator: Operator | None) -> AsyncIterator[Prometheus]:
+    """The one of that URL; else the operator's, through the API server where its URL is of a Service in the cluster.
+
+    Raises Stop where neither leads anywhere.
+    """
+    from foretide.adapters.prometheus import PrometheusApi
+    from foretide.adapters.prometheus_access import Access
+    from foretide.adapters.prometheus_proxy import PrometheusProxy, ServiceUrl
+
+    told = operator.prometheus_url if operator else None
+    if url is None and told is None:
+        raise Stop("--prometheus: which Prometheus is not known, as no operator is found; give the URL of one")
+    if url is None and told is not None and (service := ServiceUrl.of(told)) is not None:
+        yield PrometheusProxy(cluster.api, service)
+        return
+    api = PrometheusApi(Access(url=url or told or ""))
+    try:
+        yield api
+    finally:
+        api.close()
