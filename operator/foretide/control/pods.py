@@ -131,6 +131,12 @@ def _is_done(container: Mapping[str, Any]) -> bool:
     return ended.get("exitCode") == 0
 
 
+def _is_downloaded_at_once(pod: Object) -> bool:
+    """Whether the download is done and never ran before: a later run finds the files of an earlier one."""
+    runs = _statuses(pod, "initContainerStatuses", DOWNLOAD_CONTAINER)
+    return any(_is_done(run) and not run["restartCount"] for run in runs)
+
+
 def _is_down(container: Mapping[str, Any]) -> bool:
     """Whether it ended and was not started again since, which `restartCount` has not counted yet.
 
@@ -159,10 +165,7 @@ def _failure(pod: Object) -> Failure | None:
         return Failure(name, Reason.UNSCHEDULABLE, _cut(scheduled.get("message", "")), 0, crashed=False)
     for container in _needed(pod):
         if (found := _container_failure(name, container)) is not None:
-            once = [
-                one for one in _statuses(pod, "initContainerStatuses", DOWNLOAD_CONTAINER) if not one["restartCount"]
-            ]
-            return replace(found, downloaded=any(_is_done(one) for one in once))
+            return replace(found, downloaded=_is_downloaded_at_once(pod))
     return None
 
 
