@@ -1,4 +1,7 @@
-"""Builds every Go program of the cluster from one go.mod: no Go source here, only tool lines."""
+"""Builds every Go program of the cluster: from one go.mod of tool lines, and rclone from one of its own.
+
+Together they would have to agree on the versions of what both are made from.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from .paths import HERE
 from .progress import Progress
 
 MODULE: Final = HERE / "go"
+RCLONE: Final = HERE / "rclone"
 OLDEST_GO: Final = (1, 26)
 KUBERNETES: Final = re.compile(r"^\s*k8s\.io/kubernetes v(1\.(\d+)\.\d+)", re.MULTILINE)
 NETWORK_TROUBLE: Final = re.compile(
@@ -87,7 +91,7 @@ def ldflags(go_mod: str) -> str:
 
 def key(go: Go) -> str:
     """Changes when the programs could come out different."""
-    return key_of(MODULE / "go.mod", MODULE / "go.sum", ldflags(go_mod()), TAGS, str(go.version))
+    return key_of(MODULE / "go.mod", MODULE / "go.sum", RCLONE, ldflags(go_mod()), TAGS, str(go.version))
 
 
 def build(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path:
@@ -95,7 +99,9 @@ def build(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path
     name = key(go)
     if artefacts.has("bin", name):
         return artefacts.path("bin", name)
-    with progress.step("building Kubernetes, etcd, CoreDNS, Prometheus, Helm and kubectl from Go modules") as step:
+    with progress.step(
+        "building Kubernetes, etcd, CoreDNS, Prometheus, Helm, kubectl and rclone from Go modules"
+    ) as step:
         seen = 0
 
         def count(line: str) -> None:
@@ -107,9 +113,12 @@ def build(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path
                 step.note(f"{seen} packages compiled")
 
         def make(folder: Path) -> None:
-            flags = ["-trimpath", "-v", f"-tags={TAGS}", COMPILE, f"-ldflags={ldflags(go_mod())}"]
-            words = [str(go.program), "build", *flags, "-o", f"{folder}/", "tool"]
-            run(words, cwd=MODULE, env=go.environment, log=cache / "log" / "go-build.log", on_line=count)
+            build = [str(go.program), "build", "-trimpath", "-v", COMPILE]
+            log = cache / "log" / "go-build.log"
+            words = [*build, f"-tags={TAGS}", f"-ldflags={ldflags(go_mod())}", "-o", f"{folder}/", "tool"]
+            run(words, cwd=MODULE, env=go.environment, log=log, on_line=count)
+            words = [*build, "-ldflags=-s -w", "-o", f"{folder}/rclone", "."]
+            run(words, cwd=RCLONE, env=go.environment, log=log, on_line=count)
             (folder / "server").rename(folder / "etcd")  # go build names it after the last element of its import path
 
         try:

@@ -62,6 +62,14 @@ IMAGES: Final = {
             program="prometheus",
         ),
         Image(
+            "rclone",
+            "localhost/foretide/rclone:1.76",
+            FOLDER / "rclone/Containerfile",
+            FOLDER / "rclone",
+            (),
+            program="rclone",
+        ),
+        Image(
             "triton",
             "localhost/foretide/tritonserver:2.51-cpu",
             FOLDER / "triton/Containerfile",

@@ -36,7 +36,7 @@ def pod_line(pod: Object) -> str:
     """A pod in one line."""
     status, metadata = pod.get("status", {}), pod["metadata"]
     ready = condition(pod, "Ready").get("status", "?")
-    containers = status.get("containerStatuses", ())
+    containers = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
     state = "; ".join(f"{entry['name']} {entry['state']} restarts {entry['restartCount']}" for entry in containers)
     leaving = f" deleted at {metadata['deletionTimestamp']}" if "deletionTimestamp" in metadata else ""
     return f"{metadata['name']} {status.get('phase')} Ready={ready}{leaving}: {state}"

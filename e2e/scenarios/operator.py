@@ -16,6 +16,7 @@ from e2e.cluster.commands import run
 from e2e.cluster.paths import CONTAINERD_SOCKET
 from e2e.scenarios.api import NAMESPACE, Api, ApiRefused
 from e2e.scenarios.conditions import condition
+from e2e.scenarios.store import RCLONE
 from e2e.scenarios.waiting import until
 from foretide.adapters.resources import DEPLOYMENT, LEASE, POD, Object
 
@@ -60,6 +61,7 @@ class Operator:
             "image": {"repository": repository, "tag": tag},
             # The tag is the same for each build: without this a changed image would not reach the cluster.
             "podAnnotations": {"foretide.dev/image-key": self.image_key},
+            "download": {"image": RCLONE},
             **values,
         }
         helm: list[str | Path] = [self.cluster.bin / "helm", "upgrade", "--install", "foretide", CHART]

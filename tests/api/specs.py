@@ -53,6 +53,18 @@ def service(**spec: Any) -> Raw:
     }
 
 
+def fetching_service(uri: str = "s3://models/ranker/3") -> Raw:
+    """A right InferenceService whose model is downloaded with credentials."""
+    model = {"backend": "python", "source": {"uri": uri}, "credentialsSecret": {"name": "models-read"}}
+    return service(model=model)
+
+
+def mounting_service() -> Raw:
+    """A right InferenceService whose model is in an image."""
+    image = {"reference": "registry.example.com/models/ranker@sha256:00", "path": "ranker/3"}
+    return service(model={"backend": "python", "source": {"image": image}})
+
+
 def smallest_service() -> Raw:
     """A right InferenceService with nothing but what is required."""
     raw = service(model={"backend": "python", "source": {"configMap": {"name": "code"}}})
@@ -208,6 +220,104 @@ _TOLERATION: Path = ("spec", "placement", "tolerations", 0)
 _CHALLENGER = "spec.challenger.policyRef"
 _FORECAST_MODE: Path = ("spec", "forecast", "mode")
 _MISSING = "(missing)"
+_ONE_SOURCE = "must be exactly one of uri, image, persistentVolumeClaim and configMap"
+_SCHEME = "must start with s3://, gs://, azure:// or https://, in small letters"
+_PLAIN_HTTP = "must not be http://, because a model is code"
+_NO_USER = "must not hold credentials"
+_NO_QUERY = "must not have a query or a fragment"
+_WHERE = "must name a bucket or container of 3 to 222"
+_PATH = "must have a path of letters, digits"
+_HIDDEN = "(hidden)"
+
+# URI, what is said against it, and whether it is left out of that because it may hold a secret.
+_WRONG_URIS: Final = (
+    ("models/ranker", _SCHEME, False),
+    ("/models/ranker", _SCHEME, False),
+    ("S3://models/ranker", _SCHEME, False),
+    ("HTTPS://models.example.com/ranker", _SCHEME, False),
+    ("ftp://models.example.com/ranker", _SCHEME, False),
+    ("file:///etc/passwd", _SCHEME, False),
+    ("gcs://models/ranker", _SCHEME, False),
+    ("as://models/ranker", _SCHEME, False),
+    (":s3,env_auth:models/ranker", _SCHEME, False),
+    ("s3:models/ranker", _SCHEME, False),
+    ("s3:/models/ranker", _SCHEME, False),
+    (" s3://models/ranker", _SCHEME, False),
+    ("\ns3://models/ranker", _SCHEME, False),
+    ("http://models.example.com/ranker", _PLAIN_HTTP, False),
+    ("http://me:pw@models.example.com/ranker", _PLAIN_HTTP, True),
+    ("https://me:pw@models.example.com/ranker", _NO_USER, True),
+    ("https://token@models.example.com/ranker", _NO_USER, True),
+    ("s3://key:secret@models/ranker", _NO_USER, True),
+    ("https://models.example.com/ranker?X-Amz-Signature=0123", _NO_QUERY, True),
+    ("s3://models/ranker?versionId=1", _NO_QUERY, True),
+    ("gs://models/ranker?X-Goog-Signature=abc", _NO_QUERY, True),
+    ("https://models.example.com/ranker#top", _NO_QUERY, True),
+    ("https://models.example.com?/x", _NO_QUERY, True),
+    ("s3://", _WHERE, False),
+    ("s3:///ranker", _WHERE, False),
+    ("https:///ranker", _WHERE, False),
+    ("s3://ab/ranker", _WHERE, False),
+    ("s3://Models/ranker", _WHERE, False),
+    ("s3://-models/ranker", _WHERE, False),
+    ("s3://models-/ranker", _WHERE, False),
+    ("s3://../ranker", _WHERE, False),
+    ("gs://models,anonymous=true:x/ranker", _WHERE, False),
+    ("s3://models:9000/ranker", _WHERE, False),
+    ("s3://$(AWS_SECRET)/ranker", _WHERE, False),
+    ("s3://models\n/ranker", _WHERE, False),
+    ("https://models.example.com:0/ranker", _WHERE, False),
+    ("https://models.example.com:65536000/ranker", _WHERE, False),
+    ("https://Models.example.com/ranker", _WHERE, False),
+    ("https://models..example.com/ranker", _WHERE, False),
+    ("https://[::1]/ranker", _WHERE, False),
+    ("https://-models/ranker", _WHERE, False),
+    ("s3://models", _PATH, False),
+    ("s3://models/", _PATH, False),
+    ("https://models.example.com", _PATH, False),
+    ("https://models.example.com/", _PATH, False),
+    ("s3://models//ranker", _PATH, False),
+    ("s3://models/ranker//", _PATH, False),
+    ("s3://models/../other/ranker", _PATH, False),
+    ("s3://models/ranker/..", _PATH, False),
+    ("s3://models/./ranker", _PATH, False),
+    ("s3://models/.git", _PATH, False),
+    ("s3://models/my model", _PATH, False),
+    ("s3://models/ranker\n", _PATH, False),
+    ("s3://models/ranker%2F3", _PATH, False),
+    ("s3://models/ran:ker", _PATH, False),
+    ("s3://models/a,b", _PATH, False),
+    ("s3://models/$(SECRET)", _PATH, False),
+    ("s3://models/`id`", _PATH, False),
+    ("s3://models/;reboot", _PATH, False),
+    ("s3://models/*", _PATH, False),
+    ("s3://models/{a}", _PATH, False),
+    ("s3://models/--config", _PATH, False),
+    ("s3://models/rénker", _PATH, False),
+    ("s3://models/a@b", _PATH, True),
+)
+RIGHT_URIS: Final = (
+    "s3://models/ranker",
+    "s3://models/ranker/3/",
+    "s3://my.models-2/team=search/ranker/3/model.onnx",
+    "gs://models_of_team/ranker/v1.2+cuda/3",
+    "azure://models/_ranker/3",
+    "https://models.example.com/ranker/3/",
+    "https://models.example.com:8443/~team/model.onnx",
+    "https://huggingface.co/org/Model-1.5/resolve/main/onnx/model.onnx",
+    "https://198.51.100.7/a",
+    "s3://" + "b" * 222 + "/" + "x" * 796,
+)
+
+
+def _fetched_with(secret: Raw) -> Raw:
+    return {"backend": "python", "source": {"uri": "s3://models/ranker"}, "credentialsSecret": secret}
+
+
+def _uri(uri: str, rule: str, *, hidden: bool) -> "Wrong":
+    shown = _HIDDEN if hidden else uri.replace("\n", "�")
+    return Wrong(_model("source"), {"uri": uri}, rule, field="spec.model.source.uri", shown=f'"{shown}"')
+
 
 WRONG: Final = (
     # metadata.name of the apiserver is checked at the root, so its sentence brings the field itself
@@ -226,19 +336,121 @@ WRONG: Final = (
     Wrong(_model("backend"), "onnx", "must be one of onnxruntime, tensorrt", 'supported values: "onnxruntime"'),
     Wrong(_model("backend"), REMOVED, "is required", "Required value", shown=_MISSING),
     Wrong(_model("source"), REMOVED, "is required", "Required value", shown=_MISSING),
-    Wrong(_model("source"), {}, "must be exactly one of persistentVolumeClaim and configMap", shown="none"),
+    Wrong(_model("source"), {}, _ONE_SOURCE, shown="none"),
+    Wrong(_model("source", "configMap"), {"name": "x"}, _ONE_SOURCE, field="spec.model.source", shown="more than one"),
+    Wrong(_model("source", "uri"), "s3://models/a", _ONE_SOURCE, field="spec.model.source", shown="more than one"),
     Wrong(
-        _model("source", "configMap"),
-        {"name": "x"},
-        "must be exactly one of persistentVolumeClaim and configMap",
-        field="spec.model.source",
-        shown="both",
+        _model("source"),
+        {"uri": "s3://models/a", "image": {"reference": "a"}},
+        _ONE_SOURCE,
+        shown="more than one",
+    ),
+    Wrong(
+        _model("source", "url"), "s3://models/a", "the API has no such field", 'unknown field "spec.model.source.url'
+    ),
+    *(_uri(uri, rule, hidden=hidden) for uri, rule, hidden in _WRONG_URIS),
+    Wrong(
+        _model("source"),
+        {"uri": ""},
+        "must not be empty",
+        "should be at least 1 chars long",
+        field="spec.model.source.uri",
+        shown='""',
+    ),
+    Wrong(
+        _model("source"),
+        {"uri": "s3://models/" + "x" * 1013},
+        "must have at most 1024 characters",
+        "Too long",
+        field="spec.model.source.uri",
+        shown='"s3://models/xxx',
+    ),
+    Wrong(
+        _model("source"),
+        {"uri": 3},
+        "must be a string",
+        'must be of type string: "integer"',
+        field="spec.model.source.uri",
+        shown="3",
+    ),
+    Wrong(
+        _model("source"),
+        {"uri": "azure://models/ranker"},
+        "must come with credentialsSecret",
+        field="spec.model.source.uri",
+        shown='"azure://"',
+    ),
+    Wrong(
+        _model("source"),
+        {"image": {}},
+        "is required",
+        "Required value",
+        field="spec.model.source.image.reference",
+        shown=_MISSING,
+    ),
+    Wrong(
+        _model("source"),
+        {"image": {"reference": "a b"}},
+        "must be an image reference without spaces",
+        field="spec.model.source.image.reference",
+        shown='"a b"',
+    ),
+    Wrong(
+        _model("source"),
+        {"image": {"reference": "--x"}},
+        "must be an image reference without spaces",
+        field="spec.model.source.image.reference",
+        shown='"--x"',
+    ),
+    Wrong(
+        _model("source"),
+        {"image": {"reference": "a", "path": "../etc"}},
+        "must be a folder relative to the root",
+        field="spec.model.source.image.path",
+        shown='"../etc"',
+    ),
+    Wrong(
+        _model("source"),
+        {"image": {"reference": "a", "pullPolicy": "Always"}},
+        "the API has no such field",
+        'unknown field "spec.model.source.image.pullPolicy"',
+        field="spec.model.source.image.pullPolicy",
+        shown='"Always"',
+    ),
+    Wrong(
+        _model("credentialsSecret"),
+        {"name": "models-read"},
+        "must be left out unless the source is a uri",
+        shown='"models-read"',
+    ),
+    Wrong(
+        _model(),
+        _fetched_with({"name": "Models_Read"}),
+        "must be the name of a Kubernetes object",
+        field="spec.model.credentialsSecret.name",
+        shown='"Models_Read"',
+    ),
+    Wrong(
+        _model(),
+        _fetched_with({}),
+        "is required",
+        "Required value",
+        field="spec.model.credentialsSecret.name",
+        shown=_MISSING,
+    ),
+    Wrong(
+        _model(),
+        _fetched_with({"name": "models-read", "namespace": "other"}),
+        "the API has no such field",
+        'unknown field "spec.model.credentialsSecret.namespace"',
+        field="spec.model.credentialsSecret.namespace",
+        shown='"other"',
     ),
     Wrong((*_CLAIM, "claimName"), "My_Models", "must be the name of a Kubernetes object"),
-    Wrong((*_CLAIM, "path"), "../other", "must be a folder relative to the root of the claim"),
-    Wrong((*_CLAIM, "path"), "a/../../other", "must be a folder relative to the root of the claim"),
-    Wrong((*_CLAIM, "path"), "/etc", "must be a folder relative to the root of the claim"),
-    Wrong((*_CLAIM, "path"), "a//b", "must be a folder relative to the root of the claim"),
+    Wrong((*_CLAIM, "path"), "../other", "must be a folder relative to the root of the volume"),
+    Wrong((*_CLAIM, "path"), "a/../../other", "must be a folder relative to the root of the volume"),
+    Wrong((*_CLAIM, "path"), "/etc", "must be a folder relative to the root of the volume"),
+    Wrong((*_CLAIM, "path"), "a//b", "must be a folder relative to the root of the volume"),
     Wrong(_model("inputs"), [_TENSOR, _TENSOR], "must be the name of one item only", "Duplicate value", shown='"X"'),
     Wrong(_model("inputs"), [], "must have at least 1 item", "should have at least 1 items", shown="a list of 0 items"),
     Wrong(_model("outputs"), REMOVED, "must come together with", field="spec.model", shown="inputs"),
@@ -409,5 +621,12 @@ WRONG: Final = (
 )
 
 # One of each kind with all its fields, and one with as few as it may have.
-FULLEST: Final = (service(), hardware_class(), scaling_policy(), model_profile())
+FULLEST: Final = (
+    service(),
+    fetching_service(),
+    mounting_service(),
+    hardware_class(),
+    scaling_policy(),
+    model_profile(),
+)
 SMALLEST: Final = (smallest_service(), smallest_hardware_class(), smallest_scaling_policy(), smallest_model_profile())

@@ -21,7 +21,7 @@ _STRINGS = st.sampled_from([*_WORDS.split(), "", " 1", "a\n", "x" * 63, "x" * 64
 _NUMBERS = st.sampled_from([-2, -1, 0, 1, 2, 10, 63, 64, 65, 4096, 4097, 10_000, 10_001, 2**31, 0.5, 1.0, 2.5])
 _NAMES = """
 name path replicas minReplicas cpu nvidia.com/gpu gpu hugepages-2Mi key x mode hold maxStep history risk then policyRef
-perItem fixed perHour idleWatts busyWatts maxReplicas
+perItem fixed perHour idleWatts busyWatts maxReplicas uri image reference configMap claimName
 """
 _OBJECTS = st.dictionaries(st.sampled_from(_NAMES.split()), _STRINGS | _NUMBERS, max_size=3)
 _VALUES = (
@@ -55,13 +55,52 @@ def test_right_objects_are_accepted_by_both(raw: dict[str, Any]) -> None:
     assert apiserver.errors(raw) == []
 
 
+@pytest.mark.parametrize("uri", specs.RIGHT_URIS)
+def test_uris_of_every_scheme_are_accepted_by_both(uri: str) -> None:
+    assert _accepted_by_parse(specs.fetching_service(uri))
+    assert apiserver.errors(specs.fetching_service(uri)) == []
+
+
+# What ends one part of a URI and begins another, or has a meaning to rclone, to a shell or to the kubelet.
+_PIECES = (
+    "s3:// gs:// azure:// https:// http:// models m host.example a/b / // .. . : , @ ? # $( ) % \\ ` ' \" ~ _ - + = é"
+)
+_URIS = st.lists(st.sampled_from([*_PIECES.split(), " ", "\n", "\x00", "A"]), min_size=1, max_size=6).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_URIS | st.text(max_size=20).map("s3://models/".__add__))
+def test_uris_are_judged_alike_and_what_is_accepted_cannot_be_read_as_anything_else(uri: str) -> None:
+    try:
+        uri.encode()
+    except UnicodeEncodeError:
+        return
+    raw = specs.fetching_service(uri)
+    accepted = _accepted_by_parse(raw)
+    assert accepted == (apiserver.errors(raw) == [])
+    if accepted:
+        where, _, path = uri.partition("://")[2].partition("/")
+        assert path
+        assert not set(where) & set(" ,@$()'\"`%?#\n\\")
+        assert not set(path) & set(" ,:@$()'\"`%?#\n\\")
+        assert not any(part in ("", ".", "..") or part.startswith("-") for part in path.removesuffix("/").split("/"))
+
+
+def test_no_sentence_repeats_what_may_be_a_secret() -> None:
+    for uri in ("ftp://me:hunter2@host/x", "https://me:hunter2@host/x y", "s3://models/x?sig=hunter2", "#hunter2"):
+        raw = specs.fetching_service(uri)
+        found = parsed(raw)
+        assert isinstance(found, Problems)
+        assert "hunter2" not in found.message + "".join(apiserver.errors(raw))
+
+
 def _paths(value: Any, path: specs.Path = ()) -> list[specs.Path]:
     members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path, *(below for key, member in members for below in _paths(member, (*path, key)))]
 
 
 @pytest.mark.parametrize("right", specs.FULLEST, ids=lambda raw: raw["kind"])
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_changed_objects_are_judged_alike(right: specs.Raw, data: st.DataObject) -> None:
     raw = right

@@ -76,3 +76,29 @@ def test_the_chart_refuses_what_the_operator_would(value: str, setting: str, goo
     assert not re.search(pattern, bad)
     (known,) = [each.pattern for each in Settings.model_fields[setting].metadata if hasattr(each, "pattern")]
     assert pattern == known
+
+
+@pytest.mark.parametrize(
+    ("value", "setting", "good", "bad"),
+    [
+        ("image", "download_image", "rclone/rclone:1.76.0", "rclone rclone"),
+        ("sizeLimit", "download_size_limit", "40Gi", "1.5Gi"),
+    ],
+)
+def test_the_chart_refuses_of_downloads_what_the_operator_would(value: str, setting: str, good: str, bad: str) -> None:
+    pattern = charts.schema()["properties"]["download"]["properties"][value]["pattern"]
+    assert re.search(pattern, good)
+    assert not re.search(pattern, bad)
+    (known,) = [each.pattern for each in Settings.model_fields[setting].metadata if hasattr(each, "pattern")]
+    assert pattern == known
+
+
+def test_what_the_chart_takes_for_a_flag_the_operator_takes() -> None:
+    flag = charts.schema()["properties"]["download"]["properties"]["flags"]["items"]["pattern"]
+    (flags,) = [each.pattern for each in Settings.model_fields["download_flags"].metadata if hasattr(each, "pattern")]
+    for good in ("--bwlimit=100M", "--http-proxy=http://proxy:3128", "--s3-list-version=2", "--ask-password"):
+        assert re.search(flag, good)
+        assert re.search(flags, f"{good} {good}")
+    for bad in ("copy", "-v", "--a b", "--a=b c", "--=1"):
+        assert not re.search(flag, bad)
+        assert not re.search(flags, bad)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ import yaml
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from e2e.cluster import api, components, network, pki
+from e2e.cluster import api, binaries, components, network, pki
 from e2e.cluster.buildah import cause, remove_blob_cache, spoiled
 from e2e.cluster.errors import CommandFailed
 from e2e.cluster.images import IMAGES
 from e2e.cluster.paths import HERE, cache_folder
 from e2e.cluster.volumes import host_volume_manifests
+from foretide.serving.download import DownloadSettings
 
 PROMETHEUS = HERE / "manifests" / "prometheus.yaml"
 
@@ -105,6 +107,12 @@ def test_an_image_is_made_anew_when_its_code_changes_and_only_then(tmp_path: Pat
     operator = IMAGES["operator"]
     assert operator.key(Path("a")) == operator.key(Path("b"))  # it holds none of the Go programs
     assert IMAGES["prometheus"].key(Path("a")) != IMAGES["prometheus"].key(Path("b"))
+
+
+def test_the_rclone_that_is_built_is_the_release_that_the_operator_uses() -> None:
+    (version,) = re.findall(r"github.com/rclone/rclone v([0-9.]+)", (binaries.RCLONE / "go.mod").read_text())
+    assert DownloadSettings().image.endswith(f":{version}")
+    assert version.startswith(IMAGES["rclone"].reference.rpartition(":")[2])
 
 
 def test_volume_and_claim_name_each_other(tmp_path: Path) -> None:

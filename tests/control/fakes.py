@@ -58,6 +58,7 @@ class FakeKubernetes:
     written: Callable[[dict[str, Any]], None] = lambda obj: None  # the watch
     log: str | AdapterError = ""
     logs_read: list[str] = field(default_factory=list)
+    image_volumes: bool = True  # the gate ImageVolume
     calls: int = 0
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -79,6 +80,9 @@ class FakeKubernetes:
             merged = {**known, **copy.deepcopy(dict(obj)), "metadata": {**known["metadata"], **metadata}}
             if "replicas" in known.get("spec", {}):
                 merged["spec"]["replicas"] = known["spec"]["replicas"]
+        if kind == "Deployment" and not self.image_volumes:
+            pod = merged["spec"]["template"]["spec"]
+            pod["volumes"] = [volume for volume in pod["volumes"] if "image" not in volume]
         return self._stored(merged)
 
     async def get(self, resource: Resource, *, namespace: str | None, name: str) -> Object | None:

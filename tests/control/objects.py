@@ -65,6 +65,7 @@ def pod(
     address: str = "",
     terminating: bool = False,
     container: Raw | None = None,
+    download: Raw | None = None,
     scheduled: Raw | None = None,
     template: Raw | None = None,
     owner: Raw | None = None,
@@ -92,6 +93,8 @@ def pod(
     if scheduled is None:
         running: Raw = {"state": {"running": {"startedAt": created}}, "lastState": {}, "restartCount": 0}
         status["containerStatuses"] = [{"name": "triton", **running, **(container or {})}]
+        if download is not None:
+            status["initContainerStatuses"] = [{"name": "download", **running, **download}]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"], "status": status}
 
 

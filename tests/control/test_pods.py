@@ -15,6 +15,7 @@ from foretide.control.pods import (
     is_ready,
     ready_since,
     seconds,
+    uncreated_since,
     unschedulable_since,
 )
 from tests.control.objects import pod
@@ -108,6 +109,98 @@ def test_a_container_that_does_not_serve(
     container = {"state": state, "lastState": last, "restartCount": restarts}
     found = failures([pod("p", ready=False, container=container)])
     assert found == ([] if expected is None else [expected])
+
+
+INITIALIZING: dict[str, Any] = {"state": waiting("PodInitializing"), "lastState": {}, "restartCount": 0}
+NO_SECRET = 'secret "models-read" not found'
+
+
+@pytest.mark.parametrize(
+    ("state", "last", "restarts", "expected"),
+    [
+        (
+            CRASH_LOOP,
+            ended(3, message="2026/11/28 20:05:44 NOTICE: Failed to copy: directory not found"),
+            2,
+            Failure(
+                "p",
+                Reason.DOWNLOAD_FAILED,
+                "2026/11/28 20:05:44 NOTICE: Failed to copy: directory not found",
+                2,
+                True,
+                "download",
+            ),
+        ),
+        (
+            ended(1),
+            {},
+            0,
+            Failure("p", Reason.DOWNLOAD_FAILED, "The download ended with exit code 1 (Error)", 0, True, "download"),
+        ),
+        # it tries again, and may fail again
+        (
+            {"running": {"startedAt": "2025-11-22T08:01:00Z"}},
+            ended(5),
+            1,
+            Failure("p", Reason.DOWNLOAD_FAILED, "The download ended with exit code 5 (Error)", 1, True, "download"),
+        ),
+        (
+            CRASH_LOOP,
+            ended(137, "OOMKilled"),
+            1,
+            Failure(
+                "p", Reason.OUT_OF_MEMORY, "The download ended with exit code 137 (OOMKilled)", 1, True, "download"
+            ),
+        ),
+        (
+            waiting("CreateContainerConfigError", NO_SECRET),
+            {},
+            0,
+            Failure("p", Reason.DOWNLOAD_FAILED, NO_SECRET, 0, False, "download"),
+        ),
+        (
+            waiting("ErrImagePull", BACK_OFF),
+            {},
+            0,
+            Failure("p", Reason.IMAGE_PULL_FAILED, BACK_OFF, 0, False, "download"),
+        ),
+        # on its way, or done in the end
+        ({"running": {"startedAt": "2025-11-22T08:00:00Z"}}, {}, 0, None),
+        (ended(0, "Completed"), ended(5), 3, None),
+    ],
+)
+def test_a_download_that_fails_is_told_apart_from_a_load_that_does(
+    state: dict[str, Any], last: dict[str, Any], restarts: int, expected: Failure | None
+) -> None:
+    download = {"state": state, "lastState": last, "restartCount": restarts}
+    found = failures([pod("p", ready=False, container=INITIALIZING, download=download)])
+    assert found == ([] if expected is None else [expected])
+
+
+@pytest.mark.parametrize(("restarts", "downloaded"), [(0, True), (1, False)])
+def test_a_load_that_fails_after_a_download_is_one_of_the_model(restarts: int, downloaded: bool) -> None:
+    download = {"state": ended(0, "Completed"), "lastState": {}, "restartCount": restarts}
+    crashed = {"state": CRASH_LOOP, "lastState": ended(1, message="x"), "restartCount": 1}
+    (found,) = failures([pod("p", ready=False, container=crashed, download=download)])
+    assert found == Failure("p", Reason.MODEL_LOAD_FAILED, "x", 1, True, "triton", downloaded)
+
+
+def test_a_pod_whose_download_ends_twice_crashes_at_its_start_and_one_that_is_done_does_not() -> None:
+    since: dict[str, Any] = {
+        "since": "2025-11-22T07:59:03Z",
+        "created": "2025-11-22T07:59:00Z",
+        "container": INITIALIZING,
+    }
+    for state, restarts, expected in (
+        (CRASH_LOOP, 2, True),
+        (ended(1), 1, True),
+        (ended(1), 0, False),
+        (ended(0, "Completed"), 5, False),
+    ):
+        download = {"state": state, "lastState": {}, "restartCount": restarts}
+        assert crashes_at_start(pod("p", ready=False, download=download, **since)) == expected
+    download = {"state": waiting("CreateContainerConfigError", NO_SECRET), "lastState": {}, "restartCount": 0}
+    assert uncreated_since(pod("p", ready=False, download=download, **since)) is not None
 
 
 def test_a_pod_that_serves_or_leaves_is_no_failure() -> None:

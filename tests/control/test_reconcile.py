@@ -14,7 +14,8 @@ from foretide.control.children import ForeignChild
 from tests.control import objects
 from tests.control.cluster import Cluster, key
 from tests.control.fakes import API_DOWN
-from tests.control.test_pods import CRASH_LOOP, LAST_LINES, ended
+from tests.control.test_download_log import NO_BUCKET, NOTHING
+from tests.control.test_pods import CRASH_LOOP, INITIALIZING, LAST_LINES, ended
 from tests.control.test_triton_log import LAST, NOISE, RAISED
 
 FORBIDDEN = Rejected('deployments.apps is forbidden: User "x" cannot patch resource "deployments"', reason="Forbidden")
@@ -328,3 +329,55 @@ async def test_a_crash_without_any_words_still_has_a_message(cluster: Cluster) -
     await cluster.reconcile()
     assert cluster.condition("Stalled") == ("True", "OutOfMemory")
     assert "exit code 137 (OOMKilled)" in str(cluster.status()["conditions"])
+
+
+async def test_a_download_that_fails_is_told_in_rclones_words(cluster: Cluster) -> None:
+    download = {"state": CRASH_LOOP, "lastState": ended(3, message="x"), "restartCount": 1}
+    newest: dict[str, Any] = {"ready": False, "created": "2025-11-22T08:20:00Z"}
+    cluster.kubernetes.log = NO_BUCKET
+    cluster.seen(objects.pod("newest", container=INITIALIZING, download=download, **newest))
+    await cluster.reconcile()
+    assert cluster.kubernetes.logs_read == ["newest download previous=True"]
+    assert cluster.condition("ModelLoaded") == ("False", "DownloadFailed")
+    assert cluster.condition("Stalled") == ("True", "DownloadFailed")
+    messages = {c["type"]: c["message"] for c in cluster.status()["conditions"]}
+    assert messages["ModelLoaded"] == (
+        "pod newest: S3 bucket missing path ranker/3: error reading source root directory: directory not found"
+    )
+
+
+@pytest.mark.parametrize(
+    ("log", "reason", "words"),
+    [
+        (NOTHING, "DownloadFailed", "spec.model.source.uri: no file was found there"),
+        (NOISE + RAISED + LAST, "ModelLoadFailed", "weights of 'bad' are missing"),
+        (Rejected("gone", reason="NotFound"), "ModelLoadFailed", "weights of 'bad' are missing"),
+    ],
+)
+async def test_a_model_that_does_not_load_because_nothing_was_there_to_download(
+    cluster: Cluster, log: str | AdapterError, reason: str, words: str
+) -> None:
+    download = {"state": ended(0, "Completed"), "lastState": {}, "restartCount": 0}
+    container = {"state": CRASH_LOOP, "lastState": ended(1, message=LAST_LINES), "restartCount": 1}
+    newest: dict[str, Any] = {"ready": False, "created": "2025-11-22T08:20:00Z"}
+    cluster.kubernetes.log = log
+    cluster.seen(objects.pod("newest", container=container, download=download, **newest))
+    await cluster.reconcile()
+    assert cluster.kubernetes.logs_read[0] == "newest download previous=False"
+    assert cluster.condition("ModelLoaded") == ("False", reason)
+    assert words in str(cluster.status()["conditions"])
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_cluster_that_drops_image_volumes_is_told(kept: bool) -> None:
+    """Its API server takes the Deployment without them, and without a word."""
+    model = {"backend": "python", "source": {"image": {"reference": "registry.example.com/models@sha256:00"}}}
+    cluster = Cluster(objects.hardware_class(), objects.service(model=model))
+    cluster.kubernetes.image_volumes = kept
+    await cluster.reconcile()
+    if kept:
+        assert cluster.condition("Ready") == ("False", "Creating")
+    else:
+        assert cluster.condition("Stalled") == ("True", "ImageVolumesUnavailable")
+        assert "spec.model.source.image: this cluster takes no image volumes" in str(cluster.status()["conditions"])
+        assert cluster.world.served == {}, "nobody scales what cannot load"

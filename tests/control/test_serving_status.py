@@ -17,6 +17,8 @@ from foretide.control.serving_status import NOTHING_YET, Refused, Rollout, judge
 
 NOW = datetime(2025, 11, 22, 8, 26, 40, tzinfo=UTC)
 CRASH = Failure("ranker-1", Reason.MODEL_LOAD_FAILED, "failed to load 'ranker'", 2, crashed=True)
+NO_FILES = Failure("ranker-1", Reason.DOWNLOAD_FAILED, "directory not found", 2, crashed=True, container="download")
+NO_SECRET = Failure("ranker-1", Reason.DOWNLOAD_FAILED, 'secret "x" not found', 0, crashed=False, container="download")
 OOM = Failure("ranker-1", Reason.OUT_OF_MEMORY, "Triton ended with exit code 137 (OOMKilled)", 2, crashed=True)
 PENDING = Failure("ranker-1", Reason.UNSCHEDULABLE, "0/1 nodes are available", 0, crashed=False)
 NO_IMAGE = Failure("ranker-1", Reason.IMAGE_PULL_FAILED, "Back-off pulling image", 0, crashed=False)
@@ -98,6 +100,22 @@ def table(conditions: tuple[Condition, ...]) -> dict[str, str]:
             "False UpToDate",
             "True ModelLoadFailed",
             "False ModelLoadFailed",
+        ),
+        (
+            state(1, 0, 1, 1),
+            [NO_FILES],
+            "False DownloadFailed",
+            "False UpToDate",
+            "True DownloadFailed",
+            "False DownloadFailed",
+        ),
+        (
+            state(1, 0, 1, 1),
+            [NO_SECRET],
+            "False DownloadFailed",
+            "True DownloadFailed",
+            "False NotStalled",
+            "False DownloadFailed",
         ),
         (
             state(1, 0, 1, 1),
@@ -185,7 +203,7 @@ states = st.builds(
     observed=st.booleans(),
     refusal=st.sampled_from(["", QUOTA, POLICY]),
 )
-failures = st.lists(st.sampled_from([CRASH, OOM, PENDING, NO_IMAGE]), max_size=2)
+failures = st.lists(st.sampled_from([CRASH, OOM, PENDING, NO_IMAGE, NO_FILES, NO_SECRET]), max_size=2)
 
 
 @given(states, failures, st.integers(0, 9))

@@ -60,7 +60,22 @@ tensors = st.lists(
     max_size=3,
     unique_by=lambda tensor: tensor["name"],
 )
+uris = st.one_of(
+    st.builds(
+        "{}://{}/{}".format,
+        st.sampled_from(["s3", "gs"]),
+        st.from_regex("[a-z0-9][a-z0-9._-]{1,20}[a-z0-9]", fullmatch=True),
+        st.from_regex(
+            "[A-Za-z0-9_~][A-Za-z0-9_.~=+-]{0,5}(/[A-Za-z0-9_~][A-Za-z0-9_.~=+-]{0,5}){0,2}/?", fullmatch=True
+        ),
+    ),
+    st.sampled_from(["https://models.example.com:8443/ranker/3/", "https://models.example.com/model.onnx"]),
+)
 sources = st.one_of(
+    st.fixed_dictionaries({"uri": uris}),
+    st.fixed_dictionaries(
+        {"image": st.fixed_dictionaries({"reference": st.just("models@sha256:00")}, optional={"path": paths})}
+    ),
     st.fixed_dictionaries({"configMap": st.fixed_dictionaries({"name": service_names})}),
     st.fixed_dictionaries(
         {
@@ -85,6 +100,8 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         model |= {"inputs": draw(tensors), "outputs": draw(tensors)}
     if draw(st.booleans()):
         model["name"] = draw(model_names)
+    if "uri" in model["source"] and draw(st.booleans()):
+        model["credentialsSecret"] = {"name": draw(service_names)}
     return model
 
 

@@ -22,7 +22,7 @@ from tests.serving.strategies import class_names, hardware, hardware_classes, se
 
 SETTINGS = ServingSettings(drain_seconds=5)
 DNS_LABEL = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim"}
+RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "secret", "image"}
 
 
 def inputs(test: Callable[..., None]) -> Callable[..., None]:
@@ -116,7 +116,7 @@ def test_selectors_are_made_of_names_alone_and_find_the_pods(
 @inputs
 def test_the_pods_keep_the_restricted_pod_security_level(service: InferenceService, hardware: HardwareClass) -> None:
     pod = template(service, hardware)["spec"]
-    assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers", "ephemeralContainers", "hostAliases"} & set(pod)
+    assert not {"hostNetwork", "hostPID", "hostIPC", "ephemeralContainers", "hostAliases"} & set(pod)
     assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["runAsUser"] > 0
@@ -124,12 +124,13 @@ def test_the_pods_keep_the_restricted_pod_security_level(service: InferenceServi
     for volume in pod["volumes"]:
         (source,) = set(volume) - {"name"}
         assert source in RESTRICTED_VOLUMES
+    for each in [*pod.get("initContainers", ()), *pod["containers"]]:
+        assert each["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        }
     (only,) = pod["containers"]
-    assert only["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "readOnlyRootFilesystem": True,
-    }
     assert not any("hostPort" in port for port in only["ports"])
     assert not any("valueFrom" in variable for variable in only["env"])
     account = children(service, hardware)["ServiceAccount"]
@@ -158,7 +159,7 @@ def test_the_model_is_where_triton_looks_for_it(service: InferenceService, hardw
     assert set(mounts) == {f"{folder}/config.pbtxt", f"{folder}/{service.spec.model.version}", "/dev/shm", "/tmp"}
     assert all(".." not in mount.split("/") for mount in mounts)
     volumes = {volume["name"]: volume for volume in template(service, hardware)["spec"]["volumes"]}
-    assert {mount["name"] for mount in mounts.values()} == set(volumes)
+    assert {mount["name"] for mount in mounts.values()} == set(volumes) - {"credentials"}
     files = mounts[f"{folder}/{service.spec.model.version}"]
     assert files["readOnly"] is True
     source = service.spec.model.source

@@ -27,6 +27,8 @@ def _transformed(schema: Schema, definitions: dict[str, Schema]) -> Schema:
         result.pop("additionalProperties", None)
     elif "additionalProperties" in schema:
         result["additionalProperties"] = _transformed(schema["additionalProperties"], definitions)
+    if "description" in schema:
+        result["description"] = " ".join(schema["description"].split())  # its lines are those of the source
     if "items" in schema:
         result["items"] = _transformed(schema["items"], definitions)
     if schema.get("x-kubernetes-int-or-string"):

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from foretide.api.fields import Fields
-from foretide.api.names import FolderPath, ModelName, ModelVersion, ObjectName
+from foretide.api.names import ModelName, ModelVersion
 from foretide.api.rules import KeyedBy, Rule
+from foretide.api.source import CredentialsSecret, Source
 
 Backend = Literal[
     "onnxruntime",
@@ -47,43 +48,6 @@ Dimension = Annotated[
 ]
 
 
-class PersistentVolumeClaimSource(Fields):
-    """A folder in a volume that already holds the model."""
-
-    claim_name: ObjectName = Field(examples=["models"])
-    """Name of the PersistentVolumeClaim, in the namespace of the InferenceService."""
-    path: FolderPath = ""
-    """Folder in the volume with the files of one version, such as model.onnx. Empty: the root of the volume."""
-
-
-class ConfigMapSource(Fields):
-    """A ConfigMap whose keys are the files of a small model."""
-
-    name: ObjectName = Field(examples=["model-files"])
-    """Name of the ConfigMap, in the namespace of the InferenceService. Its keys are the files of one version."""
-
-
-class Source(Fields):
-    """Where the files of one version of the model are: exactly one of the members."""
-
-    persistent_volume_claim: PersistentVolumeClaimSource | None = None
-    """A folder in a volume."""
-    config_map: ConfigMapSource | None = None
-    """The keys of a ConfigMap; for small models, such as one model.py."""
-
-    rules = (
-        Rule(
-            cel="has(self.persistentVolumeClaim) != has(self.configMap)",
-            holds=lambda source: (source.persistent_volume_claim is None) != (source.config_map is None),
-            rule="must be exactly one of persistentVolumeClaim and configMap",
-            fix="keep the one that holds the model's files",
-            shown="%s",
-            cel_values=("has(self.configMap) ? 'both' : 'none'",),
-            values=lambda source: ("both" if source.config_map else "none",),
-        ),
-    )
-
-
 class Tensor(Fields):
     """An input or output of the model, as Triton sees it."""
 
@@ -116,6 +80,8 @@ class Model(Fields):
     """Triton backend that runs the model."""
     source: Source = Field(examples=["{configMap: {name: model-files}}"])
     """Where the files of this version are."""
+    credentials_secret: CredentialsSecret | None = None
+    """Secret for the download of source.uri; without it the server is asked as anybody may."""
     inputs: Tensors = ()
     """Inputs of the model. Inputs and outputs may both be left out where Triton reads them from the model itself."""
     outputs: Tensors = ()
@@ -134,5 +100,26 @@ class Model(Fields):
             shown="%s",
             cel_values=("has(self.inputs) ? 'inputs' : 'outputs'",),
             values=lambda model: ("inputs" if model.inputs else "outputs",),
+        ),
+        Rule(
+            cel="!has(self.credentialsSecret) || has(self.source.uri)",
+            holds=lambda model: model.credentials_secret is None or model.source.uri is not None,
+            rule="must be left out unless the source is a uri, because nothing else is downloaded",
+            fix="remove credentialsSecret, or set source.uri",
+            cel_values=("self.credentialsSecret.name",),
+            values=lambda model: (model.credentials_secret.name,),
+            field="credentialsSecret",
+        ),
+        Rule(
+            cel="!has(self.source.uri) || !self.source.uri.startsWith('azure://') || has(self.credentialsSecret)",
+            holds=lambda model: (
+                not (model.source.uri or "").startswith("azure://") or model.credentials_secret is not None
+            ),
+            rule="must come with credentialsSecret, because its key account says whose container it is",
+            fix="make a Secret with the key account and name it in credentialsSecret",
+            shown='"azure://"',  # not the whole of it: a wrong one may hold a signature
+            cel_values=(),
+            values=lambda model: (),
+            field="source.uri",
         ),
     )

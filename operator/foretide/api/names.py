@@ -64,7 +64,7 @@ FolderPath = Annotated[
     Field(max_length=255),
     matching(
         f"({_SEGMENT}(/{_SEGMENT})*)?",
-        "must be a folder relative to the root of the claim, of letters, digits, _, . and -, no part starting with .",
+        "must be a folder relative to the root of the volume, of letters, digits, _, . and -, no part starting with .",
         'write it like "ranker/3", or leave it out for the root',
     ),
 ]

@@ -29,12 +29,12 @@ class Reason(StrEnum):
     )
     PODS_NOT_READY = "PodsNotReady", "Pods exist, but none of them answers yet."
     UNSCHEDULABLE = "Unschedulable", "No node has room for a replica; the message has the scheduler's words."
-    IMAGE_PULL_FAILED = "ImagePullFailed", "A node cannot fetch the Triton image."
+    IMAGE_PULL_FAILED = "ImagePullFailed", "A node cannot fetch the image of Triton, or that of the download."
     CONTAINER_CRASHED = (
         "ContainerCrashed",
         "The Triton container ended, and not because of the model; the message has the exit code.",
     )
-    OUT_OF_MEMORY = "OutOfMemory", "The Triton container used more memory than its limit and was ended."
+    OUT_OF_MEMORY = "OutOfMemory", "Triton, or the download, used more memory than the limit and was ended."
     QUOTA_EXCEEDED = "QuotaExceeded", "A ResourceQuota of the namespace refuses more pods."
     PODS_REFUSED = (
         "PodsRefused",
@@ -56,6 +56,10 @@ class Reason(StrEnum):
         "ForeignChild",
         "An object with the name of a child belongs to somebody else; it is left alone.",
     )
+    IMAGE_VOLUMES_UNAVAILABLE = (
+        "ImageVolumesUnavailable",
+        "The cluster has no image volumes: they need Kubernetes 1.35, or the feature gate ImageVolume before that.",
+    )
     CHILD_REFUSED = "ChildRefused", "The apiserver refuses a child as invalid; the message names the child."
     FORBIDDEN = (
         "Forbidden",
@@ -66,6 +70,10 @@ class Reason(StrEnum):
     MODEL_LOADED = "ModelLoaded", "Triton has loaded the model in at least one ready replica."
     MODEL_LOADING = "ModelLoading", "Triton is loading the model."
     MODEL_LOAD_FAILED = "ModelLoadFailed", "Triton refuses the model; the message has Triton's own log line."
+    DOWNLOAD_FAILED = (
+        "DownloadFailed",
+        "The files of spec.model.source.uri cannot be downloaded; the message has rclone's own last error.",
+    )
 
     # MetricsAvailable: why the load is known, or why it is not
     METRICS_COMPLETE = "MetricsComplete", "Every ready replica is seen."

@@ -29,6 +29,7 @@ from foretide.control.reconcile import Reconciler
 from foretide.control.world import World
 from foretide.scaling.brain import Brain
 from foretide.scaling.settings import ScalingSettings
+from foretide.serving.download import DownloadSettings
 from foretide.serving.manifests import ServingSettings
 
 log: Final = logging.getLogger(__name__)
@@ -139,7 +140,14 @@ def _loops(
             events=events,
             world=world,
             clock=clock,
-            settings=ServingSettings(drain_seconds=settings.drain_seconds),
+            settings=ServingSettings(
+                drain_seconds=settings.drain_seconds,
+                download=DownloadSettings(
+                    image=settings.download_image,
+                    flags=tuple(settings.download_flags.split()),
+                    size_limit=settings.download_size_limit,
+                ),
+            ),
         ),
         autoscaler=Autoscaler(ports, world, Brain(scaling, settings.rate_window_seconds), backfill, policies),
         backfill=backfill,

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from foretide.serving.download import DownloadSettings
+
 PREFIX: Final = "FORETIDE_"
 
 # From a second on: PromQL knows no fractions, and scaling.settings refuses them too.
@@ -55,6 +57,16 @@ class Settings(BaseModel):
     """Time between two full comparisons of the caches with the cluster."""
     drain_seconds: Annotated[int, Field(ge=1, le=300)] = 5
     """How long a leaving pod goes on serving while endpoints forget it."""
+    download_image: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$")] = DownloadSettings().image
+    """Image of rclone, which downloads models; a digest (@sha256:...) pins it."""
+    download_flags: Annotated[
+        str, Field(pattern=r"^(--[a-z][a-z0-9-]*(=[!-~]*)?( --[a-z][a-z0-9-]*(=[!-~]*)?)*)?$")
+    ] = ""
+    """Flags of rclone after the operator's own, by spaces, such as `--bwlimit=100M --transfers=8`."""
+    download_size_limit: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,14}(k|M|G|T|Ki|Mi|Gi|Ti)?$")] = (
+        DownloadSettings().size_limit
+    )
+    """How large a downloaded model may be, in bytes, where its hardware class limits no ephemeral-storage."""
     workers: Annotated[int, Field(ge=1, le=64)] = 16
     """Services reconciled at the same time."""
     listen_port: Annotated[int, Field(ge=1, le=65535)] = 8080

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Any, Final
 
 from foretide.adapters.resources import Object
 from foretide.api.reasons import Reason
-from foretide.serving.naming import CONTAINER
+from foretide.serving.naming import CONTAINER, DOWNLOAD_CONTAINER
 
 MESSAGE_LIMIT: Final = 600
 # Once is an accident.
@@ -31,6 +31,8 @@ class Failure:
     message: str
     restarts: int
     crashed: bool  # there is a log of a dead container to read
+    container: str = CONTAINER
+    downloaded: bool = False  # by one run of the init container, whose log tells whether there was anything
 
 
 def is_ready(pod: Object) -> bool:
@@ -86,18 +88,18 @@ def unschedulable_since(pod: Object) -> float | None:
 
 
 def crashes_at_start(pod: Object) -> bool:
-    """Whether Triton ended twice in the pod, which never was ready.
+    """Whether Triton, or the download of the model, ended twice in the pod, which never was ready.
 
     One that served before is none: what runs out of memory under too high a load needs more replicas, and soon.
     """
-    deaths = sum(one["restartCount"] + _is_down(one) for one in _triton(pod))
+    deaths = sum(one["restartCount"] + _is_down(one) for one in _needed(pod))
     return _unserved_since(pod) is not None and deaths >= CRASHES
 
 
 def uncreated_since(pod: Object) -> float | None:
     """Seconds since the epoch at which a node was found for a pod that never was ready, and whose container cannot be
     created there; None for others."""
-    stays = any(one["state"].get("waiting", {}).get("reason") in (*NO_IMAGE, *NOT_CREATED) for one in _triton(pod))
+    stays = any(one["state"].get("waiting", {}).get("reason") in (*NO_IMAGE, *NOT_CREATED) for one in _needed(pod))
     return _unserved_since(pod) if stays else None
 
 
@@ -111,9 +113,28 @@ def _unserved_since(pod: Object) -> float | None:
     return placed_at if unready_since <= placed_at + SEEN_WITHIN_SECONDS else None
 
 
-def _triton(pod: Object) -> list[Mapping[str, Any]]:
-    """The state of the container that serves; none before the kubelet has told it."""
-    return [one for one in pod.get("status", {}).get("containerStatuses", ()) if one["name"] == CONTAINER]
+def _needed(pod: Object) -> list[Mapping[str, Any]]:
+    """The states of the containers that must run before the pod serves: the download until it is done, and Triton.
+
+    None before the kubelet has told them.
+    """
+    download = [one for one in _statuses(pod, "initContainerStatuses", DOWNLOAD_CONTAINER) if not _is_done(one)]
+    return [*download, *_statuses(pod, "containerStatuses", CONTAINER)]
+
+
+def _statuses(pod: Object, kind: str, name: str) -> list[Mapping[str, Any]]:
+    return [one for one in pod.get("status", {}).get(kind, ()) if one["name"] == name]
+
+
+def _is_done(container: Mapping[str, Any]) -> bool:
+    ended: Mapping[str, Any] = container["state"].get("terminated", {})
+    return ended.get("exitCode") == 0
+
+
+def _is_downloaded_at_once(pod: Object) -> bool:
+    """Whether the download is done and never ran before: a later run finds the files of an earlier one."""
+    runs = _statuses(pod, "initContainerStatuses", DOWNLOAD_CONTAINER)
+    return any(_is_done(run) and not run["restartCount"] for run in runs)
 
 
 def _is_down(container: Mapping[str, Any]) -> bool:
@@ -142,19 +163,30 @@ def _failure(pod: Object) -> Failure | None:
     scheduled = _condition(pod, "PodScheduled")
     if scheduled.get("reason") == "Unschedulable":
         return Failure(name, Reason.UNSCHEDULABLE, _cut(scheduled.get("message", "")), 0, crashed=False)
-    for container in _triton(pod):
-        waiting: Mapping[str, Any] = container["state"].get("waiting", {})
-        ended: Mapping[str, Any] = container["state"].get("terminated") or container["lastState"].get("terminated", {})
-        restarts = container["restartCount"]
-        if waiting.get("reason") in NO_IMAGE:
-            return Failure(name, Reason.IMAGE_PULL_FAILED, _cut(waiting.get("message", "")), restarts, crashed=False)
-        if ended:
-            text = (
-                ended.get("message") or f"Triton ended with exit code {ended.get('exitCode')} ({ended.get('reason')})"
-            )
-            return Failure(name, _crash_reason(ended), text, restarts, crashed=True)
-        if waiting.get("reason") in NOT_CREATED:
-            return Failure(name, Reason.PODS_NOT_READY, _cut(waiting.get("message", "")), restarts, crashed=False)
+    for container in _needed(pod):
+        if (found := _container_failure(name, container)) is not None:
+            return replace(found, downloaded=_is_downloaded_at_once(pod))
+    return None
+
+
+def _container_failure(pod: str, container: Mapping[str, Any]) -> Failure | None:
+    waiting: Mapping[str, Any] = container["state"].get("waiting", {})
+    ended: Mapping[str, Any] = container["state"].get("terminated") or container["lastState"].get("terminated", {})
+    name, restarts = container["name"], container["restartCount"]
+    downloads = name == DOWNLOAD_CONTAINER
+
+    def failure(reason: Reason, text: str, *, crashed: bool = False) -> Failure:
+        return Failure(pod, reason, text, restarts, crashed, name)
+
+    if waiting.get("reason") in NO_IMAGE:
+        return failure(Reason.IMAGE_PULL_FAILED, _cut(waiting.get("message", "")))
+    if ended:
+        who = "The download" if downloads else "Triton"
+        text = ended.get("message") or f"{who} ended with exit code {ended.get('exitCode')} ({ended.get('reason')})"
+        return failure(_crash_reason(ended, downloads=downloads), text, crashed=True)
+    if waiting.get("reason") in NOT_CREATED:
+        # For want of a ConfigMap, or of the Secret or a key of it.
+        return failure(Reason.DOWNLOAD_FAILED if downloads else Reason.PODS_NOT_READY, _cut(waiting.get("message", "")))
     return None
 
 
@@ -173,8 +205,10 @@ def _cut(message: str) -> str:
     return message[:MESSAGE_LIMIT]
 
 
-def _crash_reason(ended: Mapping[str, Any]) -> Reason:
+def _crash_reason(ended: Mapping[str, Any], *, downloads: bool) -> Reason:
     """Triton ends with exit code 1 when a model does not load, and with no other."""
     if ended.get("reason") == "OOMKilled":
         return Reason.OUT_OF_MEMORY
+    if downloads:
+        return Reason.DOWNLOAD_FAILED
     return Reason.MODEL_LOAD_FAILED if ended.get("exitCode") == 1 else Reason.CONTAINER_CRASHED

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,15 +18,18 @@ from foretide.api.problems import Problems
 from foretide.api.reasons import Reason
 from foretide.control import pods, serving_status
 from foretide.control.children import Children, ForeignChild, controlled_by
+from foretide.control.last_words import LastWords
 from foretide.control.pods import Failure
 from foretide.control.serving_status import Refused
 from foretide.control.status_writer import StatusWriter
-from foretide.control.triton_log import load_failure
 from foretide.control.world import Key, Served, World
 from foretide.serving import naming
 from foretide.serving.manifests import ServingSettings, build
 
-log: Final = logging.getLogger(__name__)
+_NO_IMAGE_VOLUMES: Final = (
+    "spec.model.source.image: this cluster takes no image volumes; they need Kubernetes 1.35, or the feature gate "
+    "ImageVolume of an earlier one. Use uri or persistentVolumeClaim instead"
+)
 
 
 class Reconciler:
@@ -43,7 +44,7 @@ class Reconciler:
         self._settings: Final = settings
         self._children: Final = Children(api, world)
         self._status: Final = StatusWriter(api, events, world, manager=group.RECONCILE_MANAGER)
-        self._load_failures: dict[tuple[str, int], str] = {}  # (pod, restarts) -> Triton's words
+        self._last_words: Final = LastWords(api)
 
     async def reconcile(self, key: Key) -> None:
         """One pass over one service; raises the gateway's errors so that the work queue retries."""
@@ -84,6 +85,8 @@ class Reconciler:
             self._world.served.pop(key, None)  # no tick decides on the one replica that a new Deployment starts with
         await self._children.apply(key, manifests)
         live = self._world.child(key, DEPLOYMENT.kind, deployment)
+        if service.spec.model.source.image is not None and live is not None and not _has_image_volume(live):
+            return Refused(Reason.IMAGE_VOLUMES_UNAVAILABLE, _NO_IMAGE_VOLUMES)
         if live is not None:
             await self._restore_replicas(service, raw, live)
         self._world.served[key] = Served(service, hardware_class, deployment)
@@ -161,29 +164,12 @@ class Reconciler:
         return serving_status.with_retiring(state, retiring)
 
     async def _explained(self, key: Key, failing: Sequence[Failure]) -> list[Failure]:
-        """The failures, the newest crash with Triton's own log line for its message."""
-        explained = list(failing)
-        if explained and explained[0].crashed:
-            newest = explained[0]
-            message = await self._load_failure(key, newest)
-            explained[0] = replace(newest, message=message)
-        return explained
+        """The failures, the newest crash in the words of who crashed."""
+        if not failing or not failing[0].crashed:
+            return list(failing)
+        return [await self._last_words.of(key.namespace, failing[0]), *failing[1:]]
 
-    async def _load_failure(self, key: Key, failure: Failure) -> str:
-        """Triton's words from the log of the dead container, read once per death."""
-        death = (f"{key.namespace}/{failure.pod}", failure.restarts)
-        if death not in self._load_failures:
-            text = failure.message
-            try:
-                text = await self._api.logs(
-                    namespace=key.namespace,
-                    pod=failure.pod,
-                    container=naming.CONTAINER,
-                    previous=failure.restarts > 0,
-                )
-            except AdapterError as error:
-                log.info("log of pod %s: %s", death[0], error)  # the kubelet's copy of its end has to do
-            if len(self._load_failures) >= 1000:
-                self._load_failures.clear()
-            self._load_failures[death] = load_failure(text) or load_failure(failure.message) or failure.message[-600:]
-        return self._load_failures[death]
+
+def _has_image_volume(deployment: Object) -> bool:
+    """An API server whose gate is closed does not refuse such a volume: it drops it and its mounts without a word."""
+    return any("image" in volume for volume in deployment["spec"]["template"]["spec"].get("volumes", ()))

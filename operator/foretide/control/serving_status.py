@@ -106,7 +106,7 @@ def judged(state: Rollout, failing: Sequence[Failure], *, generation: int) -> Co
         summary = kstatus.settled(text, generation=generation, reason=Reason.MINIMUM_REPLICAS_AVAILABLE)
     else:
         summary = kstatus.progressing(reason, message, generation=generation, ready=serving)
-    if failing and reason is Reason.MODEL_LOAD_FAILED:
+    if failing and reason in (Reason.MODEL_LOAD_FAILED, Reason.DOWNLOAD_FAILED):
         loaded = _loaded(ConditionStatus.FALSE, reason, message, generation)
     elif state.ready:
         loaded = _loaded(ConditionStatus.TRUE, Reason.MODEL_LOADED, state.count, generation)

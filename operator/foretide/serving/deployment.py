@@ -9,17 +9,23 @@ from foretide.api import group
 from foretide.api.hardwareclass import Family, HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.serving import latency_metrics, lifecycle, naming, security
+from foretide.serving.download import DownloadSettings
+from foretide.serving.model_source import ModelFiles, model_files
 
 REPOSITORY: Final = "/models"
 # The Python backend takes 1 MiB an instance at start and grows with the largest tensors; it counts against the
 # memory limit of the container.
 SHARED_MEMORY_LIMIT: Final = "128Mi"
-_VERSION_FILES: Final = "model"
 _CONFIG: Final = "config"
 
 
 def deployment(
-    service: InferenceService, hardware_class: HardwareClass, *, config: str, drain_seconds: int
+    service: InferenceService,
+    hardware_class: HardwareClass,
+    *,
+    config: str,
+    drain_seconds: int,
+    download: DownloadSettings,
 ) -> dict[str, Any]:
     """The Deployment's spec without `replicas`, which the autoscale loop alone writes."""
     times = lifecycle.shutdown(
@@ -27,6 +33,7 @@ def deployment(
         slo_latency_seconds=service.latency_seconds,
         instances=hardware_class.spec.triton.instances,
     )
+    files = model_files(service.spec.model, hardware_class, download)
     placement = hardware_class.spec.placement
     selector = naming.selector(service.name, hardware_class.name)
     pod: dict[str, Any] = {
@@ -38,8 +45,14 @@ def deployment(
         "shareProcessNamespace": True,
         "securityContext": security.pod_security_context(),
         "terminationGracePeriodSeconds": times.grace_seconds,
-        "containers": [_container(service, hardware_class, times)],
-        "volumes": _volumes(service, config),
+        **({"initContainers": files.init_containers} if files.init_containers else {}),
+        "containers": [_container(service, hardware_class, times, files)],
+        "volumes": [
+            *files.volumes,
+            {"name": _CONFIG, "configMap": {"name": naming.config_map_name(service.name, config)}},
+            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": SHARED_MEMORY_LIMIT}},
+            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+        ],
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,
@@ -76,16 +89,10 @@ def deployment(
     }
 
 
-def _container(service: InferenceService, hardware_class: HardwareClass, times: lifecycle.Shutdown) -> dict[str, Any]:
-    model = service.spec.model
+def _container(
+    service: InferenceService, hardware_class: HardwareClass, times: lifecycle.Shutdown, files: ModelFiles
+) -> dict[str, Any]:
     folder = f"{REPOSITORY}/{service.model_name}"
-    version_mount: dict[str, Any] = {
-        "name": _VERSION_FILES,
-        "mountPath": f"{folder}/{model.version}",
-        "readOnly": True,
-    }
-    if (claim := model.source.persistent_volume_claim) and claim.path:
-        version_mount["subPath"] = claim.path
     return {
         "name": naming.CONTAINER,
         "image": hardware_class.spec.triton.image,
@@ -104,7 +111,7 @@ def _container(service: InferenceService, hardware_class: HardwareClass, times: 
         "lifecycle": lifecycle.pre_stop(times.drain_seconds),
         **lifecycle.probes(service.model_name),
         "volumeMounts": [
-            version_mount,
+            {**files.mount, "mountPath": f"{folder}/{service.spec.model.version}"},
             {
                 "name": _CONFIG,
                 "mountPath": f"{folder}/config.pbtxt",
@@ -142,26 +149,4 @@ def _environment(hardware_class: HardwareClass) -> list[dict[str, str]]:
     return [
         {"name": "TRITON_SERVER_CPU_ONLY", "value": "1"},
         {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"},
-    ]
-
-
-def _volumes(service: InferenceService, config: str) -> list[dict[str, Any]]:
-    source = service.spec.model.source
-    files: dict[str, Any]
-    if source.persistent_volume_claim is not None:
-        files = {
-            "persistentVolumeClaim": {
-                "claimName": source.persistent_volume_claim.claim_name,
-                "readOnly": True,
-            }
-        }
-    elif source.config_map is not None:
-        files = {"configMap": {"name": source.config_map.name}}
-    else:
-        raise TypeError("parse() admits no model without a source")
-    return [
-        {"name": _VERSION_FILES, **files},
-        {"name": _CONFIG, "configMap": {"name": naming.config_map_name(service.name, config)}},
-        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": SHARED_MEMORY_LIMIT}},
-        {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
     ]

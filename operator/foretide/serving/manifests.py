@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from foretide.api import group
@@ -11,6 +11,7 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.serving import naming
 from foretide.serving.deployment import deployment
+from foretide.serving.download import DownloadSettings
 from foretide.serving.model_config import model_config
 
 Manifest = Mapping[str, Any]
@@ -21,6 +22,7 @@ class ServingSettings:
     """What the operator's administrator decides for all services."""
 
     drain_seconds: int = 5
+    download: DownloadSettings = field(default_factory=DownloadSettings)
 
 
 def build(
@@ -70,7 +72,13 @@ def build(
             "apps/v1",
             "Deployment",
             naming.deployment_name(service.name, hardware_class.name),
-            spec=deployment(service, hardware_class, config=config, drain_seconds=settings.drain_seconds),
+            spec=deployment(
+                service,
+                hardware_class,
+                config=config,
+                drain_seconds=settings.drain_seconds,
+                download=settings.download,
+            ),
         ),
     )
 

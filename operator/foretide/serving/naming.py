@@ -14,6 +14,7 @@ HTTP_PORT_NAME: Final = "http"
 GRPC_PORT_NAME: Final = "grpc"
 METRICS_PORT_NAME: Final = "metrics"
 CONTAINER: Final = "triton"
+DOWNLOAD_CONTAINER: Final = "download"
 
 # Pod names append "-<10>-<5>" to the Deployment's name and must stay within the 63 characters of a host name.
 DEPLOYMENT_NAME_LIMIT: Final = 63 - len("-0123456789-01234")
