@@ -66,7 +66,7 @@ def sweep(model: Measurable, *, cpus: int, quick: bool = False) -> Iterator[Conf
             continue  # one dimension at a time, or it takes a day
         name = f"{count} x B={batch}" + (f", delay {delay}" if delay != "0ms" else "")
         batching = {"mode": "Manual", "maxQueueDelay": delay}
-        made = _made(name, model, cpus=cpus, instances=count, maxBatchSize=batch, batching=batching)
+        made = _made(name, model, cpus=cpus, instances=count, max_batch=batch, batching=batching)
         if (key := (made.text, tuple(made.environment.items()))) not in seen:
             seen.add(key)
             yield made
@@ -80,17 +80,16 @@ def _made(
     *,
     cpus: int,
     instances: object,
-    maxBatchSize: int | None = None,  # noqa: N803 - the word of the API
+    max_batch: int | None = None,
     batching: Mapping[str, object] | None = None,
 ) -> Configuration:
+    largest = {} if max_batch is None else {"maxBatchSize": max_batch}
     spec = {
-        "model": {**model.model, "name": model.name, "source": {"configMap": {"name": "files"}}},
+        "model": {**model.model, **largest, "name": model.name, "source": {"configMap": {"name": "files"}}},
         "hardware": {"classes": ["here"]},
         "slo": {"objective": f"{100 * OBJECTIVE:g}", "latency": f"{1e3 * model.slo_seconds:g}ms"},
         "batching": batching or {},
     }
-    if maxBatchSize is not None:
-        spec["model"]["maxBatchSize"] = maxBatchSize
     service = parse.inference_service({"kind": group.INFERENCE_SERVICE_KIND, "metadata": {"name": "b"}, "spec": spec})
     hardware = parse.hardware_class(
         {

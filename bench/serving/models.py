@@ -14,7 +14,7 @@ from e2e.load import Target, request
 from e2e.load.infer import infer_body
 from e2e.scenarios import sleeper
 
-HERE: Final = Path(__file__).resolve().parent / "models"
+HERE: Final = Path(__file__).resolve().parent
 PAYLOADS: Final = 32
 
 

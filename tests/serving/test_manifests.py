@@ -154,7 +154,7 @@ def test_no_text_of_a_user_is_in_the_command(service: InferenceService, hardware
         assert re.fullmatch(
             "/models|none|true|false|[0-9]+|[a-z]+_latencies=true|summary_quantiles=[0-9.:,]+|ISO8601|", value
         )
-    assert all(re.fullmatch("void|[0-9]+", variable["value"]) for variable in made["env"])
+    assert all(re.fullmatch("/tmp|void|[0-9]+", variable["value"]) for variable in made["env"])
 
 
 @inputs
@@ -215,8 +215,9 @@ def test_tensors_that_are_given_are_not_completed_by_triton() -> None:
 @pytest.mark.parametrize("family", Family)
 def test_only_a_gpu_class_sees_gpus(family: Family) -> None:
     python = service(model={"backend": "python", "source": {"configMap": {"name": "code"}}})
-    names = {variable["name"] for variable in container(python, hardware(family=family.value))["env"]}
-    assert names == (set() if family is Family.GPU else {"TRITON_SERVER_CPU_ONLY", "NVIDIA_VISIBLE_DEVICES"})
+    variables = {one["name"]: one["value"] for one in container(python, hardware(family=family.value))["env"]}
+    assert variables.pop("HOME") == "/tmp", "caches are kept there, for the root file system is read-only"
+    assert variables.keys() == (set() if family is Family.GPU else {"TRITON_SERVER_CPU_ONLY", "NVIDIA_VISIBLE_DEVICES"})
 
 
 def test_the_class_decides_resources_and_place() -> None:

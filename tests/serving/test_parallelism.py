@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -77,7 +77,7 @@ def test_each_backend_is_told_its_threads_and_the_user_wins(backend: str) -> Non
 
 # /dev/shm
 
-FIXED = {
+FIXED: Final[dict[str, Any]] = {
     "inputs": [{"name": "X", "dataType": "FP32", "shape": [1024, 256]}],  # 1 MiB
     "outputs": [{"name": "Y", "dataType": "INT64", "shape": [1024, 128]}],  # 1 MiB
 }

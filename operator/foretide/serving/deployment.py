@@ -137,10 +137,11 @@ def _arguments(model: Model, hardware_class: HardwareClass, times: lifecycle.Shu
 
 
 def _environment(model: Model, hardware_class: HardwareClass) -> list[dict[str, str]]:
-    variables = {}
+    # Engines and libraries keep caches at home, and the root file system is read-only.
+    variables = {"HOME": "/tmp"}  # noqa: S108 - a path inside the container
     if hardware_class.spec.family is not Family.GPU:
         # A container that asks for no GPU sees all GPUs of its node; these two keep it off them.
-        variables = {"TRITON_SERVER_CPU_ONLY": "1", "NVIDIA_VISIBLE_DEVICES": "void"}
+        variables |= {"TRITON_SERVER_CPU_ONLY": "1", "NVIDIA_VISIBLE_DEVICES": "void"}
     if RUNS[model.backend].omp and (count := threads(model, hardware_class)) is not None:
         variables["OMP_NUM_THREADS"] = str(count)
     return [{"name": name, "value": value} for name, value in variables.items()]

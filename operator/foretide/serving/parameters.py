@@ -50,7 +50,7 @@ def tensorrt(model: Model) -> dict[str, str]:
     """
     if model.precision is None or model.backend not in ("onnxruntime", "tensorflow"):
         return {}
-    given = {"precision_mode": model.precision}
+    given: dict[str, str] = {"precision_mode": model.precision}
     if model.backend == "onnxruntime" and _has_fixed_shapes(model):
         smallest, largest = (_shapes(model, size) for size in (1, model.largest_batch))
         given |= {
