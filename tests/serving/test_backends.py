@@ -6,6 +6,7 @@ After a change that is meant: UPDATE_GOLDEN=1 pytest tests/serving/test_backends
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -125,6 +126,18 @@ def test_a_precision_that_the_class_cannot_compute_in_is_told(
     said = unfit(of(model, hardware_class).model_on(hardware_class.name), hardware_class)
     assert said.startswith(f"spec.model.precision: {backend} computes in {precision} on GPU only, but HardwareClass")
     assert "; leave precision out, or give it to a variant" in said
+
+
+def test_the_page_has_every_backend_with_its_families_and_kinds() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "backends.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| `")]
+    told = {row[1].strip().strip("`"): row for row in rows}
+    assert told.keys() == RUNS.keys()
+    for name, runs in RUNS.items():
+        _, _, _, where, kinds, _, threads, _ = told[name]
+        assert {family for family in Family if family.value in where} == set(runs.kinds), name
+        assert set(re.findall("KIND_[A-Z]+", kinds)) == set(runs.kinds.values()), name
+        assert threads.strip().strip("`") == (runs.threads or ("OMP_NUM_THREADS" if runs.omp else "")), name
 
 
 def test_vllm_is_neither_batched_nor_answered_once() -> None:

@@ -155,7 +155,7 @@ BACKEND_RULES: Final = (
         field="fileName",
     ),
     Rule(
-        cel="!self.warmup || (has(self.inputs) && self.inputs.all(tensor, tensor.shape.all(size, size > 0)))",
+        cel="!self.warmup || (has(self.inputs) && self.inputs.all(tensor, tensor.shape.all(dimension, dimension > 0)))",
         holds=lambda model: (
             not model.warmup
             or (bool(model.inputs) and all(size > 0 for tensor in model.inputs for size in tensor.shape))

@@ -23,7 +23,6 @@ class Runs:
 
     kinds: Mapping[Family, str]  # the instance kind in Triton's words, for each family that can run it
     elsewhere: str  # why not on the others, and what to do
-    files: str  # the file, or folder, that the backend looks for in the folder of a version
     folder: str = ""  # where in the folder of a version the files of a source belong; by default they are it
     platform: str = ""  # for a backend that reads more than one kind of file
     threads: str = (
@@ -36,53 +35,44 @@ RUNS: Final[Mapping[str, Runs]] = {
     "onnxruntime": Runs(
         kinds=_CPU | _GPU,
         elsewhere="write a Python model that runs it through torch-neuronx",
-        files="model.onnx",
         threads="intra_op_thread_count",
     ),
     "tensorrt": Runs(
         kinds=_GPU,
         elsewhere="TensorRT plans run on NVIDIA GPUs only; add a variant with backend onnxruntime for the class",
-        files="model.plan",
     ),
     "pytorch": Runs(
         kinds=_CPU | _GPU,
         elsewhere="write a Python model that runs it through torch-neuronx",
-        files="model.pt",
         threads="INTRA_OP_THREAD_COUNT",
     ),
     "openvino": Runs(
         kinds=_CPU,
         elsewhere="Triton's OpenVINO runs on CPUs only, beside an idle device; add a variant with backend onnxruntime "
         "for the class",
-        files="model.xml",
         threads="INFERENCE_NUM_THREADS",
     ),
     "tensorflow": Runs(
         kinds=_CPU | _GPU,
         elsewhere="write a Python model that runs it through the Neuron SDK",
-        files="model.savedmodel",
         folder="model.savedmodel",
         platform="tensorflow_savedmodel",
         threads="TF_NUM_INTRA_THREADS",
     ),
     # The Neuron runtime, not Triton, places a model on cores.
-    "python": Runs(kinds=_CPU | _GPU | {Family.INFERENTIA: "KIND_MODEL"}, elsewhere="", files="model.py", omp=True),
+    "python": Runs(kinds=_CPU | _GPU | {Family.INFERENTIA: "KIND_MODEL"}, elsewhere="", omp=True),
     "fil": Runs(
         kinds=_CPU | _GPU,
         elsewhere="trees gain nothing there; use a class of family CPU",
-        files="xgboost.model",
         omp=True,
     ),
-    "dali": Runs(
-        kinds=_CPU | _GPU, elsewhere="DALI runs on NVIDIA GPUs and on CPUs; use a class of these", files="model.dali"
-    ),
+    "dali": Runs(kinds=_CPU | _GPU, elsewhere="DALI runs on NVIDIA GPUs and on CPUs; use a class of these"),
     # The engine takes all devices of the pod. KIND_GPU would make an instance for each of them, with a whole model.
-    "vllm": Runs(kinds=dict.fromkeys(Family, "KIND_MODEL"), elsewhere="", files="model.json"),
+    "vllm": Runs(kinds=dict.fromkeys(Family, "KIND_MODEL"), elsewhere=""),
     # Not a slip: the backend places its engine on the GPUs itself, and its own configuration says KIND_CPU.
     "tensorrtllm": Runs(
         kinds={Family.GPU: "KIND_CPU"},
         elsewhere="TensorRT-LLM engines run on NVIDIA GPUs only; use backend vllm, or a class of family GPU",
-        files="config.json and rank*.engine",
     ),
 }
 
