@@ -310,6 +310,13 @@ WRONG: Final = (
         "Duplicate value",
         shown='"cpu-16"',
     ),
+    Wrong(
+        (*_VARIANT,),
+        {"hardwareClass": "cpu-16", "backend": "tensorflow", "fileName": "net.pb"},
+        "must be without a fileName for tensorflow",
+        field="spec.model.variants",
+        shown="net.pb",
+    ),
     Wrong((*_VARIANT, "maxBatchSize"), 4, "the API has no such field", "unknown field"),
     # a model that brings its own tensors and batches
     *(
@@ -332,6 +339,13 @@ WRONG: Final = (
             ("tensorrtllm", "maxBatchSize", {"maxBatchSize": 0}, "must be at least 1 for fil and tensorrtllm", "0"),
             ("fil", "maxBatchSize", {"maxBatchSize": 0}, "must be at least 1 for fil and tensorrtllm", "0"),
             ("python", "warmup", {"warmup": True}, "must be false unless all inputs are given", "true"),
+            (
+                "tensorrtllm",
+                "variants",
+                {"variants": [{"hardwareClass": "cpu-16", "backend": "python"}]},
+                "must be without a backend for vllm and tensorrtllm",
+                "python",
+            ),
         )
     ),
     # batching

@@ -64,6 +64,18 @@ def _wrong_precision(model: Model) -> list[tuple[str, str]]:
     return [(str(precision), backend) for precision, backend in pairs if not computes_in(backend, precision)]
 
 
+def _misnamed(model: Model) -> list[str]:
+    """File names of variants whose backend has none."""
+    pairs = ((variant.file_name, variant.backend or model.backend) for variant in model.variants)
+    return [name for name, backend in pairs if name is not None and backend in NAMES_NO_FILE]
+
+
+def _other_backends(model: Model) -> list[str]:
+    """Backends of variants of a model that brings tensors no other backend has."""
+    named = [variant.backend for variant in model.variants if variant.backend is not None]
+    return [str(name) for name in named] if model.backend in BRINGS_TENSORS else []
+
+
 def _unbatched(model: Model) -> list[str]:
     """Backends of the model that need a batch dimension and are denied one."""
     used = [model.backend, *(variant.backend or model.backend for variant in model.variants)]
@@ -72,6 +84,7 @@ def _unbatched(model: Model) -> list[str]:
 
 _BACKEND_OF_VARIANT: Final = "(has(v.backend) ? v.backend : self.backend)"
 _VARIANT_IS_RIGHT: Final = f"!has(v.precision) || {_computes_in(_BACKEND_OF_VARIANT, 'v.precision')}"
+_VARIANT_IS_MISNAMED: Final = f"has(v.fileName) && {_BACKEND_OF_VARIANT} in {_listed(NAMES_NO_FILE)}"
 _FIX_PRECISION: Final = (
     "leave it out, or give it to onnxruntime (FP32, FP16, INT8), tensorflow (the same) or openvino (BF16)"
 )
@@ -153,6 +166,25 @@ BACKEND_RULES: Final = (
         cel_values=("self.fileName",),
         values=lambda model: (model.file_name,),
         field="fileName",
+    ),
+    Rule(
+        cel=f"!has(self.variants) || !self.variants.exists(v, {_VARIANT_IS_MISNAMED})",
+        holds=lambda model: not _misnamed(model),
+        rule="must be without a fileName for tensorflow, vllm and tensorrtllm, whose folders have names of their own",
+        fix="remove fileName; docs/backends.md has the layout of each",
+        cel_values=(f"self.variants.filter(v, {_VARIANT_IS_MISNAMED})[0].fileName",),
+        values=lambda model: (_misnamed(model)[0],),
+        field="variants",
+    ),
+    Rule(
+        cel=f"!has(self.variants) || !(self.backend in {_listed(BRINGS_TENSORS)}) || "
+        "!self.variants.exists(v, has(v.backend))",
+        holds=lambda model: not _other_backends(model),
+        rule="must be without a backend for vllm and tensorrtllm, whose tensors no other backend has",
+        fix="remove backend from the variant, or make it a service of its own",
+        cel_values=("self.variants.filter(v, has(v.backend))[0].backend",),
+        values=lambda model: (_other_backends(model)[0],),
+        field="variants",
     ),
     Rule(
         cel="!self.warmup || (has(self.inputs) && self.inputs.all(tensor, tensor.shape.all(dimension, dimension > 0)))",

@@ -191,7 +191,6 @@ class Model(Fields):
                 "variants": (),
                 "backend": variant.backend or self.backend,
                 "source": variant.source or self.source,
-                "max_batch_size": self.largest_batch,
                 "file_name": variant.file_name or (inherited.file_name if inherited else None),
                 "precision": variant.precision or (inherited.precision if inherited else None),
                 "parameters": variant.parameters
