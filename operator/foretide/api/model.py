@@ -94,8 +94,6 @@ class Tensor(Fields):
 
 
 Tensors = Annotated[tuple[Tensor, ...], Field(min_length=1, max_length=64), KeyedBy("name")]
-
-
 Parameters = Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=64)]
 
 
@@ -184,18 +182,9 @@ class Model(Fields):
         variant = next((one for one in self.variants if one.hardware_class == hardware_class), None)
         if variant is None:
             return self.model_copy(update={"variants": ()})
-        same = variant.backend is None or variant.backend == self.backend
-        inherited = self if same else None
-        return self.model_copy(
-            update={
-                "variants": (),
-                "backend": variant.backend or self.backend,
-                "source": variant.source or self.source,
-                "file_name": variant.file_name or (inherited.file_name if inherited else None),
-                "precision": variant.precision or (inherited.precision if inherited else None),
-                "parameters": variant.parameters
-                if variant.parameters is not None
-                else (inherited.parameters if inherited else {}),
-                "decoupled": self.decoupled if same else None,
-            }
-        )
+        update: dict[str, object] = {"variants": ()}
+        if variant.backend not in (None, self.backend):
+            update |= {"file_name": None, "precision": None, "parameters": {}, "decoupled": None}
+        own = (name for name in Variant.model_fields if name != "hardware_class")
+        update |= {name: value for name in own if (value := getattr(variant, name)) is not None}
+        return self.model_copy(update=update)

@@ -25,9 +25,7 @@ class Runs:
     elsewhere: str  # why not on the others, and what to do
     folder: str = ""  # where in the folder of a version the files of a source belong; by default they are it
     platform: str = ""  # for a backend that reads more than one kind of file
-    threads: str = (
-        ""  # the parameter with the threads of one instance, which is otherwise one for each core of the host
-    )
+    threads: str = ""  # the parameter with the threads of one instance
     omp: bool = False  # threads by OpenMP, which reads them from the environment
 
 
@@ -61,11 +59,7 @@ RUNS: Final[Mapping[str, Runs]] = {
     ),
     # The Neuron runtime, not Triton, places a model on cores.
     "python": Runs(kinds=_CPU | _GPU | {Family.INFERENTIA: "KIND_MODEL"}, elsewhere="", omp=True),
-    "fil": Runs(
-        kinds=_CPU | _GPU,
-        elsewhere="trees gain nothing there; use a class of family CPU",
-        omp=True,
-    ),
+    "fil": Runs(kinds=_CPU | _GPU, elsewhere="trees gain nothing there; use a class of family CPU", omp=True),
     "dali": Runs(kinds=_CPU | _GPU, elsewhere="DALI runs on NVIDIA GPUs and on CPUs; use a class of these"),
     # The engine takes all devices of the pod. KIND_GPU would make an instance for each of them, with a whole model.
     "vllm": Runs(kinds=dict.fromkeys(Family, "KIND_MODEL"), elsewhere=""),
