@@ -69,7 +69,7 @@ def test_defaults_are_those_of_the_models(cluster: Cluster) -> None:
     }
     answer = json.loads(created(cluster, specs.smallest_hardware_class()).stdout)
     assert answer["spec"]["resources"] == {"requests": {}, "limits": {}}
-    assert answer["spec"]["triton"]["instances"] == 1
+    assert answer["spec"]["triton"]["instances"] == "1"
     answer = json.loads(created(cluster, specs.smallest_scaling_policy()).stdout)
     assert answer["spec"] == {
         "mode": "Active",

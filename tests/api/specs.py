@@ -32,6 +32,20 @@ def service(**spec: Any) -> Raw:
         "outputs": [{"name": "Y", "dataType": "FP32", "shape": [1]}],
         "maxBatchSize": 32,
         "parameters": {"intra_op_thread_count": "2"},
+        "fileName": "net.onnx",
+        "precision": "FP16",
+        "decoupled": False,
+        "warmup": False,
+        "variants": [
+            {
+                "hardwareClass": "cpu-16",
+                "backend": "openvino",
+                "source": {"configMap": {"name": "ranker-ir"}},
+                "fileName": "net.xml",
+                "precision": "BF16",
+                "parameters": {"NUM_STREAMS": "1"},
+            }
+        ],
     }
     return {
         "apiVersion": "foretide.dev/v1alpha1",
@@ -48,6 +62,7 @@ def service(**spec: Any) -> Raw:
                 "policyRef": {"name": "web"},
                 "paused": True,
             },
+            "batching": {"mode": "Manual", "maxQueueDelay": "100us", "preferredSizes": [8, 32]},
             **spec,
         },
     }
@@ -68,7 +83,7 @@ def mounting_service() -> Raw:
 def smallest_service() -> Raw:
     """A right InferenceService with nothing but what is required."""
     raw = service(model={"backend": "python", "source": {"configMap": {"name": "code"}}})
-    del raw["spec"]["scaling"], raw["spec"]["slo"]["window"]
+    del raw["spec"]["scaling"], raw["spec"]["slo"]["window"], raw["spec"]["batching"]
     return raw
 
 
@@ -93,7 +108,7 @@ def hardware_class(**spec: Any) -> Raw:
                 ],
                 "priorityClassName": "serving",
             },
-            "triton": {"image": "nvcr.io/nvidia/tritonserver:26.07-py3", "instances": 2},
+            "triton": {"image": "nvcr.io/nvidia/tritonserver:26.07-py3", "instances": "Auto"},
             "cost": {"perHour": "0.53", "currency": "EUR"},
             "power": {"idleWatts": 20, "busyWatts": 70},
             "quota": {"maxReplicas": 64},
@@ -187,7 +202,7 @@ class Wrong:
         )
 
     def _is_of(self, raw: Raw) -> bool:
-        return self.path[0] == "spec" and self.path[1] in raw["spec"]
+        return self.path[0] == "spec" and len(self.path) > 1 and self.path[1] in raw["spec"]
 
     @property
     def raw(self) -> Raw:
@@ -216,6 +231,7 @@ _AT_LEAST = "should be greater than or equal to"
 _AT_MOST = "should be less than or equal to"
 _CLAIM = _model("source", "persistentVolumeClaim")
 _TENSOR = {"name": "X", "dataType": "FP32", "shape": [1]}
+_VARIANT = _model("variants", 0)
 _TOLERATION: Path = ("spec", "placement", "tolerations", 0)
 _CHALLENGER = "spec.challenger.policyRef"
 _FORECAST_MODE: Path = ("spec", "forecast", "mode")
@@ -381,6 +397,13 @@ WRONG: Final = (
         shown='"azure://"',
     ),
     Wrong(
+        _model("variants"),
+        [{"hardwareClass": "cpu-16", "source": {"uri": "azure://models/ranker"}}],
+        "must come with credentialsSecret",
+        field="spec.model.source.uri",
+        shown='"azure://"',
+    ),
+    Wrong(
         _model("source"),
         {"image": {}},
         "is required",
@@ -467,12 +490,112 @@ WRONG: Final = (
     Wrong(_model("parameters", "threads"), 2, "must be a string", 'must be of type string: "integer"'),
     Wrong(_model("batchSize"), 8, "the API has no such field", 'unknown field "spec.model.batchSize"'),
     Wrong(_model("max_batch_size"), 8, "the API has no such field", 'unknown field "spec.model.max_batch_size"'),
+    Wrong(_model("fileName"), "../net.onnx", "must be the name of one file"),
+    Wrong(_model("fileName"), "3/net.onnx", "must be the name of one file"),
+    Wrong(_model("fileName"), "", "must not be empty", "should be at least 1 chars long"),
+    Wrong(_model("precision"), "FP8", "must be one of FP32, FP16, BF16, INT8", "supported values"),
+    Wrong(_model("precision"), "BF16", "must be one that the backend can compute in", shown="BF16 with onnxruntime"),
+    Wrong(
+        _model("backend"),
+        "tensorrt",
+        "must be one that the backend can compute in",
+        field="spec.model.precision",
+        shown="FP16 with tensorrt",
+    ),
+    Wrong(_model("decoupled"), True, "must be true for vllm, and may be so for python", shown="true"),
+    Wrong(_model("decoupled"), "no", "must be true or false", 'must be of type boolean: "string"'),
+    Wrong(_model("warmup"), True, "must be false unless all inputs are given with fixed shapes", shown="true"),
+    Wrong((*_VARIANT, "hardwareClass"), REMOVED, "is required", "Required value", shown=_MISSING),
+    Wrong(
+        (*_VARIANT, "hardwareClass"),
+        "gpu-t4",
+        "must be one of spec.hardware.classes",
+        field="spec.model.variants",
+    ),
+    Wrong((*_VARIANT, "backend"), "vllm", "must be one of onnxruntime, tensorrt", 'supported values: "onnxruntime"'),
+    Wrong(
+        (*_VARIANT, "precision"),
+        "INT8",
+        "must be one that the backend can compute in",
+        field="spec.model.variants",
+        shown="precision INT8",
+    ),
+    Wrong((*_VARIANT, "fileName"), ".hidden", "must be the name of one file"),
+    Wrong((*_VARIANT, "source"), {}, "must be exactly one of", shown="none"),
+    Wrong(
+        _model("variants"),
+        [{"hardwareClass": "cpu-16"}] * 2,
+        "must be the hardwareClass of one item only",
+        "Duplicate value",
+        shown='"cpu-16"',
+    ),
+    Wrong(
+        (*_VARIANT,),
+        {"hardwareClass": "cpu-16", "backend": "tensorflow", "fileName": "net.pb"},
+        "must be without a fileName for tensorflow",
+        field="spec.model.variants",
+        shown="net.pb",
+    ),
+    Wrong((*_VARIANT, "maxBatchSize"), 4, "the API has no such field", "unknown field"),
+    # a model that brings its own tensors and batches
+    *(
+        Wrong(
+            ("spec",),
+            {
+                "model": {"backend": backend, "source": {"configMap": {"name": "x"}}, **said},
+                "hardware": {"classes": ["cpu-16"]},
+                "slo": {"objective": "99", "latency": "100ms"},
+            },
+            rule,
+            field=f"spec.model.{field}",
+            shown=shown,
+        )
+        for backend, field, said, rule, shown in (
+            ("vllm", "maxBatchSize", {"maxBatchSize": 8}, "must be left out for vllm, which batches by itself", "8"),
+            ("vllm", "decoupled", {"decoupled": False}, "must be true for vllm", "false"),
+            ("vllm", "fileName", {"fileName": "m.json"}, "must be left out for tensorflow, vllm", '"m.json"'),
+            ("vllm", "inputs", {"inputs": [_TENSOR], "outputs": [_TENSOR]}, "must be without inputs", "vllm"),
+            ("tensorrtllm", "maxBatchSize", {"maxBatchSize": 0}, "must be at least 1 for fil and tensorrtllm", "0"),
+            ("fil", "maxBatchSize", {"maxBatchSize": 0}, "must be at least 1 for fil and tensorrtllm", "0"),
+            ("python", "warmup", {"warmup": True}, "must be false unless all inputs are given", "true"),
+            (
+                "tensorrtllm",
+                "variants",
+                {"variants": [{"hardwareClass": "cpu-16", "backend": "python"}]},
+                "must be without a backend for vllm and tensorrtllm",
+                "python",
+            ),
+        )
+    ),
+    # batching
+    Wrong(("spec", "batching", "mode"), "Off", "must be one of Auto, Manual, None", 'supported values: "Auto"'),
+    Wrong(("spec", "batching", "mode"), "Auto", "must be Manual where maxQueueDelay or preferredSizes are given"),
+    Wrong(("spec", "batching", "maxQueueDelay"), "61s", "must be a duration from 0s to 1m", "from 0s to 1m"),
+    Wrong(("spec", "batching", "maxQueueDelay"), "100ms", "must be below spec.slo.latency"),
+    Wrong(
+        ("spec", "batching", "preferredSizes"), [], "must have at least 1 item", "at least 1 items", shown="a list of"
+    ),
+    Wrong(("spec", "batching", "preferredSizes", 0), 0, "must be at least 1", f"{_AT_LEAST} 1"),
+    Wrong(
+        ("spec", "batching", "preferredSizes"),
+        [8, 33, 34],
+        "must not be above spec.model.maxBatchSize",
+        shown="33",
+    ),
+    Wrong(
+        _model("maxBatchSize"),
+        1,
+        "must not be Manual unless spec.model.maxBatchSize is above 1",
+        field="spec.batching.mode",
+        shown='"Manual"',
+    ),
     # hardware
     Wrong(("spec", "hardware", "classes"), [], "must have at least 1 item", "at least 1 items", shown="a list of 0"),
     Wrong(
         ("spec", "hardware", "classes"), ["a", "b"], "must have at most 1 item", "must have at most 1 item", shown=""
     ),
-    Wrong(("spec", "hardware", "classes", 0), "CPU", "must be at most 63 characters of a-z"),
+    # its variant is of another class then, which the apiserver says as well
+    Wrong(("spec", "hardware", "classes", 0), "CPU", "must be at most 63 characters of a-z", "at most 63 characters"),
     # slo
     Wrong(("spec", "slo"), REMOVED, "is required", "Required value", shown=_MISSING),
     Wrong(("spec", "slo"), None, "is required", "Required value", shown=_MISSING),
@@ -552,7 +675,10 @@ WRONG: Final = (
     Wrong(("spec", "placement", "tolerations", 2, "operator"), "Equal", "must be Exists where there is no key"),
     Wrong(("spec", "triton", "image"), "triton server", "must be an image reference without spaces"),
     Wrong(("spec", "triton", "image"), REMOVED, "is required", "Required value", shown=_MISSING),
-    Wrong(("spec", "triton", "instances"), 65, "must be at most 64", f"{_AT_MOST} 64"),
+    Wrong(("spec", "triton", "instances"), 65, "must be Auto or a number from 1 to 64"),
+    Wrong(("spec", "triton", "instances"), 0, "must be Auto or a number from 1 to 64"),
+    Wrong(("spec", "triton", "instances"), "auto", "must be Auto or a number from 1 to 64"),
+    Wrong(("spec", "triton", "instances"), True, "must be a string or an integer", "must be of type", shown="true"),
     Wrong(("spec", "cost", "perHour"), "-0.1", "must be a number that is not negative"),
     Wrong(("spec", "cost", "perHour"), "1e-3", "must be a number that is not negative"),
     Wrong(("spec", "cost", "perHour"), "$0.53", "must be a number that is not negative"),

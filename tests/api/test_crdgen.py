@@ -60,6 +60,7 @@ def test_the_text_says_what_the_definitions_say() -> None:
 def test_every_field_is_described_and_bounded(path: str, node: dict[str, Any]) -> None:
     if not path.endswith("[]"):
         assert len(node["description"]) > 10
+        assert "\n" not in node["description"]
     kind = node.get("type", "string" if node.get("x-kubernetes-int-or-string") else None)
     if kind == "string":
         assert "maxLength" in node or "enum" in node

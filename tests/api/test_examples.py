@@ -26,14 +26,15 @@ _EXAMPLES = [
     for path in sorted((_ROOT / "examples").rglob("*.yaml"))
     for document in _documents(path.read_text(encoding="utf-8"))
 ]
-_README = [
+_PAGES = [
     document
-    for block in re.findall(r"```yaml\n(.*?)```", (_ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    for page in (_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md")))
+    for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     for document in _documents(block)
 ]
 
 
-@pytest.mark.parametrize("raw", [*_EXAMPLES, *_README], ids=lambda raw: f"{raw['kind']}-{raw['metadata']['name']}")
+@pytest.mark.parametrize("raw", [*_EXAMPLES, *_PAGES], ids=lambda raw: f"{raw['kind']}-{raw['metadata']['name']}")
 def test_what_is_shown_to_users_is_right(raw: dict[str, Any]) -> None:
     result = parsed(raw)
     assert not isinstance(result, Problems), result.message

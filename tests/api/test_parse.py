@@ -44,7 +44,7 @@ def test_defaults_are_filled_in() -> None:
     assert isinstance(result, InferenceService)
     assert result.model_name == "ranker"
     assert result.spec.model.version == "1"
-    assert result.spec.model.max_batch_size == 1
+    assert result.spec.model.largest_batch == 1
     assert (result.min_replicas, result.max_replicas, result.spec.scaling.paused) == (1, 10, False)
     assert result.spec.slo.window_seconds == 28 * 86_400
     assert result.policy_name is None

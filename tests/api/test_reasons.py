@@ -8,7 +8,7 @@ from foretide.api.status import ConditionEntry
 _PINNED = """
 Available MinimumReplicasAvailable UpToDate NotStalled Creating RolloutInProgress PodsNotReady Unschedulable
 ImagePullFailed ContainerCrashed OutOfMemory QuotaExceeded PodsRefused InvalidSpec
-HardwareClassNotFound HardwareClassInvalid ForeignChild ImageVolumesUnavailable ChildRefused Forbidden
+HardwareClassNotFound HardwareClassInvalid HardwareUnfit ForeignChild ImageVolumesUnavailable ChildRefused Forbidden
 ModelLoaded ModelLoading ModelLoadFailed DownloadFailed
 MetricsComplete PrometheusUnreachable PrometheusTimeout PrometheusRejected PrometheusUnauthorized PrometheusTLS
 PrometheusTooLarge PrometheusPartial PrometheusMalformed NoSeries PartialSeries

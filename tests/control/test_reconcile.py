@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +99,20 @@ async def test_a_missing_class_is_waited_for() -> None:
 
 def _event(raw: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     return resource_of(raw), raw
+
+
+async def test_a_class_that_cannot_run_the_backend_is_told_and_what_runs_goes_on(cluster: Cluster) -> None:
+    cluster.add(objects.hardware_class(family="GPU"))
+    openvino = {"backend": "openvino", "source": {"configMap": {"name": "code"}}, "maxBatchSize": 8}
+    cluster.add(objects.service(model=openvino, generation=2))
+    await cluster.reconcile()
+    assert cluster.condition("Stalled") == ("True", "HardwareUnfit")
+    assert 'HardwareClass \\"cpu-16\\" is of family GPU' in json.dumps(cluster.status()["conditions"])
+    assert cluster.condition("Ready")[0] == "True"
+    assert cluster.written("apply") == []
+    cluster.add(objects.hardware_class())
+    await cluster.reconcile()
+    assert cluster.condition("Stalled")[0] == "False"
 
 
 async def test_a_class_that_goes_or_breaks_leaves_what_runs(cluster: Cluster) -> None:

@@ -8,9 +8,11 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from foretide.api import group, parse
+from foretide.api.backends import ALWAYS_BATCHED, ANSWERS_MANY, BRINGS_TENSORS, NAMES_NO_FILE, PRECISIONS, Backend
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
-from foretide.api.model import Backend, DataType
+from foretide.api.model import DataType
+from foretide.serving.backends import unfit
 
 DATA_TYPES: Final = get_args(DataType)
 BACKENDS: Final = get_args(Backend)
@@ -89,15 +91,25 @@ sources = st.one_of(
 
 @st.composite
 def models(draw: st.DrawFn) -> dict[str, Any]:
+    backend = draw(st.sampled_from(BACKENDS))
     model: dict[str, Any] = {
-        "backend": draw(st.sampled_from(BACKENDS)),
+        "backend": backend,
         "source": draw(sources),
-        "maxBatchSize": draw(st.sampled_from([0, 1, 8, 4096])),
         "version": draw(st.integers(1, 999_999_999).map(str)),
         "parameters": draw(st.dictionaries(text, text, max_size=3)),
     }
-    if draw(st.booleans()):
+    if backend != "vllm":
+        model["maxBatchSize"] = draw(st.sampled_from([1, 8, 4096] if backend in ALWAYS_BATCHED else [0, 1, 8, 4096]))
+    if backend in ANSWERS_MANY:
+        model["decoupled"] = backend == "vllm" or draw(st.booleans())
+    if backend in PRECISIONS and draw(st.booleans()):
+        model["precision"] = draw(st.sampled_from(PRECISIONS[backend]))
+    if backend not in NAMES_NO_FILE and draw(st.booleans()):
+        model["fileName"] = draw(st.sampled_from(["net.onnx", "m_1.json", "a-b"]))
+    if backend not in BRINGS_TENSORS and draw(st.booleans()):
         model |= {"inputs": draw(tensors), "outputs": draw(tensors)}
+        fixed = all(size > 0 for tensor in model["inputs"] for size in tensor["shape"])
+        model["warmup"] = fixed and draw(st.booleans())
     if draw(st.booleans()):
         model["name"] = draw(model_names)
     if "uri" in model["source"] and draw(st.booleans()):
@@ -153,13 +165,21 @@ def hardware_classes(draw: st.DrawFn) -> HardwareClass:
                         ]
                     )
                 ),
-                "instances": draw(st.integers(1, 64)),
+                "instances": draw(st.integers(1, 64) | st.just("Auto")),
             },
         },
     }
     parsed = parse.hardware_class(raw)
     assert isinstance(parsed, HardwareClass)
     return parsed
+
+
+@st.composite
+def placed(draw: st.DrawFn) -> tuple[InferenceService, HardwareClass]:
+    """A service and a class that can run it."""
+    service, hardware_class = draw(services()), draw(hardware_classes())
+    assume(not unfit(service.model_on(hardware_class.name), hardware_class))
+    return service, hardware_class
 
 
 def service(name: str = "ranker", **spec: Any) -> InferenceService:

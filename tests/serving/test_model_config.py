@@ -6,46 +6,57 @@ import pytest
 from google.protobuf import text_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInstanceGroup
+from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
 
 from foretide.adapters.triton_metrics import HISTOGRAM
-from foretide.api.hardwareclass import Family, HardwareClass
+from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
-from foretide.serving.latency_metrics import HISTOGRAM_FAMILY, flags, has_histogram
+from foretide.serving.latency_metrics import HISTOGRAM_FAMILY, flags, has_histogram, histogram_bounds_ms
 from foretide.serving.model_config import model_config, quoted
-from tests.serving.strategies import hardware, hardware_classes, service, services, text
+from foretide.serving.parallelism import instances
+from tests.serving.strategies import hardware, placed, service, services, text
 
 
 def read(config: str) -> ModelConfig:
     return text_format.Parse(config, ModelConfig())
 
 
-@given(services(), hardware_classes())
-def test_triton_reads_what_was_asked_for(service: InferenceService, hardware: HardwareClass) -> None:
-    config, model = read(model_config(service, hardware)), service.spec.model
+@given(placed())
+def test_triton_reads_what_was_asked_for(pair: tuple[InferenceService, HardwareClass]) -> None:
+    service, hardware = pair
+    config, model = read(model_config(service, hardware)), service.model_on(hardware.name)
     assert config.name == service.model_name
     assert config.backend == model.backend
-    assert config.max_batch_size == model.max_batch_size
-    for found, asked in ((config.input, model.inputs), (config.output, model.outputs)):
-        assert [tensor.name for tensor in found] == [tensor.name for tensor in asked]
-        assert [DataType.Name(tensor.data_type) for tensor in found] == [f"TYPE_{t.data_type}" for t in asked]
-        assert [tuple(tensor.dims) for tensor in found] == [tensor.shape for tensor in asked]
-    assert {key: value.string_value for key, value in config.parameters.items()} == model.parameters
+    assert config.default_model_filename == (model.file_name or "")
+    assert config.max_batch_size == model.largest_batch
+    assert config.model_transaction_policy.decoupled is model.is_decoupled
+    if model.backend != "tensorrtllm":
+        for found, asked in ((config.input, model.inputs), (config.output, model.outputs)):
+            assert [tensor.name for tensor in found] == [tensor.name for tensor in asked]
+            assert [DataType.Name(tensor.data_type) for tensor in found] == [f"TYPE_{t.data_type}" for t in asked]
+            assert [tuple(tensor.dims) for tensor in found] == [tensor.shape for tensor in asked]
+    found_parameters = {key: value.string_value for key, value in config.parameters.items()}
+    assert found_parameters.items() >= model.parameters.items()
     assert list(config.version_policy.specific.versions) == [int(model.version)]
-    assert [group.count for group in config.instance_group] == [hardware.spec.triton.instances]
+    assert [group.count for group in config.instance_group] == [instances(model, hardware)]
 
 
 @settings(max_examples=30)
-@given(services(), hardware_classes())
-def test_nothing_is_in_it_that_was_not_asked_for(service: InferenceService, hardware: HardwareClass) -> None:
-    config = read(model_config(service, hardware))
+@given(placed())
+def test_nothing_is_in_it_that_was_not_asked_for(pair: tuple[InferenceService, HardwareClass]) -> None:
+    service, hardware = pair
+    config, model = read(model_config(service, hardware)), service.model_on(hardware.name)
     expected = {"name", "backend", "version_policy", "instance_group"}
-    expected |= {"max_batch_size"} if service.spec.model.max_batch_size else set()
-    expected |= {"dynamic_batching"} if service.spec.model.max_batch_size > 1 else set()
-    expected |= {"input", "output"} if service.spec.model.inputs else set()
-    expected |= {"parameters"} if service.spec.model.parameters else set()
+    expected |= {"platform"} if model.backend == "tensorflow" else set()
+    expected |= {"default_model_filename"} if model.file_name else set()
+    expected |= {"max_batch_size"} if model.largest_batch else set()
+    expected |= {"dynamic_batching"} if model.largest_batch > 1 else set()
+    expected |= {"input", "output"} if model.inputs or model.backend == "tensorrtllm" else set()
+    expected |= {"model_transaction_policy"} if model.is_decoupled else set()
+    expected |= {"model_warmup"} if model.warmup else set()
+    expected |= {"optimization"} if model.precision and model.backend != "openvino" else set()
     expected |= {"model_metrics"} if has_histogram(hardware) else set()
-    assert {field.name for field, _ in config.ListFields()} == expected
+    assert {field.name for field, _ in config.ListFields()} - {"parameters"} == expected
 
 
 @given(text)
@@ -72,16 +83,6 @@ def test_a_model_with_a_batch_dimension_is_batched_and_has_no_queue_limit() -> N
 def test_a_model_without_a_batch_dimension_has_no_dynamic_batching() -> None:
     unbatched = service(model={"backend": "python", "source": {"configMap": {"name": "x"}}, "maxBatchSize": 0})
     assert not read(model_config(unbatched, hardware())).HasField("dynamic_batching")
-
-
-def test_the_instance_kind_follows_the_family() -> None:
-    kinds = {
-        family: ModelInstanceGroup.Kind.Name(
-            read(model_config(service(), hardware(family=family.value))).instance_group[0].kind
-        )
-        for family in Family
-    }
-    assert kinds == {Family.GPU: "KIND_GPU", Family.CPU: "KIND_CPU", Family.INFERENTIA: "KIND_MODEL"}
 
 
 def test_the_order_of_parameters_does_not_matter() -> None:
@@ -115,8 +116,7 @@ def test_the_slo_is_a_bound_of_the_histogram(latency: str, expected: list[float]
 
 @given(services())
 def test_bounds_rise_and_one_is_the_slo_to_the_last_bit_that_counts(service: InferenceService) -> None:
-    (control,) = read(model_config(service, hardware(triton={"image": NEW}))).model_metrics.metric_control
-    bounds = list(control.histogram_options.buckets)
+    bounds = [float(bound) for bound in histogram_bounds_ms(service, hardware(triton={"image": NEW}))]
     assert bounds == sorted(set(bounds))
     assert min(abs(bound / 1_000.0 / service.latency_seconds - 1.0) for bound in bounds) < 1e-8
 

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
-from foretide.serving.deployment import REPOSITORY
 from foretide.serving.download import FOLDER, DownloadSettings
 from foretide.serving.manifests import ServingSettings, build
 from tests.serving.strategies import hardware, hardware_classes, service, services
@@ -120,8 +119,7 @@ def test_triton_sees_no_secret_and_writes_to_no_model(service: InferenceService,
     (triton,) = made["containers"]
     assert "credentials" not in {mount["name"] for mount in triton["volumeMounts"]}
     assert not any("valueFrom" in variable for variable in triton["env"])
-    folder = f"{REPOSITORY}/{service.model_name}/{service.spec.model.version}"
-    (files,) = (mount for mount in triton["volumeMounts"] if mount["mountPath"] == folder)
+    (files,) = (mount for mount in triton["volumeMounts"] if mount["name"] == "model")
     assert files["readOnly"] is True
     assert ("initContainers" in made) == (service.spec.model.source.uri is not None)
     for container in made.get("initContainers", ()):

@@ -54,7 +54,7 @@ def _hardware_class() -> dict[str, Any]:
         status=None,
         columns=[
             _column("Family", ".spec.family", "Kind of processor."),
-            _column("Instances", ".spec.triton.instances", "Copies of the model in one replica.", of="integer"),
+            _column("Instances", ".spec.triton.instances", "Copies of the model in one replica."),
             _column("Cost", ".spec.cost.perHour", "Price of one replica for an hour."),
             _column("Quota", ".spec.quota.maxReplicas", "Most replicas of all services together.", of="integer"),
             _column("Image", ".spec.triton.image", "Image of the Triton server.", priority=1),

@@ -20,6 +20,8 @@ def structural(model: type[BaseModel]) -> Schema:
 def _transformed(schema: Schema, definitions: dict[str, Schema]) -> Schema:
     schema = _inlined(schema, definitions)
     result = {key: value for key, value in schema.items() if key not in _DROPPED}
+    if "description" in schema:  # a docstring of several lines is one paragraph
+        result["description"] = " ".join(schema["description"].split())
     if "properties" in schema:
         members = schema["properties"].items()
         result["properties"] = {name: _transformed(member, definitions) for name, member in members}

@@ -26,6 +26,11 @@ _GO: Final = "([0-9]{1,6}([.][0-9]{1,6})?(ms|s|m|h)|[0-9]{1,6}([.][0-9]{1,3})?us
 _MAX_LENGTH: Final = 20
 
 
+def is_spelled(expression: str) -> str:
+    """CEL: whether a string is one that duration() can read, for rules that see it before its own rule has spoken."""
+    return f"{expression}.matches('^{_GO}$')"
+
+
 def parse_nanoseconds(text: str) -> int:
     """The duration in nanoseconds; ValueError on anything Go's ParseDuration would refuse but days, and on a sign."""
     total = end = 0

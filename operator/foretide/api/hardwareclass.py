@@ -9,6 +9,7 @@ from pydantic import Field
 
 from foretide.api.cost import Cost, Power, Quota
 from foretide.api.fields import Fields
+from foretide.api.instances import Instances
 from foretide.api.names import ImageReference
 from foretide.api.quantities import Quantity, parse_quantity
 from foretide.api.rules import Rule
@@ -169,8 +170,9 @@ class Triton(Fields):
 
     image: ImageReference = Field(examples=["nvcr.io/nvidia/tritonserver:26.07-py3"])
     """Image of the Triton server, with the backends that the models of this class need."""
-    instances: Annotated[int, Field(ge=1, le=64)] = 1
-    """Copies of the model in one replica that run batches at the same time."""
+    instances: Instances = "1"
+    """Copies of the model in one replica that run batches at the same time: a number from 1 to 64, or Auto for one on
+    each whole CPU of the class, two on a GPU. Each holds the whole model in memory."""
 
 
 class HardwareClassSpec(Fields):

@@ -5,12 +5,13 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from foretide.api.batching import BATCHING_RULES, Batching
 from foretide.api.durations import DurationText, Latency, between, parse_seconds
 from foretide.api.fields import Fields
 from foretide.api.model import Model
 from foretide.api.names import HardwareClassName
 from foretide.api.percentages import Objective, parse_fraction
-from foretide.api.rules import ordered
+from foretide.api.rules import Rule, ordered
 from foretide.api.scalingpolicy import PolicyRef
 
 MAX_REPLICAS: Final = 10_000
@@ -80,6 +81,15 @@ class Scaling(Fields):
         return self.min_replicas, self.max_replicas
 
 
+def _strangers(spec: "InferenceServiceSpec") -> list[str]:
+    """Variants of classes that the service may not use."""
+    named = [variant.hardware_class for variant in spec.model.variants]
+    return [name for name in named if name not in spec.hardware.classes]
+
+
+_IS_LISTED: Final = "v.hardwareClass in self.hardware.classes"
+
+
 class InferenceServiceSpec(Fields):
     """What to serve, on which hardware, how fast, and with how many replicas."""
 
@@ -91,6 +101,21 @@ class InferenceServiceSpec(Fields):
     """What the service promises its callers."""
     scaling: Scaling = Scaling()
     """The bounds of the autoscaler."""
+    batching: Batching = Batching()
+    """How Triton makes batches of single requests."""
+
+    rules = (
+        *BATCHING_RULES,
+        Rule(
+            cel=f"!has(self.model.variants) || self.model.variants.all(v, {_IS_LISTED})",
+            holds=lambda spec: not _strangers(spec),
+            rule="must be one of spec.hardware.classes",
+            fix="add it there, or remove the variant",
+            cel_values=(f"self.model.variants.filter(v, !({_IS_LISTED}))[0].hardwareClass",),
+            values=lambda spec: (_strangers(spec)[0],),
+            field="model.variants",
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +135,10 @@ class InferenceService:
     @property
     def hardware_class(self) -> str:
         return self.spec.hardware.classes[0]
+
+    def model_on(self, hardware_class: str) -> Model:
+        """The model as the replicas of that class run it."""
+        return self.spec.model.on(hardware_class)
 
     @property
     def policy_name(self) -> str | None:

@@ -4,21 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from foretide.api.backends import BACKEND_RULES, UNBATCHED, Backend, Precision, TensorBackend
 from foretide.api.fields import Fields
-from foretide.api.names import ModelName, ModelVersion
+from foretide.api.names import FileName, HardwareClassName, ModelName, ModelVersion
 from foretide.api.rules import KeyedBy, Rule
-from foretide.api.source import CredentialsSecret, Source
+from foretide.api.source import CREDENTIALS_RULES, CredentialsSecret, Source
 
-Backend = Literal[
-    "onnxruntime",
-    "tensorrt",
-    "pytorch",
-    "openvino",
-    "tensorflow",
-    "python",
-    "fil",
-    "dali",
-]
 DataType = Literal[
     "BOOL",
     "UINT8",
@@ -67,6 +58,25 @@ class Tensor(Fields):
 
 
 Tensors = Annotated[tuple[Tensor, ...], Field(min_length=1, max_length=64), KeyedBy("name")]
+Parameters = Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=64)]
+
+
+class Variant(Fields):
+    """The same model, with the same tensors, built for one hardware class."""
+
+    hardware_class: HardwareClassName = Field(examples=["gpu-t4"])
+    """Name of the HardwareClass, one of spec.hardware.classes, whose replicas run this variant."""
+    backend: TensorBackend | None = None
+    """Triton backend that runs the variant. Default: that of the model."""
+    source: Source | None = None
+    """Where the files of the variant are. Default: those of the model."""
+    file_name: FileName | None = None
+    """As fileName of the model. Default: that of the model if the backend is the same."""
+    precision: Precision | None = None
+    """As precision of the model. Default: that of the model if the backend is the same."""
+    parameters: Parameters | None = None
+    """Parameters of the backend, in place of those of the model. Default: those of the model if the backend is the
+    same."""
 
 
 class Model(Fields):
@@ -86,12 +96,28 @@ class Model(Fields):
     """Inputs of the model. Inputs and outputs may both be left out where Triton reads them from the model itself."""
     outputs: Tensors = ()
     """Outputs of the model."""
-    max_batch_size: Annotated[int, Field(ge=0, le=4096)] = 1
-    """Largest batch, in items, that the model takes; 0 for a model without a batch dimension."""
-    parameters: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=64)] = Field(default={})
-    """Parameters of the Triton backend."""
+    max_batch_size: Annotated[int, Field(ge=0, le=4096)] | None = None
+    """Largest batch, in items, that the model takes; 0 for a model without a batch dimension. Default: 1, and 0 for
+    vllm, which batches by itself."""
+    parameters: Parameters = Field(default={})
+    """Parameters of the Triton backend; they win over those that Foretide derives."""
+    file_name: FileName | None = None
+    """Name of the model's file in its folder. Default: the backend's own, such as model.onnx."""
+    precision: Precision | None = None
+    """Precision to compute in: with onnxruntime and tensorflow on a GPU (by TensorRT) and with openvino. Default: that
+    of the model's file."""
+    decoupled: bool | None = None
+    """Whether a request may have any number of answers, as when tokens are streamed. Default: true for vllm, false for
+    the others."""
+    warmup: bool = False
+    """Runs the model once with the smallest and once with the largest batch, of zeros, before a replica is ready; needs
+    inputs of fixed shapes."""
+    variants: Annotated[tuple[Variant, ...], Field(max_length=8), KeyedBy("hardwareClass")] = ()
+    """The model as built for hardware classes of their own; the classes that are not named run the model itself."""
 
     rules = (
+        *BACKEND_RULES,
+        *CREDENTIALS_RULES,
         Rule(
             cel="has(self.inputs) == has(self.outputs)",
             holds=lambda model: bool(model.inputs) == bool(model.outputs),
@@ -101,25 +127,31 @@ class Model(Fields):
             cel_values=("has(self.inputs) ? 'inputs' : 'outputs'",),
             values=lambda model: ("inputs" if model.inputs else "outputs",),
         ),
-        Rule(
-            cel="!has(self.credentialsSecret) || has(self.source.uri)",
-            holds=lambda model: model.credentials_secret is None or model.source.uri is not None,
-            rule="must be left out unless the source is a uri, because nothing else is downloaded",
-            fix="remove credentialsSecret, or set source.uri",
-            cel_values=("self.credentialsSecret.name",),
-            values=lambda model: (model.credentials_secret.name,),
-            field="credentialsSecret",
-        ),
-        Rule(
-            cel="!has(self.source.uri) || !self.source.uri.startsWith('azure://') || has(self.credentialsSecret)",
-            holds=lambda model: (
-                not (model.source.uri or "").startswith("azure://") or model.credentials_secret is not None
-            ),
-            rule="must come with credentialsSecret, because its key account says whose container it is",
-            fix="make a Secret with the key account and name it in credentialsSecret",
-            shown='"azure://"',  # not the whole of it: a wrong one may hold a signature
-            cel_values=(),
-            values=lambda model: (),
-            field="source.uri",
-        ),
     )
+
+    @property
+    def largest_batch(self) -> int:
+        """The largest batch in items; 0 without a batch dimension."""
+        if self.max_batch_size is not None:
+            return self.max_batch_size
+        return 0 if self.backend == UNBATCHED else 1
+
+    @property
+    def is_decoupled(self) -> bool:
+        return self.backend == UNBATCHED if self.decoupled is None else self.decoupled
+
+    def on(self, hardware_class: str) -> "Model":
+        """The model as the replicas of a hardware class run it: a variant's members in place of its own.
+
+        What is said for one backend means nothing to another, so a variant of another backend inherits only what is
+        true of the model itself: its source, tensors and batches.
+        """
+        variant = next((one for one in self.variants if one.hardware_class == hardware_class), None)
+        if variant is None:
+            return self.model_copy(update={"variants": ()})
+        update: dict[str, object] = {"variants": ()}
+        if variant.backend not in (None, self.backend):
+            update |= {"file_name": None, "precision": None, "parameters": {}, "decoupled": None}
+        own = (name for name in Variant.model_fields if name != "hardware_class")
+        update |= {name: value for name in own if (value := getattr(variant, name)) is not None}
+        return self.model_copy(update=update)

@@ -69,6 +69,16 @@ FolderPath = Annotated[
     ),
 ]
 
+FileName = Annotated[
+    str,
+    Field(min_length=1, max_length=255),
+    matching(
+        _SEGMENT,
+        "must be the name of one file of letters, digits, _, . and -, without a folder, and not start with .",
+        'write it like "ranker.onnx"',
+    ),
+]
+
 ImageReference = Annotated[
     str,
     Field(min_length=1, max_length=512),

@@ -48,7 +48,8 @@ def same_quantities(left: Mapping[str, str], right: Mapping[str, str]) -> bool:
     )
 
 
-def _as_text(value: object) -> str:
+def as_text(value: object) -> str:
+    """A string or an integer as a string, as Kubernetes takes both; booleans and fractions are neither."""
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= 64:
@@ -65,5 +66,5 @@ Quantity = Annotated[
         rule="must be a Kubernetes quantity that is not negative",
         fix='write it like "500m", "4" or "16Gi"',
     ),
-    BeforeValidator(_as_text),
+    BeforeValidator(as_text),
 ]

@@ -52,6 +52,10 @@ class Reason(StrEnum):
         "HardwareClassInvalid",
         "The hardware class breaks rules; the message names them.",
     )
+    HARDWARE_UNFIT = (
+        "HardwareUnfit",
+        "The hardware class cannot run the model's backend or its precision; the message says which can.",
+    )
     FOREIGN_CHILD = (
         "ForeignChild",
         "An object with the name of a child belongs to somebody else; it is left alone.",

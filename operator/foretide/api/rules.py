@@ -116,12 +116,13 @@ def matching(pattern: str, rule: str, fix: str) -> Rule:
 
 @dataclass(frozen=True, slots=True)
 class KeyedBy:
-    """A list whose items differ in one member: a list-map, so that two writers can merge their items."""
+    """A list whose items differ in one member, by its name in the API: a list-map, so that two writers can merge their
+    items."""
 
     key: str
 
     def _check(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
-        keys = [getattr(item, self.key) for item in items]
+        keys = [getattr(item, to_snake(self.key)) for item in items]
         twice = sorted({key for key in keys if keys.count(key) > 1})
         # The apiserver has this rule built in ("Duplicate value"), so there is no CEL for it.
         require([self._not_twice(key) for key in twice], items)

@@ -1,13 +1,18 @@
 """Where the files of one version of a model are: on the network, in an image, in a volume or in a ConfigMap."""
 
-from typing import Final
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
 from foretide.api.fields import Fields
 from foretide.api.names import FolderPath, ImageReference, ObjectName
-from foretide.api.rules import Rule
+from foretide.api.rules import Rule, literal
 from foretide.api.uri import ModelUri
+
+if TYPE_CHECKING:
+    from foretide.api.model import Model
 
 
 class ImageSource(Fields):
@@ -39,7 +44,7 @@ _MEMBERS: Final = ("uri", "image", "persistentVolumeClaim", "configMap")
 _COUNT: Final = f"[{', '.join(f'has(self.{name})' for name in _MEMBERS)}].filter(given, given).size()"
 
 
-def _given(source: "Source") -> list[str]:
+def _given(source: Source) -> list[str]:
     members = (source.uri, source.image, source.persistent_volume_claim, source.config_map)
     return [name for name, member in zip(_MEMBERS, members, strict=True) if member is not None]
 
@@ -77,3 +82,44 @@ class CredentialsSecret(Fields):
 
     name: ObjectName = Field(examples=["models-read"])
     """Name of the Secret, in the namespace of the InferenceService; docs/model-sources.md has its keys by scheme."""
+
+
+def _uris(model: Model) -> list[str]:
+    """Of the model and of its variants."""
+    sources = [model.source, *(variant.source for variant in model.variants)]
+    return [source.uri for source in sources if source is not None and source.uri is not None]
+
+
+def _some_uri(condition: str = "") -> str:
+    """CEL: whether a source, of the model or of a variant, has a uri, of which this condition holds."""
+    own, variants = (
+        f"has({of}.uri){f' && {of}.uri{condition}' if condition else ''}" for of in ("self.source", "v.source")
+    )
+    return f"({own} || has(self.variants) && self.variants.exists(v, has(v.source) && {variants}))"
+
+
+AZURE: Final = "azure://"
+# What a model must keep to of where its files and those of its variants are.
+CREDENTIALS_RULES: Final = (
+    Rule(
+        cel=f"!has(self.credentialsSecret) || {_some_uri()}",
+        holds=lambda model: model.credentials_secret is None or bool(_uris(model)),
+        rule="must be left out unless the source is a uri, because nothing else is downloaded",
+        fix="remove credentialsSecret, or set source.uri",
+        cel_values=("self.credentialsSecret.name",),
+        values=lambda model: (model.credentials_secret.name,),
+        field="credentialsSecret",
+    ),
+    Rule(
+        cel=f"has(self.credentialsSecret) || !{_some_uri(f'.startsWith({literal(AZURE)})')}",
+        holds=lambda model: (
+            model.credentials_secret is not None or not any(uri.startswith(AZURE) for uri in _uris(model))
+        ),
+        rule="must come with credentialsSecret, because its key account says whose container it is",
+        fix="make a Secret with the key account and name it in credentialsSecret",
+        shown='"azure://"',  # not the whole of it: a wrong one may hold a signature
+        cel_values=(),
+        values=lambda model: (),
+        field="source.uri",
+    ),
+)

@@ -104,7 +104,7 @@ class Backfill:
                     service,
                     Workload(key.namespace, served.deployment),
                     since_seconds=max(created, now - self._history_seconds(key)),
-                    max_batch=served.service.spec.model.max_batch_size,
+                    max_batch=served.model.largest_batch,
                 )
             )
         self._done.intersection_update([owner.service for owner in found])

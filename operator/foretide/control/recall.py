@@ -33,7 +33,7 @@ class Identity:
 
 def identity(key: Key, served: Served) -> Identity:
     """A new version, image, parameter or CPU limit makes batches faster or slower: their times are learned anew."""
-    model, hardware_class = served.service.spec.model, served.hardware_class
+    model, hardware_class = served.model, served.hardware_class
     parts = (
         hardware_class.name,
         hardware_class.spec.triton,
@@ -42,6 +42,8 @@ def identity(key: Key, served: Served) -> Identity:
         model.version,
         model.source,
         model.parameters,
+        model.file_name,
+        model.precision,
     )
     return Identity(key, served.service.uid, json.dumps(parts, sort_keys=True, default=_plain))
 

@@ -24,6 +24,7 @@ from foretide.control.serving_status import Refused
 from foretide.control.status_writer import StatusWriter
 from foretide.control.world import Key, Served, World
 from foretide.serving import naming
+from foretide.serving.backends import unfit
 from foretide.serving.manifests import ServingSettings, build
 
 _NO_IMAGE_VOLUMES: Final = (
@@ -79,6 +80,8 @@ class Reconciler:
         hardware_class = self._hardware_class(service.hardware_class)
         if isinstance(hardware_class, Refused):
             return hardware_class
+        if misfit := unfit(service.model_on(hardware_class.name), hardware_class):
+            return Refused(Reason.HARDWARE_UNFIT, misfit)
         manifests = build(service, hardware_class, settings=self._settings)
         deployment = naming.deployment_name(service.name, hardware_class.name)
         if self._world.child(key, DEPLOYMENT.kind, deployment) is None:

@@ -15,6 +15,7 @@ from foretide.control.serving_status import rollout
 from foretide.control.world import Key, Served
 from foretide.scaling.decision import Bounds, Fleet
 from foretide.scaling.policy import Promise
+from foretide.serving.parallelism import instances
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def promise(rows: Sequence[Row]) -> Promise:
     return Promise(
         slo_latency_seconds=np.array([service.latency_seconds for service in services], dtype=np.float64),
         objective=np.array([service.objective for service in services], dtype=np.float64),
-        max_batch=np.array([service.spec.model.max_batch_size for service in services], dtype=np.int64),
-        instances=np.array([row.served.hardware_class.spec.triton.instances for row in rows], dtype=np.int64),
+        max_batch=np.array([row.served.model.largest_batch for row in rows], dtype=np.int64),
+        instances=np.array([instances(row.served.model, row.served.hardware_class) for row in rows], dtype=np.int64),
         window_seconds=np.array([service.spec.slo.window_seconds for service in services], dtype=np.float64),
     )

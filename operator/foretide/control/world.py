@@ -25,6 +25,7 @@ from foretide.adapters.resources import (
 from foretide.api import group
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
+from foretide.api.model import Model
 
 
 class Key(NamedTuple):
@@ -41,6 +42,11 @@ class Served:
     service: InferenceService
     hardware_class: HardwareClass
     deployment: str
+
+    @property
+    def model(self) -> Model:
+        """As the replicas of this class run it."""
+        return self.service.model_on(self.hardware_class.name)
 
 
 ObjectsByName = dict[tuple[str, str], Object]

@@ -8,14 +8,13 @@ from typing import Any, Final
 from foretide.api import group
 from foretide.api.hardwareclass import Family, HardwareClass
 from foretide.api.inferenceservice import InferenceService
-from foretide.serving import latency_metrics, lifecycle, naming, security
+from foretide.api.model import Model
+from foretide.serving import latency_metrics, lifecycle, naming, security, shared_memory
+from foretide.serving.backends import RUNS
 from foretide.serving.download import DownloadSettings
 from foretide.serving.model_source import ModelFiles, model_files
+from foretide.serving.parallelism import instances, threads
 
-REPOSITORY: Final = "/models"
-# The Python backend takes 1 MiB an instance at start and grows with the largest tensors; it counts against the
-# memory limit of the container.
-SHARED_MEMORY_LIMIT: Final = "128Mi"
 _CONFIG: Final = "config"
 
 
@@ -28,12 +27,14 @@ def deployment(
     download: DownloadSettings,
 ) -> dict[str, Any]:
     """The Deployment's spec without `replicas`, which the autoscale loop alone writes."""
+    model = service.model_on(hardware_class.name)
     times = lifecycle.shutdown(
         drain_seconds=drain_seconds,
         slo_latency_seconds=service.latency_seconds,
-        instances=hardware_class.spec.triton.instances,
+        instances=instances(model, hardware_class),
     )
-    files = model_files(service.spec.model, hardware_class, download)
+    files = model_files(model, hardware_class, download)
+    shared = f"{shared_memory.limit_mib(model, hardware_class)}Mi"
     placement = hardware_class.spec.placement
     selector = naming.selector(service.name, hardware_class.name)
     pod: dict[str, Any] = {
@@ -46,11 +47,11 @@ def deployment(
         "securityContext": security.pod_security_context(),
         "terminationGracePeriodSeconds": times.grace_seconds,
         **({"initContainers": files.init_containers} if files.init_containers else {}),
-        "containers": [_container(service, hardware_class, times, files)],
+        "containers": [_container(service, model, hardware_class, times, files)],
         "volumes": [
             *files.volumes,
             {"name": _CONFIG, "configMap": {"name": naming.config_map_name(service.name, config)}},
-            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": SHARED_MEMORY_LIMIT}},
+            {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": shared}},
             {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
         ],
         "topologySpreadConstraints": [
@@ -90,16 +91,20 @@ def deployment(
 
 
 def _container(
-    service: InferenceService, hardware_class: HardwareClass, times: lifecycle.Shutdown, files: ModelFiles
+    service: InferenceService,
+    model: Model,
+    hardware_class: HardwareClass,
+    times: lifecycle.Shutdown,
+    files: ModelFiles,
 ) -> dict[str, Any]:
-    folder = f"{REPOSITORY}/{service.model_name}"
+    folder = f"{naming.version_folder(service.model_name, model.version)}/{RUNS[model.backend].folder}".rstrip("/")
     return {
         "name": naming.CONTAINER,
         "image": hardware_class.spec.triton.image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["tritonserver"],
-        "args": _arguments(service, hardware_class, times),
-        "env": _environment(hardware_class),
+        "args": _arguments(model, hardware_class, times),
+        "env": _environment(model, hardware_class),
         "ports": [
             {"name": naming.HTTP_PORT_NAME, "containerPort": naming.HTTP_PORT, "protocol": "TCP"},
             {"name": naming.GRPC_PORT_NAME, "containerPort": naming.GRPC_PORT, "protocol": "TCP"},
@@ -111,10 +116,10 @@ def _container(
         "lifecycle": lifecycle.pre_stop(times.drain_seconds),
         **lifecycle.probes(service.model_name),
         "volumeMounts": [
-            {**files.mount, "mountPath": f"{folder}/{service.spec.model.version}"},
+            {**files.mount, "mountPath": folder},
             {
                 "name": _CONFIG,
-                "mountPath": f"{folder}/config.pbtxt",
+                "mountPath": f"{naming.REPOSITORY}/{service.model_name}/config.pbtxt",
                 "subPath": "config.pbtxt",
                 "readOnly": True,
             },
@@ -124,10 +129,10 @@ def _container(
     }
 
 
-def _arguments(service: InferenceService, hardware_class: HardwareClass, times: lifecycle.Shutdown) -> list[str]:
+def _arguments(model: Model, hardware_class: HardwareClass, times: lifecycle.Shutdown) -> list[str]:
     """Flags of tritonserver; none of them holds a user's text."""
     arguments = [
-        f"--model-repository={REPOSITORY}",
+        f"--model-repository={naming.REPOSITORY}",
         "--model-control-mode=none",
         "--exit-on-error=true",
         "--strict-readiness=true",
@@ -136,17 +141,18 @@ def _arguments(service: InferenceService, hardware_class: HardwareClass, times: 
         "--allow-gpu-metrics=false",  # one DCGM exporter a node instead of one in each pod
         "--log-format=ISO8601",
     ]
-    if service.spec.model.inputs:
+    if model.inputs or model.backend == "tensorrtllm":
         # Tensors are given: a model file that says otherwise must fail at load, not be served differently.
         arguments.append("--disable-auto-complete-config")
     return arguments
 
 
-def _environment(hardware_class: HardwareClass) -> list[dict[str, str]]:
-    if hardware_class.spec.family is Family.GPU:
-        return []
-    # A container that asks for no GPU sees all GPUs of its node; these two keep it off them.
-    return [
-        {"name": "TRITON_SERVER_CPU_ONLY", "value": "1"},
-        {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"},
-    ]
+def _environment(model: Model, hardware_class: HardwareClass) -> list[dict[str, str]]:
+    # Engines and libraries keep caches at home, and the root file system is read-only.
+    variables = {"HOME": "/tmp"}  # noqa: S108 - a path inside the container
+    if hardware_class.spec.family is not Family.GPU:
+        # A container that asks for no GPU sees all GPUs of its node; these two keep it off them.
+        variables |= {"TRITON_SERVER_CPU_ONLY": "1", "NVIDIA_VISIBLE_DEVICES": "void"}
+    if RUNS[model.backend].omp and (count := threads(model, hardware_class)) is not None:
+        variables["OMP_NUM_THREADS"] = str(count)
+    return [{"name": name, "value": value} for name, value in variables.items()]

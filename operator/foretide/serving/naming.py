@@ -16,6 +16,8 @@ METRICS_PORT_NAME: Final = "metrics"
 CONTAINER: Final = "triton"
 DOWNLOAD_CONTAINER: Final = "download"
 
+REPOSITORY: Final = "/models"
+
 # Pod names append "-<10>-<5>" to the Deployment's name and must stay within the 63 characters of a host name.
 DEPLOYMENT_NAME_LIMIT: Final = 63 - len("-0123456789-01234")
 _DIGEST_LENGTH: Final = 8
@@ -40,6 +42,11 @@ def config_map_name(service: str, config: str) -> str:
     pod that restarts would take the broken text too.
     """
     return f"{service}-config-{digest(config)}"
+
+
+def version_folder(model: str, version: str) -> str:
+    """Where the container has the files of one version of the model; both names are free of slashes."""
+    return f"{REPOSITORY}/{model}/{version}"
 
 
 def digest(text: str) -> str:

@@ -11,6 +11,7 @@ from foretide.api.modelprofile import ModelProfile
 from foretide.api.status import InferenceServiceStatus
 from foretide.cli.exits import Stop
 from foretide.scaling.arrays import Floats
+from foretide.serving.parallelism import instances
 from foretide.simulate.command import values
 from foretide.simulate.command.refused import Refused
 from foretide.simulate.scenario import Duration, Law
@@ -69,8 +70,8 @@ def of_service(
     given: Given,
 ) -> Case:
     """As it runs now; raises Stop where nobody knows how fast the model is."""
-    instances = hardware_class.spec.triton.instances if hardware_class else 1
-    law, law_from = _law(service, status, profile, given, instances)
+    copies = instances(service.model_on(hardware_class.name), hardware_class) if hardware_class else 1
+    law, law_from = _law(service, status, profile, given, copies)
     cold_start, cold_from = _cold_start(status, profile, given)
     cost = hardware_class.spec.cost if hardware_class else None
     return _bounded(
@@ -118,14 +119,14 @@ def _law(
     status: InferenceServiceStatus,
     profile: ModelProfile | None,
     given: Given,
-    instances: int,
+    copies: int,
 ) -> tuple[Law, str]:
     if given.batch_time is not None:
-        return _batch_time(given, instances), "--batch-time"
+        return _batch_time(given, copies), "--batch-time"
     told = status.capacity
     if told is not None and told.source != "Prior":
         per_item, fixed = parse_seconds(told.batch_time.per_item), parse_seconds(told.batch_time.fixed)
-        source, largest = f"status ({told.source})", service.spec.model.max_batch_size
+        source, largest = f"status ({told.source})", service.spec.model.largest_batch
     elif profile is not None:
         per_item, fixed = profile.spec.per_item_seconds, profile.spec.fixed_seconds
         source, largest = f"ModelProfile {profile.name}", profile.spec.max_batch_size
@@ -134,9 +135,9 @@ def _law(
             f"{service.name}: how long a batch takes is not known yet; run it for some minutes under load, apply a "
             "ModelProfile, or say it with --batch-time per-item,fixed,largest-batch"
         )
-    largest = max(min(largest, service.spec.model.max_batch_size, 1024), 1)
-    instances = min(instances, 16)
-    return Law(per_item_seconds=per_item, fixed_seconds=fixed, max_batch=largest, instances=instances), source
+    largest = max(min(largest, service.spec.model.largest_batch, 1024), 1)
+    copies = min(copies, 16)
+    return Law(per_item_seconds=per_item, fixed_seconds=fixed, max_batch=largest, instances=copies), source
 
 
 def _cold_start(status: InferenceServiceStatus, profile: ModelProfile | None, given: Given) -> tuple[Duration, str]:
@@ -159,8 +160,8 @@ def _cold_start(status: InferenceServiceStatus, profile: ModelProfile | None, gi
 _SHARES = tuple(step / 100.0 for step in range(101))
 
 
-def _batch_time(given: Given, instances: int) -> Law:
-    return values.batch_time("--batch-time", str(given.batch_time), instances=min(instances, 16))
+def _batch_time(given: Given, copies: int) -> Law:
+    return values.batch_time("--batch-time", str(given.batch_time), instances=min(copies, 16))
 
 
 def _slo(given: Given) -> float:

@@ -53,7 +53,7 @@ async def of_prometheus(
         past.ServiceId(Key(service.namespace, service.name), service.uid),
         Workload(service.namespace, deployment_name(service.name, service.hardware_class)),
         since_seconds=created_seconds,
-        max_batch=service.spec.model.max_batch_size,
+        max_batch=service.spec.model.largest_batch,
     )
     newest = math.floor((now_seconds - LAG_SECONDS) / MINUTE_SECONDS) * MINUTE_SECONDS
     wanted = round(days * DAY_SECONDS / MINUTE_SECONDS)

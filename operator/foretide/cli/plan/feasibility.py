@@ -16,6 +16,7 @@ from foretide.api.inferenceservice import InferenceService
 from foretide.api.modelprofile import ModelProfile
 from foretide.api.status import Capacity as ToldCapacity
 from foretide.scaling.capacity import Law, rate_per_replica
+from foretide.serving.parallelism import instances
 
 
 class Source(StrEnum):
@@ -72,8 +73,8 @@ def feasibility(
         law,
         slo_latency_seconds=np.array([service.latency_seconds]),
         objective=np.array([service.objective]),
-        max_batch=np.array([service.spec.model.max_batch_size]),
-        instances=np.array([hardware_class.spec.triton.instances]),
+        max_batch=np.array([service.spec.model.largest_batch]),
+        instances=np.array([instances(service.model_on(hardware_class.name), hardware_class)]),
     )
     rate, known = float(capacity.rate_rps[0]), bool(law.known[0])
     cost = hardware_class.spec.cost
@@ -100,7 +101,7 @@ def _loaded(service: InferenceService, hardware_class: HardwareClass, load: floa
 
 def _law(service: InferenceService, profile: ModelProfile | None, told: ToldCapacity | None) -> tuple[Law, Source]:
     """What is measured of the service that runs counts more than a profile, as it does for the operator."""
-    largest = float(service.spec.model.max_batch_size)
+    largest = float(service.spec.model.largest_batch)
     if told is not None and told.source == "Measured":
         law = told.batch_time
         return _known(parse_seconds(law.per_item), parse_seconds(law.fixed), largest), Source.MEASURED

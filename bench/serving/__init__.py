@@ -1,0 +1,1 @@
+"""What the configuration that Foretide derives is worth: the rate that one Triton serves within an SLO."""

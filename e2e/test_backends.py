@@ -1,0 +1,150 @@
+"""Every backend that the local Triton has loads what the operator renders for it, and answers rightly.
+
+No cluster: the server runs as a process, with the very files of the ConfigMap and the very flags of the container.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+from e2e.cluster.progress import Progress
+from e2e.demo.model import INPUT, OUTPUT, model_file
+from e2e.load import Plan, run
+from e2e.load.infer import infer_body
+from e2e.load.wire import Answer, request
+from e2e.local_triton import Server, install, serving
+from e2e.scenarios import sleeper
+from foretide.api import group, parse
+from foretide.api.hardwareclass import HardwareClass
+from foretide.api.inferenceservice import InferenceService
+from foretide.serving.manifests import ServingSettings, build
+
+ROW: Final = {"dataType": "FP32", "shape": [sleeper.WIDTH]}
+SLEEPER: Final[dict[str, Any]] = {
+    "backend": "python",
+    "inputs": [{"name": "X", **ROW}],
+    "outputs": [{"name": "Y", **ROW}],
+    "maxBatchSize": 8,
+    "parameters": {"offset": "3"},
+}
+FILETYPE: Final[dict[str, Any]] = {
+    "backend": "onnxruntime",
+    "inputs": [{"name": INPUT, "dataType": "INT32", "shape": [2048]}],
+    "outputs": [{"name": OUTPUT, "dataType": "FP32", "shape": [214]}],
+    "maxBatchSize": 4,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a team writes, and the file that it has."""
+
+    model: dict[str, Any]
+    file: Path
+    named: str = ""  # the file in the version's folder, where it is not the one on disk
+    batching: dict[str, Any] = field(default_factory=dict)
+
+
+PYTHON_FILE: Final = sleeper.MODELS / "sleeper" / "model.py"
+CASES: Final = {
+    "python": Case(SLEEPER, PYTHON_FILE),
+    "python, warmed up": Case({**SLEEPER, "warmup": True}, PYTHON_FILE),
+    "python, another file name": Case({**SLEEPER, "fileName": "sleep_v2.py"}, PYTHON_FILE, named="sleep_v2.py"),
+    "python, a delay": Case(
+        SLEEPER, PYTHON_FILE, batching={"mode": "Manual", "maxQueueDelay": "1ms", "preferredSizes": [4, 8]}
+    ),
+    "python, no batching": Case(SLEEPER, PYTHON_FILE, batching={"mode": "None"}),
+    "onnxruntime": Case(FILETYPE, model_file()),
+    "onnxruntime, warmed up": Case({**FILETYPE, "warmup": True}, model_file()),
+    "onnxruntime, tensors from the model": Case({"backend": "onnxruntime", "maxBatchSize": 4}, model_file()),
+}
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The server, unpacked once."""
+    return install(Progress())
+
+
+def rendered(model: dict[str, Any], batching: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """config.pbtxt and the container, as the operator makes them on a class of two CPUs."""
+    spec = {
+        "model": {"source": {"configMap": {"name": "files"}}, **model},
+        "hardware": {"classes": ["cpu-2"]},
+        "slo": {"objective": "99", "latency": "1s"},
+        "batching": batching,
+    }
+    triton = {"image": "tritonserver:2.51", "instances": "Auto"}
+    of_class = {"family": "CPU", "resources": {"limits": {"cpu": "2"}}, "triton": triton}
+    service = parse.inference_service({"kind": group.INFERENCE_SERVICE_KIND, "metadata": {"name": "m"}, "spec": spec})
+    hardware = parse.hardware_class({"metadata": {"name": "cpu-2"}, "spec": of_class})
+    assert isinstance(service, InferenceService), service
+    assert isinstance(hardware, HardwareClass), hardware
+    children: dict[str, Any] = {one["kind"]: one for one in build(service, hardware, settings=ServingSettings())}
+    (container,) = children["Deployment"]["spec"]["template"]["spec"]["containers"]
+    return children["ConfigMap"]["data"]["config.pbtxt"], container
+
+
+@contextmanager
+def loaded(root: Path, case: Case, folder: Path) -> Iterator[Server]:
+    config, container = rendered(case.model, case.batching)
+    version = folder / "models" / "m" / "1"
+    version.mkdir(parents=True)
+    shutil.copy(case.file, version / (case.named or case.file.name))
+    (version.parent / "config.pbtxt").write_text(config, encoding="utf-8")
+    flags = [flag for flag in container["args"] if not flag.startswith("--model-repository=")]
+    environment = {one["name"]: one["value"] for one in container["env"]}
+    with serving(root, folder / "models", flags=flags, environment=environment) as server:
+        yield server
+
+
+def ask(server: Server, tensors: dict[str, np.ndarray[Any, np.dtype[Any]]], output: str) -> Answer:
+    """The answer to one request."""
+    answers: list[Answer] = []
+
+    def keep(_: int, answer: Answer) -> bool:
+        answers.append(answer)
+        return True
+
+    target = server.infer("m")
+    body, headers = infer_body(tensors, [output])
+    plan = Plan(
+        target=target,
+        arrivals=np.zeros(1),
+        payloads=(request(target, body, headers),),
+        check=keep,
+    )
+    run(plan)
+    assert len(answers) == 1
+    return answers[0]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_triton_loads_what_is_rendered_and_answers(name: str, root: Path, tmp_path: Path) -> None:
+    case = CASES[name]
+    with loaded(root, case, tmp_path) as server:
+        config = json.loads(server.get("v2/models/m/config"))
+        assert config["instance_group"][0]["count"] == 2, "one on each CPU"
+        if case.model["backend"] == "python":
+            answer = ask(server, {"X": sleeper.question(7)}, "Y")
+            assert sleeper.RightAnswers((3.0,))(7, answer)
+        else:
+            answer = ask(server, {INPUT: np.full((1, 2048), 65, dtype=np.int32)}, OUTPUT)
+            assert answer.status == 200, answer.body
+        stats = json.loads(server.get("v2/models/m/stats"))["model_stats"][0]
+        sizes = {row["batch_size"] for row in stats["batch_stats"]}
+        most = case.model["maxBatchSize"]
+        assert sizes == ({1, most} if case.model.get("warmup") else {1}), "a warm-up runs both sizes on loading"
+        batching = config.get("dynamic_batching")
+        assert (batching is None) == (case.batching.get("mode") == "None")
+        if case.batching.get("mode") == "Manual":
+            assert batching == {**batching, "preferred_batch_size": [4, 8], "max_queue_delay_microseconds": 1_000}

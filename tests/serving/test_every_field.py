@@ -1,0 +1,134 @@
+"""Every field that says how a model is served changes what is made of it; one that does not has no place in the API."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from foretide.api import group, parse
+from foretide.api.crdschema import structural
+from foretide.api.hardwareclass import HardwareClass, HardwareClassSpec
+from foretide.api.inferenceservice import InferenceService, InferenceServiceSpec
+from foretide.serving.backends import unfit
+from foretide.serving.manifests import ServingSettings, build
+
+TENSOR: Final = {"name": "X", "dataType": "FP32", "shape": [8]}
+FILES: Final = {"configMap": {"name": "files"}}
+SERVICE: Final[dict[str, Any]] = {
+    "model": {"backend": "python", "source": FILES, "inputs": [TENSOR], "outputs": [TENSOR], "maxBatchSize": 8},
+    "hardware": {"classes": ["gpu-t4"]},
+    "slo": {"objective": "99", "latency": "100ms"},
+    "scaling": {},
+    "batching": {"mode": "Manual"},
+}
+HARDWARE: Final[dict[str, Any]] = {
+    "family": "GPU",
+    "resources": {"limits": {"nvidia.com/gpu": 1}},
+    "placement": {"tolerations": [{"key": "pool"}]},
+    "triton": {"image": "tritonserver:x"},
+}
+ONNX: Final = {"model.backend": "onnxruntime"}
+
+# The path of each field of the schema that the serving side reads -> changes after which it must have been read.
+# A path of an earlier change on the same line is what the field needs beside it.
+FIELDS: Final[dict[str, dict[str, Any]]] = {
+    "model.name": {"model.name": "other"},
+    "model.version": {"model.version": "2"},
+    "model.backend": {"model.backend": "onnxruntime"},
+    "model.source": {"model.source": {"configMap": {"name": "others"}}},
+    "model.inputs": {"model.inputs": [{**TENSOR, "name": "Z"}]},
+    "model.outputs": {"model.outputs": [{**TENSOR, "name": "Z"}]},
+    "model.maxBatchSize": {"model.maxBatchSize": 16},
+    "model.parameters": {"model.parameters": {"a": "b"}},
+    "model.fileName": {"model.fileName": "other.py"},
+    "model.precision": {**ONNX, "model.precision": "FP16"},
+    "model.decoupled": {"model.decoupled": True},
+    "model.warmup": {"model.warmup": True},
+    "model.variants": {"model.variants": [{"hardwareClass": "gpu-t4", "parameters": {"a": "b"}}]},
+    "batching.mode": {"batching.mode": "None"},
+    "batching.maxQueueDelay": {"batching.maxQueueDelay": "2ms"},
+    "batching.preferredSizes": {"batching.preferredSizes": [8]},
+    "slo.latency": {"slo.latency": "20s"},  # beyond the slack of the exit timeout
+}
+OF_A_VARIANT: Final[dict[str, Any]] = {
+    "backend": "onnxruntime",
+    "source": {"configMap": {"name": "others"}},
+    "fileName": "other.py",
+    "precision": "FP16",
+    "parameters": {"a": "b"},
+}
+OF_A_CLASS: Final[dict[str, Any]] = {
+    "family": "Inferentia",
+    "resources.requests": {"cpu": "1"},
+    "resources.limits": {"cpu": "1", "nvidia.com/gpu": 1},
+    "placement.nodeSelector": {"pool": "a"},
+    "placement.tolerations": [],
+    "placement.priorityClassName": "high",
+    "triton.image": "tritonserver:y",
+    "triton.instances": "Auto",
+}
+# Read by the autoscaler; the tests of control and scaling hold these.
+OF_SCALING: Final = {"slo.objective", "slo.window", "scaling", "hardware.classes", "cost", "power", "quota"}
+
+
+def changed(raw: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    result = copy.deepcopy(raw)
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        at = result
+        for parent in parents:
+            at = at.setdefault(parent, {})
+        at[last] = value
+    return result
+
+
+def made(service: dict[str, Any], hardware: dict[str, Any]) -> object:
+    one = parse.inference_service({"kind": group.INFERENCE_SERVICE_KIND, "metadata": {"name": "r"}, "spec": service})
+    other = parse.hardware_class({"kind": group.HARDWARE_CLASS_KIND, "metadata": {"name": "gpu-t4"}, "spec": hardware})
+    assert isinstance(one, InferenceService), one
+    assert isinstance(other, HardwareClass), other
+    assert unfit(one.model_on("gpu-t4"), other) == ""
+    return build(one, other, settings=ServingSettings())
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_of_a_service_changes_its_children(field: str) -> None:
+    *needed, last = FIELDS[field].items()
+    assert last[0] == field
+    before = changed(SERVICE, dict(needed))
+    assert made(changed(before, dict([last])), HARDWARE) != made(before, HARDWARE)
+
+
+@pytest.mark.parametrize("field", OF_A_VARIANT)
+def test_a_field_of_a_variant_changes_the_children_of_its_class(field: str) -> None:
+    base = changed(SERVICE, ONNX if field == "precision" else {})
+    variant = {"hardwareClass": "gpu-t4", field: OF_A_VARIANT[field]}
+    assert made(changed(base, {"model.variants": [variant]}), HARDWARE) != made(base, HARDWARE)
+
+
+@pytest.mark.parametrize("field", OF_A_CLASS)
+def test_a_field_of_a_class_changes_the_children(field: str) -> None:
+    assert made(SERVICE, changed(HARDWARE, {field: OF_A_CLASS[field]})) != made(SERVICE, HARDWARE)
+
+
+def _fields(schema: dict[str, Any], depth: int, path: str = "") -> Iterator[str]:
+    for name, member in schema["properties"].items():
+        if depth > 1 and "properties" in member:
+            yield from _fields(member, depth - 1, f"{path}{name}.")
+        else:
+            yield f"{path}{name}"
+
+
+def test_no_field_of_the_schema_is_missing_here() -> None:
+    service, hardware = structural(InferenceServiceSpec), structural(HardwareClassSpec)
+
+    def unheld(schema: dict[str, Any], held: set[str]) -> set[str]:
+        return {field for field in _fields(schema, 2) if field not in held and field.split(".")[0] not in OF_SCALING}
+
+    assert unheld(service, {*FIELDS, *OF_SCALING}) == set()
+    assert unheld(hardware, {*OF_A_CLASS, *OF_SCALING}) == set()
+    variant = service["properties"]["model"]["properties"]["variants"]["items"]["properties"]
+    assert variant.keys() - OF_A_VARIANT.keys() == {"hardwareClass"}
