@@ -39,8 +39,9 @@ unit: setup ## Unit and property tests.
 	$(BIN)/pytest tests --numprocesses=auto --dist=worksteal --quiet
 
 .PHONY: generated
-generated: setup ## Fail when generated files are not what their sources say (CRDs; install.yaml).
+generated: setup ## Fail when generated files are not what their sources say (CRDs; install.yaml; docs/metrics.md).
 	$(BIN)/python -m foretide.api.crdgen --check
+	$(BIN)/python -m foretide.app.metrics_page --check
 
 .PHONY: check
 check: setup ## Lint, types, layers, generated files, unit tests: what to run before each commit.
@@ -87,6 +88,10 @@ crds: setup ## Generate crds/ and the chart's copy from the pydantic models.
 .PHONY: manifests
 manifests: crds ## Render manifests/install.yaml from the chart.
 	$(BIN)/python manifests/render.py
+
+.PHONY: pages
+pages: setup ## Generate docs/metrics.md from the operator's metrics.
+	$(BIN)/python -m foretide.app.metrics_page
 
 .PHONY: lock
 lock: setup ## Resolve the dependencies of pyproject.toml anew, with hashes.

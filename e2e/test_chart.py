@@ -68,7 +68,9 @@ def test_pod_monitors_find_triton_and_the_operator(helm: str) -> None:
     assert triton["metadata"]["labels"]["release"] == "monitoring"
     assert triton["spec"]["namespaceSelector"] == {"any": True}
     assert triton["spec"]["podMetricsEndpoints"][0]["port"] == "metrics"
-    assert charts.only(found, "PodMonitor")["spec"]["podMetricsEndpoints"][0]["port"] == "http"
+    [operator] = charts.only(found, "PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert operator["port"] == "http"
+    assert operator["honorLabels"] is True, "its series name the namespace of the service that they are of"
 
 
 def test_what_lets_the_operator_in_is_mounted_and_named(helm: str) -> None:
