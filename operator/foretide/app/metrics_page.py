@@ -17,7 +17,7 @@ _HEAD: Final = """\
 <!-- Generated from operator/foretide/app by `python -m foretide.app.metrics_page`; do not edit. -->
 
 `/metrics` on port 8080 of each operator pod, also of those that stand by: `foretide_leader` tells which one acts. Those
-of Python and of the process (`python_info`, `process_*`) are there, too.
+of Python and of the process (`python_info`, `process_*`) are there, too. What is made of them: [alerts](alerts.md).
 
 - The labels `namespace` and `service` name the InferenceService. Scrape with `honorLabels: true` (`honor_labels` where
   there is no Prometheus Operator), as the chart's PodMonitor does: else Prometheus writes the operator's own namespace
