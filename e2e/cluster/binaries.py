@@ -95,7 +95,9 @@ def build(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path
     name = key(go)
     if artefacts.has("bin", name):
         return artefacts.path("bin", name)
-    with progress.step("building Kubernetes, etcd, CoreDNS, Prometheus, Helm and kubectl from Go modules") as step:
+    with progress.step(
+        "building Kubernetes, etcd, CoreDNS, Prometheus, Alertmanager, Helm and kubectl from Go modules"
+    ) as step:
         seen = 0
 
         def count(line: str) -> None:

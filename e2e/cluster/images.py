@@ -62,6 +62,14 @@ IMAGES: Final = {
             program="prometheus",
         ),
         Image(
+            "alertmanager",
+            "localhost/foretide/alertmanager:0.31",
+            FOLDER / "alertmanager/Containerfile",
+            FOLDER / "alertmanager",
+            (),
+            program="alertmanager",
+        ),
+        Image(
             "triton",
             "localhost/foretide/tritonserver:2.51-cpu",
             FOLDER / "triton/Containerfile",

@@ -143,3 +143,8 @@ def test_docs_list_every_alert_with_its_severity_and_time() -> None:
     page = (charts.ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \[(\w+)\]\(runbooks/\1\.md\) \| (\w+) \| (\w+) \|", page, re.MULTILINE)
     assert rows == [(name, alert["labels"]["severity"], alert["for"]) for name, alert in ALERTS.items()]
+
+
+def test_each_alert_is_fired_for_real_in_an_end_to_end_test() -> None:
+    text = (charts.ROOT / "e2e" / "test_alerts.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'"(Foretide\w+)"', text)) == set(ALERTS)
