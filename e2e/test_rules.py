@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from e2e.cluster import Cluster
+from e2e.scenarios import loopback
 from manifests import render
 from tests.chart import charts
 
@@ -22,12 +22,7 @@ RUNBOOKS: Final = sorted((charts.ROOT / "docs" / "runbooks").glob("*.md"))
 
 @pytest.fixture(scope="session")
 def promtool(cluster: Cluster) -> str:
-    """Built with the embedded cluster; with another cluster it must be on PATH."""
-    found = shutil.which("promtool", path=str(cluster.bin)) or shutil.which("promtool")
-    assert found is not None, (
-        "There is no `promtool` on PATH: it comes with Prometheus, https://prometheus.io/download."
-    )
-    return found
+    return loopback.program(cluster, "promtool")
 
 
 def test_the_rules_parse(promtool: str) -> None:

@@ -41,20 +41,21 @@ class Alerting:
     def until_fires(self, *names: str, namespace: str = "", service: str = "", within_seconds: float = 180.0) -> None:
         """Waits until Alertmanager has all of these alerts, of a service if one is named, with their runbooks."""
         labels = {"namespace": namespace, "service": service} if service else {}
+        fired: set[str] = set()  # one may end before another begins
 
-        def seen() -> list[str]:
-            return [
-                alert["labels"]["alertname"]
-                for alert in self.firing()
-                if labels.items() <= alert["labels"].items()
-                and alert["annotations"]["runbook_url"].endswith(f"/{alert['labels']['alertname']}.md")
-            ]
+        def seen() -> set[str]:
+            for alert in self.firing():
+                name = alert["labels"]["alertname"]
+                if labels.items() <= alert["labels"].items():
+                    assert alert["annotations"]["runbook_url"].endswith(f"/{name}.md"), alert
+                    fired.add(name)
+            return fired
 
         until(
             f"{', '.join(names)} of {service or 'the operator'}",
-            lambda: set(names) <= set(seen()),
+            lambda: set(names) <= seen(),
             within_seconds=within_seconds,
-            shows=seen,
+            shows=lambda: sorted(seen()),
         )
 
     def until_ends(self, name: str, *, within_seconds: float = 120.0) -> None:
