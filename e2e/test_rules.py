@@ -13,7 +13,7 @@ import yaml
 from e2e.cluster import Cluster
 from e2e.scenarios import loopback
 from manifests import render
-from tests.chart import charts
+from tests.chart import charts, series
 
 RULES: Final = charts.CHART / "files" / "alerts.yaml"
 TESTS: Final = sorted((charts.ROOT / "tests" / "alerts").glob("*.yaml"))
@@ -23,6 +23,14 @@ RUNBOOKS: Final = sorted((charts.ROOT / "docs" / "runbooks").glob("*.md"))
 @pytest.fixture(scope="session")
 def promtool(cluster: Cluster) -> str:
     return loopback.program(cluster, "promtool")
+
+
+def test_what_the_operator_exports_keeps_the_conventions(promtool: str) -> None:
+    text = series.operator().exposition()
+    ended = subprocess.run(
+        [promtool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout + ended.stderr) == (0, "")
 
 
 def test_the_rules_parse(promtool: str) -> None:

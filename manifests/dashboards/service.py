@@ -90,8 +90,8 @@ _SCALING: Final = Row(
             "replicas are counted on for within the SLO.",
             queries=(
                 Query(_value("foretide_demand_items_per_second"), "asked for"),
-                Query(_value("foretide_forecast_items_per_second", 'quantile="median"'), "foreseen (median)"),
-                Query(_value("foretide_forecast_items_per_second", 'quantile="provided"'), "provided for"),
+                Query(_value("foretide_forecast_items_per_second", 'level="median"'), "foreseen (median)"),
+                Query(_value("foretide_forecast_items_per_second", 'level="provided"'), "provided for"),
                 Query(
                     f"{_value('foretide_capacity_items_per_second')} * {_value('foretide_ready_replicas')}", "capacity"
                 ),
@@ -241,7 +241,7 @@ _CHALLENGER: Final = Row(
         Panel(
             title="Replica hours",
             text="Since the comparison began.",
-            queries=(Query(_value("foretide_challenger_replica_hours", by="policy"), "{{policy}}"),),
+            queries=(Query(f"{_value('foretide_challenger_replica_seconds', by='policy')} / 3600", "{{policy}}"),),
         ),
     ),
 )

@@ -337,7 +337,7 @@ def test_the_past_is_read_beside_the_ticks() -> None:
     assert operator.ticks == [0, 15, 30, 45, 60, 75, 90], "a Prometheus that is away holds up no tick"
     assert "foretide_backfill_progress_ratio 0.0" in text
     assert "foretide_backfill_progress_ratio 1.0" in _text(operator.metrics)
-    assert "foretide_backfill_known_minutes 0.0" in text
+    assert "foretide_backfill_known_seconds 0.0" in text
 
 
 def test_a_fault_in_back_filling_does_not_end_the_loops() -> None:

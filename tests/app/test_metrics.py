@@ -226,7 +226,7 @@ def test_how_well_a_forecast_does_is_told_after_an_hour_of_outcomes() -> None:
     calibration = replace(old, missed=missed, loss=loss, outcomes=outcomes)
     memory = replace(memory, sight=replace(memory.sight, calibration=calibration))
     metrics.ticked(replace(told, decisions=replace(told.decisions, memory=memory)), now_seconds=15)
-    assert labelled(metrics, "forecast_coverage_ratio", "quantile") == {"0.9": 0.875}
+    assert labelled(metrics, "forecast_coverage_ratio", "level") == {"0.9": 0.875}
     assert series(metrics, "forecast_pinball_loss") == {SHOP: 0.03}
 
 
@@ -259,7 +259,7 @@ def test_every_metric_says_what_it_is() -> None:
 def test_a_forecast_has_its_median_and_what_is_provided_for_while_it_is_trusted() -> None:
     def quantiles(metrics: SelfMetrics) -> dict[str, float]:
         families = [one for one in read(metrics) if one.name == "foretide_forecast_items_per_second"]
-        return {sample.labels["quantile"]: sample.value for one in families for sample in one.samples}
+        return {sample.labels["level"]: sample.value for one in families for sample in one.samples}
 
     metrics = SelfMetrics()
     told = outcome((SHOP, 31.0, 2))
@@ -288,15 +288,15 @@ def test_a_challenger_is_shown_beside_the_policy_that_acts_while_it_is_there() -
     metrics.ticked(replace(told, verdicts={SHOP: verdict}), now_seconds=0)
     assert series(metrics, "challenger_replicas") == {SHOP: 3}
     assert by_policy(metrics, "late_ratio") == {"champion": 0.005, "challenger": 0.025}
-    assert by_policy(metrics, "replica_hours") == {"champion": 2.0, "challenger": 1.0}
+    assert by_policy(metrics, "replica_seconds") == {"champion": 7_200.0, "challenger": 3_600.0}
     nothing = replace(verdict, tally=replace(tally, asked=np.array([0.0])))
     metrics.ticked(replace(told, verdicts={SHOP: nothing}), now_seconds=15)
     assert by_policy(metrics, "late_ratio") == {}
     metrics.ticked(replace(told, verdicts={SHOP: replace(verdict, replicas=None, tally=None)}), now_seconds=30)
     assert series(metrics, "challenger_replicas") == {}
-    assert by_policy(metrics, "replica_hours") == {}
+    assert by_policy(metrics, "replica_seconds") == {}
     metrics.ticked(replace(told, verdicts={SHOP: verdict}), now_seconds=45)
     metrics.ticked(told, now_seconds=60)
     assert series(metrics, "challenger_replicas") == {}
-    assert by_policy(metrics, "replica_hours") == {}
+    assert by_policy(metrics, "replica_seconds") == {}
     assert series(metrics, "replicas") == {SHOP: 2, BANK: 1}

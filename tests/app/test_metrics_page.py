@@ -65,5 +65,8 @@ def test_names_keep_prometheus_conventions() -> None:
     for family in metrics_page.EVERY:
         assert re.fullmatch(r"foretide_[a-z]+(_[a-z]+)*", family.name)
         assert (family.kind is Kind.COUNTER) == family.name.endswith("_total")
-        assert not re.search(r"_(ms|us|minutes?_total|percent|bytes_per|count|sum|bucket)$", family.name)
+        assert not re.search(
+            r"_(ms|us|milliseconds|minutes|hours|days|percent|count|sum|bucket)(_total)?$", family.name
+        )
+        assert "quantile" not in family.labels, "that of summaries alone"
         assert family.text.endswith(".")

@@ -120,8 +120,8 @@ DECISIONS: Final = _counter(
 BACKFILL_PROGRESS: Final = _gauge(
     "backfill_progress_ratio", "Share of the past of services that was asked for; 1 when nothing is left to read."
 )
-BACKFILL_MINUTES: Final = _gauge(
-    "backfill_known_minutes", "Minutes of the past that Prometheus knew, over all services.", "minutes"
+BACKFILL_KNOWN: Final = _gauge(
+    "backfill_known_seconds", "How much of the past Prometheus knew, added up over all services.", "seconds"
 )
 SERVICES: Final = _gauge("services", "InferenceServices that the autoscale loop decides for.", "services")
 METRICS_AVAILABLE: Final = _gauge("metrics_available", "1 when Prometheus answered the last tick.")
@@ -142,7 +142,7 @@ OPERATOR: Final = (
     SCRAPES,
     SCRAPE_ERRORS,
     BACKFILL_PROGRESS,
-    BACKFILL_MINUTES,
+    BACKFILL_KNOWN,
     RECONCILES,
     RECONCILE_SECONDS,
     QUEUE_DEPTH,

@@ -20,6 +20,7 @@ from foretide.control.backfill import Backfill
 from foretide.control.reconcile import Reconciler
 from foretide.control.workqueue import WorkQueue
 from foretide.control.world import Key, ObjectId, World
+from foretide.scaling.forecast.history import MINUTE_SECONDS
 
 log: Final = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Loops:
         metrics.queue_depth.set_function(lambda: len(self._queue))
         metrics.queue_retrying.set_function(lambda: self._queue.retrying)
         metrics.backfill_progress.set_function(lambda: backfill.progress)
-        metrics.backfill_minutes.set_function(lambda: backfill.known_minutes)
+        metrics.backfill_known.set_function(lambda: MINUTE_SECONDS * backfill.known_minutes)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; raises when one of the loops cannot go on."""

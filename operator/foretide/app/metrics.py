@@ -65,7 +65,7 @@ class SelfMetrics:
         self.failed_writes = counter(families.SCALE_WRITE_ERRORS)
         self.decisions = counter(families.DECISIONS)
         self.backfill_progress = gauge(families.BACKFILL_PROGRESS)
-        self.backfill_minutes = gauge(families.BACKFILL_MINUTES)
+        self.backfill_known = gauge(families.BACKFILL_KNOWN)
         self.services = gauge(families.SERVICES)
         self.metrics_available = gauge(families.METRICS_AVAILABLE)
         # increase() does not count what a series begins with: each has to be there before it counts.

@@ -15,7 +15,6 @@ from foretide.app.exposition import Samples
 from foretide.app.families import Family, Kind
 from foretide.control.autoscale import Outcome
 from foretide.control.challenge_status import Verdict
-from foretide.control.numbers import HOUR_SECONDS
 from foretide.control.world import Key
 from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.budget import WINDOWS_SECONDS
@@ -66,8 +65,8 @@ def _known(keys: Sequence[Key], values: Floats, known: Bools, *labels: str) -> S
 
 def _forecasts(outcome: Outcome) -> Samples:
     plan = outcome.decisions.plan
-    for quantile, foreseen in ((MEDIAN, plan.likely), (PROVIDED, plan.ahead)):
-        yield from _known(outcome.keys, foreseen.value, foreseen.known, quantile)
+    for level, foreseen in ((MEDIAN, plan.likely), (PROVIDED, plan.ahead)):
+        yield from _known(outcome.keys, foreseen.value, foreseen.known, level)
 
 
 def _burn_rates(outcome: Outcome) -> Samples:
@@ -107,10 +106,10 @@ def _compared_late(key: Key, verdict: Verdict) -> Samples:
         yield from (((*key, name), late[side]) for side, name in zip(Side, SIDES, strict=True))
 
 
-def _compared_hours(key: Key, verdict: Verdict) -> Samples:
+def _compared_seconds(key: Key, verdict: Verdict) -> Samples:
     if (tally := verdict.tally) is not None:
         for side, name in zip(Side, SIDES, strict=True):
-            yield (*key, name), float(tally.replica_seconds[0, side]) / HOUR_SECONDS
+            yield (*key, name), float(tally.replica_seconds[0, side])
 
 
 GAUGES: Final = (
@@ -137,7 +136,7 @@ GAUGES: Final = (
         "forecast is trusted.",
         "items/s",
         _forecasts,
-        ("quantile",),
+        ("level",),
         "2 S",
     ),
     _gauge(
@@ -146,7 +145,7 @@ GAUGES: Final = (
         "the forecast is calibrated; absent before an hour of outcomes.",
         "",
         _coverage,
-        ("quantile",),
+        ("level",),
     ),
     _gauge(
         "forecast_pinball_loss",
@@ -211,11 +210,11 @@ GAUGES: Final = (
         "2 S",
     ),
     _gauge(
-        "challenger_replica_hours",
-        "Replicas times hours since the comparison began, of the policy that acts (champion) and of the one that is "
+        "challenger_replica_seconds",
+        "Replicas times seconds since the comparison began, of the policy that acts (champion) and of the one that is "
         "tried in the shadow (challenger).",
-        "replica hours",
-        _of_challengers(_compared_hours),
+        "replica seconds",
+        _of_challengers(_compared_seconds),
         ("policy",),
         "2 S",
     ),
