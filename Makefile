@@ -30,7 +30,7 @@ demo: setup ## Cluster, operator, a real model under two days of a real trace; a
 lint: setup ## ruff, mypy --strict and the import rules.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy operator/foretide e2e tests bench
+	$(BIN)/mypy operator/foretide e2e tests bench manifests
 	$(BIN)/lint-imports
 
 .PHONY: unit
@@ -39,9 +39,11 @@ unit: setup ## Unit and property tests.
 	$(BIN)/pytest tests --numprocesses=auto --dist=worksteal --quiet
 
 .PHONY: generated
-generated: setup ## Fail when generated files are not what their sources say (CRDs, docs/cli.md; install.yaml).
+generated: setup ## Fail when generated files are not what their sources say: CRDs, install.yaml, dashboards, pages.
 	$(BIN)/python -m foretide.api.crdgen --check
 	$(BIN)/python -m foretide.cli.reference --check docs/cli.md
+	$(BIN)/python -m foretide.app.metrics_page --check
+	$(BIN)/python -m manifests.dashboards --check
 
 .PHONY: check
 check: setup ## Lint, types, layers, generated files, unit tests: what to run before each commit.
@@ -92,6 +94,11 @@ crds: setup ## Generate crds/ and the chart's copy from the pydantic models.
 .PHONY: manifests
 manifests: crds ## Render manifests/install.yaml from the chart.
 	$(BIN)/python manifests/render.py
+
+.PHONY: pages
+pages: setup ## Generate docs/metrics.md and the Grafana dashboards.
+	$(BIN)/python -m foretide.app.metrics_page
+	$(BIN)/python -m manifests.dashboards
 
 .PHONY: lock
 lock: setup ## Resolve the dependencies of pyproject.toml anew, with hashes.

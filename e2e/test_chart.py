@@ -1,5 +1,6 @@
 """The chart through a real helm: it lints, refuses wrong values in words, and its options render what they promise."""
 
+import json
 import subprocess
 
 import pytest
@@ -9,6 +10,7 @@ from foretide.adapters import promql
 from foretide.app import settings
 from foretide.scaling.policy import Quantity
 from manifests import render
+from manifests.dashboards import __main__ as dashboards
 from tests.chart import charts
 
 
@@ -40,6 +42,11 @@ def test_the_manifest_in_the_tree_is_up_to_date(helm: str) -> None:
         ("--set=autoscaler.tickSeconds=0", "tickSeconds"),
         ("--set=logLevel=verbose", "logLevel"),
         ("--set=crds.install=false", "install"),
+        ("--set=alerts.overrides.ForetideDwon.for=1m", "ForetideDwon"),
+        ("--set=alerts.overrides.ForetideDown.for=soon", "for"),
+        ("--set=alerts.overrides.ForetideDown.after=1m", "after"),
+        ("--set=alerts.coldStartSeconds=0", "coldStartSeconds"),
+        ("--set=alerts.runbookUrl=wiki", "runbookUrl"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(helm: str, argument: str, words: str) -> None:
@@ -68,7 +75,9 @@ def test_pod_monitors_find_triton_and_the_operator(helm: str) -> None:
     assert triton["metadata"]["labels"]["release"] == "monitoring"
     assert triton["spec"]["namespaceSelector"] == {"any": True}
     assert triton["spec"]["podMetricsEndpoints"][0]["port"] == "metrics"
-    assert charts.only(found, "PodMonitor")["spec"]["podMetricsEndpoints"][0]["port"] == "http"
+    [operator] = charts.only(found, "PodMonitor")["spec"]["podMetricsEndpoints"]
+    assert (operator["port"], operator["interval"]) == ("http", "15s"), "its numbers change with a tick"
+    assert operator["honorLabels"] is True, "its series name the namespace of the service that they are of"
 
 
 def test_what_lets_the_operator_in_is_mounted_and_named(helm: str) -> None:
@@ -99,6 +108,22 @@ def test_recording_rules_keep_what_the_operator_asks_about_the_past(helm: str, w
         {"record": promql.record(quantity), "expr": promql.history(quantity, rate_window_seconds=asked)}
         for quantity in (Quantity.SUCCESS, Quantity.FAILURE, Quantity.INFERENCE)
     ]
+
+
+def test_dashboards_come_as_they_are_with_the_label_of_the_sidecar(helm: str) -> None:
+    arguments = ["dashboards.enabled=true", "dashboards.namespace=grafana", "dashboards.annotations.grafana_folder=ML"]
+    found = [each for each in _template(helm, *(f"--set={each}" for each in arguments)) if each["kind"] == "ConfigMap"]
+    files = {name: text for each in found for name, text in each["data"].items()}
+    assert {name: json.loads(text) for name, text in files.items()} == {
+        name: json.loads(text) for name, text in dashboards.rendered().items()
+    }
+    assert {each["metadata"]["namespace"] for each in found} == {"grafana"}
+    assert all(each["metadata"]["labels"]["grafana_dashboard"] == "1" for each in found)
+    assert all(each["metadata"]["annotations"] == {"grafana_folder": "ML"} for each in found)
+
+
+def test_neither_alerts_nor_dashboards_come_unasked(helm: str) -> None:
+    assert {each["kind"] for each in _template(helm)}.isdisjoint({"PrometheusRule", "ConfigMap", "PodMonitor"})
 
 
 def test_every_option_at_once_renders(helm: str) -> None:

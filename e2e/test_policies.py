@@ -72,7 +72,7 @@ def test_after_a_restart_the_past_is_read_and_forecasts_are_trusted_at_once(tena
         before = service.replicas()
         operator.kill()
         operator.until_leading()
-        operator.until_metric("foretide_backfill_known_minutes", lambda known: known >= 2, within_seconds=90)
+        operator.until_metric("foretide_backfill_known_seconds", lambda known: known >= 120, within_seconds=90)
         operator.until_ticks(2)
         # Two and a half minutes of ticks make a forecast trusted; the past does at once.
         service.until(

@@ -34,7 +34,6 @@ PROMQL: Final = {
     Over.MAXIMUM: "max_over_time({metric}[{window}s])",
     Over.AGE: "{now} - timestamp({metric})",
 }
-NO_VALUE: Final = 1  # the flag by which OTLP tells that a series has ended: Prometheus writes a stale marker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +95,7 @@ def _points(number: int, one: _Series, now: int) -> Iterator[dict[str, Any]]:
         yield {"timeUnixNano": str((now * 1_000 - age) * 10**6), "asDouble": float(value), "attributes": attributes}
     if one.stale or one.ended:
         moment = now * 1_000 - one.ages_milliseconds[-1] + 1
-        yield {"timeUnixNano": str(moment * 10**6), "flags": NO_VALUE, "attributes": attributes}
+        yield {"timeUnixNano": str(moment * 10**6), "flags": prometheus.NO_VALUE, "attributes": attributes}
 
 
 @pytest.mark.parametrize("window", WINDOWS_SECONDS)

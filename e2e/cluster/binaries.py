@@ -100,7 +100,7 @@ def build(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path
     if artefacts.has("bin", name):
         return artefacts.path("bin", name)
     with progress.step(
-        "building Kubernetes, etcd, CoreDNS, Prometheus, Helm, kubectl and rclone from Go modules"
+        "building Kubernetes, etcd, CoreDNS, Prometheus, Alertmanager, Helm, kubectl and rclone from Go modules"
     ) as step:
         seen = 0
 

@@ -19,7 +19,7 @@ PROGRAMS: Final = frozenset(
     name[:15]
     for name in (
         *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "coredns"),
-        *("containerd", "containerd-shim-runc-v2", "runc", "catatonit", "prometheus", "tritonserver"),
+        *("containerd", "containerd-shim-runc-v2", "runc", "catatonit", "prometheus", "alertmanager", "tritonserver"),
         *("triton_python_backend_stub", "buildah", "debootstrap"),
     )
 )

@@ -70,6 +70,14 @@ IMAGES: Final = {
             program="rclone",
         ),
         Image(
+            "alertmanager",
+            "localhost/foretide/alertmanager:0.31",
+            FOLDER / "alertmanager/Containerfile",
+            FOLDER / "alertmanager",
+            (),
+            program="alertmanager",
+        ),
+        Image(
             "triton",
             "localhost/foretide/tritonserver:2.51-cpu",
             FOLDER / "triton/Containerfile",

@@ -22,7 +22,7 @@ from .progress import Progress
 
 BOOT: Final = STATE / "boot_id"
 MANIFESTS: Final = HERE / "manifests"
-USER_PROGRAMS: Final = ("kubectl", "helm")
+USER_PROGRAMS: Final = ("kubectl", "helm", "prometheus", "promtool")
 
 
 def up(progress: Progress | None = None) -> Cluster:

@@ -17,7 +17,7 @@ from .lifecycle import up
 from .progress import Progress
 
 KIND_NAME: Final = "foretide"
-LOADED: Final = ("operator", "triton", "prometheus")
+LOADED: Final = ("operator", "triton", "prometheus", "alertmanager")
 
 
 def connect(environment: Mapping[str, str] = os.environ, progress: Progress | None = None) -> Cluster:

@@ -39,7 +39,7 @@ def read(text: str, wanted: Example) -> Foreseen | None:
     """The same from the text of the metrics."""
     here = {"namespace": wanted.namespace, "service": wanted.name}
     found = {
-        (sample.name, sample.labels.get("quantile")): sample.value
+        (sample.name, sample.labels.get("level")): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
         if not sample.labels or sample.labels.items() >= here.items()

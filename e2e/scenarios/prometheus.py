@@ -16,6 +16,8 @@ from foretide.adapters.resources import DEPLOYMENT, POD
 NAMESPACE: Final = "monitoring"
 NAME: Final = "prometheus"
 PORT: Final = 9090
+# The flag by which OTLP tells that a series has ended: Prometheus writes a stale marker.
+NO_VALUE: Final = 1
 PROXY: Final = f"/api/v1/namespaces/{NAMESPACE}/services/{NAME}:{PORT}/proxy"
 
 

@@ -28,7 +28,7 @@ def health() -> Health:
 async def http(health: Health) -> AsyncIterator[httpx.AsyncClient]:
     alive: Check = lambda: health.alive  # noqa: E731
     ready: Check = lambda: health.ready  # noqa: E731
-    runner = await Endpoint(port=0, alive=alive, ready=ready, registry=SelfMetrics().registry).start()
+    runner = await Endpoint(port=0, alive=alive, ready=ready, metrics=SelfMetrics().exposition).start()
     (port,) = (port for host, port, *_ in runner.addresses if host == "0.0.0.0")
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         yield client

@@ -80,7 +80,11 @@ def test_what_is_there_at_the_start_is_served() -> None:
         await operator.run(seconds=1)
         return operator
 
-    cluster = run(main()).cluster
+    operator = run(main())
+    cluster = operator.cluster
+    shown = 'foretide_condition{namespace="shop",service="ranker",condition="Ready",reason="Creating"} 0.0'
+    assert shown in _text(operator.metrics)
+    assert "foretide_tick_interval_seconds 15.0" in _text(operator.metrics)
     assert cluster.condition("Ready") == ("False", "Creating")
     assert cluster.condition("Ready", "other") == ("False", "Creating")
 
@@ -120,6 +124,8 @@ def test_a_tick_that_hangs_is_given_up() -> None:
         operator.on_tick(hang)
         await operator.run(seconds=50)
         assert operator.loops.tick_age_seconds < 16
+        assert 'foretide_ticks_total{result="timeout"} 1.0' in _text(operator.metrics)
+        assert 'foretide_ticks_total{result="done"} 2.0' in _text(operator.metrics)
         return operator.ticks
 
     assert run(main()) == [0, 30, 45]
@@ -134,6 +140,8 @@ def test_a_fault_in_a_tick_does_not_end_the_ticks() -> None:
 
         operator.on_tick(fail)
         await operator.run(seconds=31)
+        assert 'foretide_ticks_total{result="fault"} 3.0' in _text(operator.metrics)
+        assert "foretide_last_tick_timestamp_seconds 0.0" in _text(operator.metrics)
         return operator.ticks
 
     assert run(main()) == [0, 15, 30]
@@ -154,9 +162,7 @@ def test_an_event_is_followed_by_a_reconciliation() -> None:
 
 
 def _text(metrics: SelfMetrics) -> str:
-    from prometheus_client import generate_latest
-
-    return generate_latest(metrics.registry).decode()
+    return metrics.exposition()
 
 
 def test_a_sweep_makes_up_for_lost_events() -> None:
@@ -331,7 +337,7 @@ def test_the_past_is_read_beside_the_ticks() -> None:
     assert operator.ticks == [0, 15, 30, 45, 60, 75, 90], "a Prometheus that is away holds up no tick"
     assert "foretide_backfill_progress_ratio 0.0" in text
     assert "foretide_backfill_progress_ratio 1.0" in _text(operator.metrics)
-    assert "foretide_backfill_known_minutes 0.0" in text
+    assert "foretide_backfill_known_seconds 0.0" in text
 
 
 def test_a_fault_in_back_filling_does_not_end_the_loops() -> None:

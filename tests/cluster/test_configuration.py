@@ -85,6 +85,19 @@ def test_prometheus_runs_the_image_that_is_built_on_the_port_that_is_asked() -> 
     assert f"http://127.0.0.1:{objects['Service']['spec']['ports'][0]['nodePort']}" == api.PROMETHEUS
 
 
+def test_alertmanager_runs_the_image_that_is_built_under_the_name_that_prometheus_knows() -> None:
+    objects = {o["kind"]: o for o in yaml.safe_load_all((HERE / "manifests" / "alertmanager.yaml").read_text())}
+    container = objects["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == IMAGES["alertmanager"].reference
+    service = objects["Service"]
+    (port,) = service["spec"]["ports"]
+    prometheus = {o["kind"]: o for o in yaml.safe_load_all(PROMETHEUS.read_text())}
+    config = yaml.safe_load(prometheus["ConfigMap"]["data"]["prometheus.yml"])
+    (known,) = config["alerting"]["alertmanagers"]
+    target = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc:{port['port']}"
+    assert known == {"static_configs": [{"targets": [target]}]}
+
+
 def test_prometheus_keeps_only_the_named_ports_and_labels_namespace_and_pod() -> None:
     objects = {o["kind"]: o for o in yaml.safe_load_all(PROMETHEUS.read_text())}
     config = yaml.safe_load(objects["ConfigMap"]["data"]["prometheus.yml"])

@@ -53,6 +53,7 @@ def test_kind_creates_its_cluster_and_loads_every_image(machine: Machine) -> Non
         "kind load docker-image localhost/foretide/operator:dev --name foretide",
         "kind load docker-image localhost/foretide/tritonserver:2.51-cpu --name foretide",
         "kind load docker-image localhost/foretide/prometheus:3.10 --name foretide",
+        "kind load docker-image localhost/foretide/alertmanager:0.31 --name foretide",
         "kubectl --context=kind-foretide version --output=json --request-timeout=10s",
     ]
     assert cluster.context == "kind-foretide"

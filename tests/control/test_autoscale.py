@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import Callable
@@ -16,10 +17,11 @@ from foretide.adapters.prometheus import Pod
 from foretide.adapters.resources import DEPLOYMENT, POD, Object
 from foretide.adapters.triton import BatchCount
 from foretide.api import group
+from foretide.control.autoscale import Outcome, Stage
 from foretide.serving.naming import deployment_name
 from tests.control import objects
 from tests.control.cluster import QUANTITIES, Cluster, key
-from tests.control.fakes import API_DOWN, DOWN
+from tests.control.fakes import API_DOWN, DOWN, FakeKubernetes, FakePrometheus
 from tests.virtual_time import run
 
 HOLD_TICKS = 25  # a little more than the 300 s of the hold
@@ -50,6 +52,26 @@ async def test_replicas_follow_the_load_up_at_once_and_down_after_the_hold() -> 
     shrinking = await cluster.live(HOLD_TICKS, ranker=ONE_REPLICA)
     assert shrinking == sorted(shrinking, reverse=True)
     assert shrinking[-1] == 1
+
+
+def test_the_parts_of_a_tick_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(call: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+        async def slowed(*given: Any, **named: Any) -> Any:
+            await asyncio.sleep(seconds)
+            return await call(*given, **named)
+
+        return slowed
+
+    async def main() -> Outcome:
+        cluster = await up(replicas=1, ticks=1)
+        monkeypatch.setattr(FakePrometheus, "by_pod", slow(FakePrometheus.by_pod, 2.0))
+        monkeypatch.setattr(FakeKubernetes, "apply", slow(FakeKubernetes.apply, 3.0))
+        cluster.load(ranker=5 * ONE_REPLICA)
+        return await cluster.tick()
+
+    outcome = run(main())
+    assert outcome.stage_seconds == {Stage.OBSERVE: 2.0, Stage.DECIDE: 0.0, Stage.WRITE: 3.0}
+    assert [hardware_class.name for hardware_class in outcome.hardware] == ["cpu-16"]
 
 
 async def test_only_the_scale_is_written_and_by_its_own_manager() -> None:

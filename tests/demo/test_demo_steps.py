@@ -219,9 +219,9 @@ foretide_lead_time_seconds{namespace="shop",service="filetype"} 90.0
 # TYPE foretide_capacity_items_per_second gauge
 foretide_capacity_items_per_second{namespace="foretide-demo",service="filetype"} 15.5
 # TYPE foretide_forecast_items_per_second gauge
-foretide_forecast_items_per_second{namespace="foretide-demo",service="filetype",quantile="median"} 20.0
-foretide_forecast_items_per_second{namespace="foretide-demo",service="filetype",quantile="provided"} 30.0
-foretide_forecast_items_per_second{namespace="shop",service="filetype",quantile="provided"} 900.0
+foretide_forecast_items_per_second{namespace="foretide-demo",service="filetype",level="median"} 20.0
+foretide_forecast_items_per_second{namespace="foretide-demo",service="filetype",level="provided"} 30.0
+foretide_forecast_items_per_second{namespace="shop",service="filetype",level="provided"} 900.0
 """
 
 

@@ -84,6 +84,7 @@ def random_spending(random: np.random.Generator, services: int) -> Spending:
         measured=asked[:, 1:2]
         * random.choice([0.0, 0.3, 0.5, 1.0], (services, 1))
         * random.choice([0, 1], (services, 2)),
+        newest=np.zeros((services, 2)),
     )
 
 

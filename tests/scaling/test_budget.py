@@ -60,6 +60,12 @@ def test_a_steady_share_is_its_burn_rate_in_every_window(share: float) -> None:
     assert spending.left(OBJECTIVE)[0] == pytest.approx(1.0 - 100.0 * share)
 
 
+def test_what_was_asked_since_the_last_look_is_whole_and_nothing_where_it_is_unknown() -> None:
+    spending = after(after(Spending.fresh(1), 20.0, 4.0), 30.0, 6.0)
+    assert spending.newest.tolist() == [[450.0, 90.0]]
+    assert after(spending, 30.0, 6.0, known=False).newest.tolist() == [[0.0, 0.0]]
+
+
 def test_short_windows_forget_and_the_longest_does_not() -> None:
     spending = spent((24.0, 20.0, 0.0), (0.5, 20.0, 0.5), (3.0, 20.0, 0.0))
     five_minutes, hour, six_hours, all_of_it = spending.burn_rates(OBJECTIVE)[0]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 # Whether the operator is well, and why not.
@@ -17,12 +16,13 @@ SHUTDOWN_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The HTTP server for kubelet and Prometheus; `alive` and `ready` answer None or the reason why not."""
+    """The HTTP server for kubelet and Prometheus; `alive` and `ready` answer None or the reason why not, and `metrics`
+    the text of /metrics."""
 
     port: int
     alive: Check
     ready: Check
-    registry: CollectorRegistry
+    metrics: Callable[[], str]
 
     async def start(self) -> web.AppRunner:
         """Listens on all addresses; the caller cleans the returned runner up."""
@@ -46,7 +46,7 @@ class Endpoint:
         return _answer(self.ready())
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=self.metrics().encode(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _answer(problem: str | None) -> web.Response:

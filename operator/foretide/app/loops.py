@@ -12,6 +12,7 @@ from foretide.adapters.errors import AdapterError
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.resources import CHILDREN, POD, Object, Resource
 from foretide.app import watching
+from foretide.app.families import TickResult
 from foretide.app.metrics import SelfMetrics
 from foretide.app.settings import Settings
 from foretide.control.autoscale import Autoscaler
@@ -19,6 +20,7 @@ from foretide.control.backfill import Backfill
 from foretide.control.reconcile import Reconciler
 from foretide.control.workqueue import WorkQueue
 from foretide.control.world import Key, ObjectId, World
+from foretide.scaling.forecast.history import MINUTE_SECONDS
 
 log: Final = logging.getLogger(__name__)
 
@@ -55,10 +57,12 @@ class Loops:
         self._newer: Final[set[ObjectId]] = set()  # objects that an event showed since the sweep asked for its list
         self._ticked = time.monotonic()
         self.started = False
+        metrics.tick_interval.set(settings.tick_seconds)
+        metrics.conditions.follow(world.services)
         metrics.queue_depth.set_function(lambda: len(self._queue))
         metrics.queue_retrying.set_function(lambda: self._queue.retrying)
         metrics.backfill_progress.set_function(lambda: backfill.progress)
-        metrics.backfill_minutes.set_function(lambda: backfill.known_minutes)
+        metrics.backfill_known.set_function(lambda: MINUTE_SECONDS * backfill.known_minutes)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; raises when one of the loops cannot go on."""
@@ -130,8 +134,10 @@ class Loops:
                         outcome = await self._autoscaler.tick()
                 self._metrics.ticked(outcome, now_seconds=self._clock.now())
             except TimeoutError:
+                self._metrics.not_ticked(TickResult.TIMEOUT)
                 log.error("tick: not done in %g s, given up", self.tick_deadline_seconds)
             except Exception:
+                self._metrics.not_ticked(TickResult.FAULT)
                 log.exception("tick: a fault of the operator; replicas stay as they are until the next tick")
             self._ticked = time.monotonic()
             due = max(due + self._settings.tick_seconds, loop.time())

@@ -55,7 +55,7 @@ async def run(settings: Settings) -> None:
                 port=settings.listen_port,
                 alive=lambda: _stuck(loops),
                 ready=lambda: None,  # a standby is ready: it takes over within one lease
-                registry=metrics.registry,
+                metrics=metrics.exposition,
             )
             runner = await endpoint.start()
             try:

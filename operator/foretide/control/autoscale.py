@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import partial
 from typing import Final, TypeVar
 
@@ -16,6 +17,7 @@ from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.prometheus import Pod, Prometheus
 from foretide.adapters.scrape import Scraper
 from foretide.adapters.triton import Triton
+from foretide.api.hardwareclass import HardwareClass
 from foretide.api.reasons import Reason
 from foretide.control import challenge_status, latencies, observe, policies, scaling_status, table
 from foretide.control.act import Actuator
@@ -61,16 +63,26 @@ class Ports:
     clock: Clock
 
 
+class Stage(StrEnum):
+    """The parts of a tick, in their order."""
+
+    OBSERVE = "observe"  # Prometheus or the pods, and Triton's statistics
+    DECIDE = "decide"  # for all services, and for the policies that are tried in the shadow
+    WRITE = "write"  # status and replicas
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one tick did; the rows of `decisions` are the services of `keys`."""
+    """What one tick did; the rows of `decisions` are the services of `keys`, and `hardware` has their classes."""
 
     keys: tuple[Key, ...]
+    hardware: tuple[HardwareClass, ...]
     decisions: Decisions
     no_metrics: NoMetrics | None
     queries: int  # sent to Prometheus
     scrapes: Scrapes  # of pods, while it is away
     failed_writes: int
+    stage_seconds: Mapping[Stage, float]
     verdicts: Mapping[Key, Verdict] = field(default_factory=dict)  # on the policies that are tried in the shadow
 
 
@@ -95,7 +107,10 @@ class Autoscaler:
 
     async def tick(self) -> Outcome:
         """Observes, decides and acts once for every service that has a Deployment."""
+        seconds = asyncio.get_running_loop().time
+        began = seconds()
         found, executed = await asyncio.gather(self._sources.read(), self._batches.read())
+        observed = seconds()
         # All that follows is read without a pause, so that every row is of one moment.
         now_seconds = self._ports.clock.now()
         rows = [self._judged(row, now_seconds) for row in self._rows()]
@@ -109,6 +124,7 @@ class Autoscaler:
         verdicts = self._challenges.judge(self._contests(rows), seen, memory, made)
         for forgetful in (self._actuator, self._by_hand):
             forgetful.keep({row.key for row in rows})
+        decided = seconds()
         written = await asyncio.gather(
             *(
                 self._act(
@@ -129,11 +145,17 @@ class Autoscaler:
                 log.error("%s/%s: a fault of the operator; other services go on", *row.key, exc_info=outcome)
         return Outcome(
             keys=tuple(row.key for row in rows),
+            hardware=tuple(row.served.hardware_class for row in rows),
             decisions=made,
             no_metrics=found.no_metrics,
             queries=len(self._brain.queries) + (latencies.QUERIES if found.no_metrics is None else 0),
             scrapes=found.scrapes,
             failed_writes=sum(outcome is not True for outcome in written),
+            stage_seconds={
+                Stage.OBSERVE: observed - began,
+                Stage.DECIDE: decided - observed,
+                Stage.WRITE: seconds() - decided,
+            },
             verdicts=verdicts,
         )
 

@@ -45,12 +45,13 @@ class Spending:
     asked: Floats
     late: Floats
     measured: Floats  # [services, 2], of those asked in the last hour: what summaries told of, and histograms
+    newest: Floats  # [services, 2], not discounted: asked and late since the last look
 
     @classmethod
     def fresh(cls, services: int) -> Spending:
         """Nothing was asked yet."""
         nothing = np.zeros((services, len(WINDOWS_SECONDS) + 1))
-        return cls(asked=nothing, late=nothing, measured=np.zeros((services, 2)))
+        return cls(asked=nothing, late=nothing, measured=np.zeros((services, 2)), newest=np.zeros((services, 2)))
 
     def after(
         self,
@@ -77,6 +78,7 @@ class Spending:
             asked=fade * self.asked + (asked * seconds)[:, None],
             late=fade * self.late + (late * seconds)[:, None],
             measured=fade[:, SOURCE_WINDOW, None] * self.measured + (asked * seconds)[:, None] * told,
+            newest=np.stack([asked, late], axis=1) * seconds[:, None],
         )
 
     @property

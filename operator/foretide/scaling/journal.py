@@ -153,7 +153,7 @@ def _spending(sums: object) -> Spending:
         np.array([[_number(one, 0.0, MOST_REQUESTS) for one in _list(column, length)]])
         for column, length in zip(_list(sums, 3), (windows, windows, 2), strict=True)
     )
-    return Spending(asked=asked, late=np.minimum(late, asked), measured=measured)
+    return replace(Spending.fresh(1), asked=asked, late=np.minimum(late, asked), measured=measured)
 
 
 def _starts(kinds: object) -> list[list[float]]:

@@ -48,6 +48,8 @@ CHANGED: Final = {
     Bound.BLIND: Reason.GROWN_BLIND,
     **HINDERED,
 }
+# All that a decision may be told with.
+REASONS: Final = frozenset({*KEPT.values(), *CHANGED.values(), Reason.SCALED_UP, Reason.SCALED_DOWN})
 GAPS: Final = {
     Gap.NO_READY_REPLICAS: (Reason.NO_READY_REPLICAS, "no replica is ready long enough to report"),
     Gap.NO_SERIES: (Reason.NO_SERIES, "there is no series of any ready replica"),

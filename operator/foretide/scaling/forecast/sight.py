@@ -47,6 +47,8 @@ ENOUGH_KNOWN: Final = 0.5
 MOST_MISSED: Final = 0.35
 MISSED_LEVEL: Final = 1
 FEWEST_OUTCOMES: Final = 60.0
+# The last rows of a calibration are the forecasts that were used, one for each target.
+USED_AHEAD: Final = int(Target.AHEAD) - len(Target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,6 +106,22 @@ class Sight:
 
     def __len__(self) -> int:
         return len(self.history)
+
+    @property
+    def coverage(self) -> Readings:
+        """Share of the recent outcomes at or below the 0.9 quantile, of the forecasts of AHEAD as they were used;
+        unknown before enough outcomes."""
+        return Readings.checked(1.0 - self.calibration.missed[:, USED_AHEAD, MISSED_LEVEL], self._judged)
+
+    @property
+    def pinball_loss(self) -> Readings:
+        """Of the logarithm of demand, mean of the levels, of the same forecasts."""
+        return Readings.checked(self.calibration.loss[:, USED_AHEAD], self._judged)
+
+    @property
+    def _judged(self) -> Bools:
+        judged: Bools = self.calibration.outcomes[:, USED_AHEAD] >= FEWEST_OUTCOMES
+        return judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,0 +1,1 @@
+"""The chart's Grafana dashboards: `grafana` builds the JSON, `fleet`, `service` and `operator` say what is shown."""
