@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -121,7 +122,7 @@ class KeyedBy:
     key: str
 
     def _check(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
-        keys = [getattr(item, self.key) for item in items]
+        keys = [getattr(item, f"{self.key}_" if iskeyword(self.key) else self.key) for item in items]
         twice = sorted({key for key in keys if keys.count(key) > 1})
         # The apiserver has this rule built in ("Duplicate value"), so there is no CEL for it.
         require([self._not_twice(key) for key in twice], items)

@@ -1,4 +1,4 @@
-"""One service on several classes: what a mixed fleet carries, who takes what, and that nothing is given up too early."""
+"""One service on several classes: what a mixed fleet carries, who takes what, and when it is given up."""
 
 from __future__ import annotations
 

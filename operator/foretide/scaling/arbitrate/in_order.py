@@ -156,8 +156,8 @@ def _split(need: Need, room: Room, usable: Bools, quota: Ints) -> Split:
 
 def _able(room: Room, most: Ints) -> Bools:
     """Classes that keep the SLO, or all of a service where of none of those there is any."""
-    able = room.feasible & (most > 0)
-    found: Bools = np.where(able.any(axis=1)[:, None], able, most > 0)
+    able: Bools = room.feasible & (most > 0)
+    found: Bools = np.where(able.any(axis=1, keepdims=True), able, most > 0)
     return found
 
 
