@@ -14,7 +14,8 @@ from foretide.api.inferenceservice import MAX_CLASSES
 from foretide.api.rules import KeyedBy
 
 MAX_DECISIONS: Final = 10
-MAX_MEMORY_BYTES: Final = 4096
+# Of a service of one hardware class at most 4 KiB.
+MAX_MEMORY_BYTES: Final = 16_384
 
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 # format: date-time is Kubernetes' own word for RFC 3339.
@@ -81,8 +82,6 @@ class HardwareStatus(Fields):
     """Why it is so many, in one word from a fixed list; for machines."""
     message: Annotated[str, Field(max_length=1024)]
     """The same in a sentence, with numbers; for people."""
-    memory: Annotated[str, Field(max_length=MAX_MEMORY_BYTES)] | None = None
-    """What was learned of batch and start times, where several classes are listed; for the autoscaler only."""
 
 
 class ColdStart(Fields):
