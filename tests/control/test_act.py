@@ -198,7 +198,7 @@ async def test_a_number_that_somebody_else_wrote_meanwhile_is_not_overwritten(
 async def test_a_number_just_written_is_known_before_its_event_arrives(cluster: Cluster, actuator: Actuator) -> None:
     cluster.kubernetes.written = lambda _: None
     await act(actuator)
-    deployment = cluster.world.deployment(key())
+    (deployment,) = cluster.world.deployments(key())
     assert deployment is not None
     assert deployment["spec"]["replicas"] == 5
 
