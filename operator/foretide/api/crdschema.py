@@ -29,6 +29,8 @@ def _transformed(schema: Schema, definitions: dict[str, Schema]) -> Schema:
         result["additionalProperties"] = _transformed(schema["additionalProperties"], definitions)
     if "items" in schema:
         result["items"] = _transformed(schema["items"], definitions)
+    if "const" in result:  # a structural schema knows no such word
+        result["enum"] = [result.pop("const")]
     if schema.get("x-kubernetes-int-or-string"):
         del result["type"]
     if "default" in schema:

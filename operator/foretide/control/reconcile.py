@@ -12,7 +12,7 @@ from foretide.adapters.clock import Clock
 from foretide.adapters.errors import AdapterError, Conflict, Rejected
 from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
-from foretide.adapters.resources import DEPLOYMENT, POD_DISRUPTION_BUDGET, Object
+from foretide.adapters.resources import DEPLOYMENT, Object
 from foretide.api import group, parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
@@ -91,8 +91,12 @@ class Reconciler:
         for name, deployment in live.items():
             await self._restore_replicas(service, raw, told.get(usable[name].name), deployment)
         self._world.served[key] = served
-        if len(live) == len(wanted) and self._is_whole(raw, [self._world.child(key, DEPLOYMENT.kind, n) for n in live]):
-            await self._children.prune(key, service.uid, keep=[*manifests, *self._handing_over(key, served)])
+        if (
+            len(live) == len(wanted)
+            and self._is_whole(raw, list(live.values()))
+            and not self._is_handing_over(key, served)
+        ):
+            await self._children.prune(key, service.uid, keep=manifests)
         return service
 
     def _wanted(self, key: Key, served: Served, told: Mapping[str, Told]) -> list[str]:
@@ -112,22 +116,17 @@ class Reconciler:
         ]
         return due or [name for name, child in present.items() if child is not None] or [usable[0].deployment]
 
-    def _handing_over(self, key: Key, served: Served) -> list[Object]:
-        """Deployments of listed classes that cannot be used any more, and what protects their replicas, until the tick
-        has brought them to zero."""
+    def _is_handing_over(self, key: Key, served: Served) -> bool:
+        """Whether a listed class that cannot be used any more still serves; the tick brings it to zero."""
         gone = [one.deployment for one in served.classes if one.hardware_class is None]
-        serving = [name for name in gone if _has_replicas(self._world.child(key, DEPLOYMENT.kind, name))]
-        kinds = (DEPLOYMENT.kind, POD_DISRUPTION_BUDGET.kind)
-        return [
-            child for name in serving for kind in kinds if (child := self._world.child(key, kind, name)) is not None
-        ]
+        return any(_has_replicas(self._world.child(key, DEPLOYMENT.kind, name)) for name in gone)
 
-    def _is_whole(self, raw: Object, deployments: Sequence[Object | None]) -> bool:
+    def _is_whole(self, raw: Object, deployments: Sequence[Object]) -> bool:
         """Whether all that these Deployments are counted on for is ready, and of the newest template.
 
         Of several classes the replicas that wait for room may do so for days.
         """
-        states = [serving_status.rollout(child) for child in deployments if child is not None]
+        states = [serving_status.rollout(deployment) for deployment in deployments]
         state = serving_status.together(states)
         if len(states) == 1:
             return state.complete
