@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from foretide.adapters.clock import Clock
 from foretide.adapters.events import Events
@@ -37,6 +37,7 @@ from foretide.control.challenge_status import Verdict
 from foretide.control.children import controlled_by
 from foretide.control.direct import DirectReader, Scrapes
 from foretide.control.divided import Divisions, Executed
+from foretide.control.isolation import of_one
 from foretide.control.learning import BatchReader
 from foretide.control.observe import NoMetrics
 from foretide.control.past import ServiceId
@@ -57,8 +58,6 @@ from foretide.scaling.memory import Memory
 from foretide.scaling.policy import Observation
 
 log: Final = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +216,7 @@ class Autoscaler:
             asked = sum(place.told.replicas for place in row.places if place.told is not None)
             status = {**status, "desiredReplicas": asked} if "desiredReplicas" in status else status
         acts = not row.is_off_limits and not policies.is_advisory(row.policy)
-        stand = _of_one(
+        stand = of_one(
             row.key,
             lambda: self._by_hand.look(row.key, row.deployment, status, now_seconds=now_seconds, acts=acts),
             otherwise=FREE,
@@ -229,7 +228,7 @@ class Autoscaler:
         return frozenset(
             Pod(row.key.namespace, name)
             for row in rows
-            for name in _of_one(
+            for name in of_one(
                 row.key,
                 partial(without_age, row.deployment, self._world.pods(row.key), now_seconds=now_seconds),
                 otherwise=nobody,
@@ -239,7 +238,7 @@ class Autoscaler:
     def _hindered(self, row: Row, now_seconds: float) -> Hindered:
         if row.places:
             return UNHINDERED  # each of its classes is looked at by itself
-        return _of_one(
+        return of_one(
             row.key,
             lambda: hindered(row.deployment, self._world.pods(row.key), now_seconds=now_seconds),
             otherwise=UNHINDERED,
@@ -382,12 +381,3 @@ class Autoscaler:
                 warning=True,
             )
         return done
-
-
-def _of_one(key: Key, look: Callable[[], T], *, otherwise: T) -> T:
-    """A look at the objects of one service: one that is not as it should be must not fail the tick of all."""
-    try:
-        return look()
-    except Exception:
-        log.exception("%s/%s: an object of the service cannot be read; it counts as absent", *key)
-        return otherwise

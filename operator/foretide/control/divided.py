@@ -10,6 +10,7 @@ import numpy as np
 
 from foretide.adapters.prometheus import Pod
 from foretide.control import policies
+from foretide.control.isolation import of_one
 from foretide.control.places import Place
 from foretide.control.pods import deployment_of
 from foretide.control.recall import model_of
@@ -59,7 +60,7 @@ class Divisions:
     ) -> Observation:
         """What the brain is told, with the classes of the services that list several. `names` are the pods of `seen`,
         `memory` is of the rows. Learns of the classes what came since the last tick."""
-        units = [unit for index, row in enumerate(rows) for unit in self._units_of(index, row)]
+        units = [unit for index, row in enumerate(rows) if row.places for unit in self._units_of(index, row)]
         if not units:
             self._learned, self._units, self._rows = Learned.fresh(0), {}, {}
             return seen
@@ -218,9 +219,14 @@ class Divisions:
         )
 
     def _hindered(self, unit: _Unit, now_seconds: float) -> Hindered:
-        if unit.place.deployment is None:
+        deployment = unit.place.deployment
+        if deployment is None:
             return UNHINDERED
-        return hindered(unit.place.deployment, self._world.pods(unit.key), now_seconds=now_seconds)
+        return of_one(
+            unit.key,
+            lambda: hindered(deployment, self._world.pods(unit.key), now_seconds=now_seconds),
+            otherwise=UNHINDERED,
+        )
 
 
 def _profiled(units: Sequence[_Unit]) -> Profiled:

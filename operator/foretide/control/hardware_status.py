@@ -44,9 +44,11 @@ def told(status: Mapping[str, Any]) -> dict[str, Told]:
     entries = status.get("hardware")
     found = {}
     for entry in entries if isinstance(entries, list | tuple) else ():
-        name, numbers = entry.get("class"), (entry.get("replicas"), entry.get("counted"))
-        if isinstance(name, str) and all(isinstance(number, int) for number in numbers):
-            found[name] = Told(*numbers)
+        if not isinstance(entry, Mapping):
+            continue
+        name, replicas, counted = (entry.get(field) for field in ("class", "replicas", "counted"))
+        if isinstance(name, str) and isinstance(replicas, int) and isinstance(counted, int):
+            found[name] = Told(replicas, counted)
     return found
 
 
