@@ -53,7 +53,7 @@ def service(**spec: Any) -> Raw:
         "metadata": {"name": "ranker", "namespace": "default"},
         "spec": {
             "model": model,
-            "hardware": {"classes": ["cpu-16"]},
+            "hardware": {"classes": ["gpu-t4", "inf2-xl", "cpu-16"], "choose": "InOrder"},
             "slo": {"objective": "99.9", "latency": "100ms", "window": "7d"},
             "scaling": {
                 "minReplicas": 2,
@@ -592,10 +592,18 @@ WRONG: Final = (
     # hardware
     Wrong(("spec", "hardware", "classes"), [], "must have at least 1 item", "at least 1 items", shown="a list of 0"),
     Wrong(
-        ("spec", "hardware", "classes"), ["a", "b"], "must have at most 1 item", "must have at most 1 item", shown=""
+        ("spec", "hardware", "classes"),
+        [f"class-{number}" for number in range(9)],
+        "must have at most 8 items",
+        "must have at most 8 items",
+        shown="",
     ),
     # its variant is of another class then, which the apiserver says as well
     Wrong(("spec", "hardware", "classes", 0), "CPU", "must be at most 63 characters of a-z", "at most 63 characters"),
+    Wrong(
+        ("spec", "hardware", "classes"), ["cpu-16", "gpu-t4", "cpu-16"], "must be listed once only", shown='"cpu-16"'
+    ),
+    Wrong(("spec", "hardware", "choose"), "Cheapest", "must be one of InOrder", 'supported values: "InOrder"'),
     # slo
     Wrong(("spec", "slo"), REMOVED, "is required", "Required value", shown=_MISSING),
     Wrong(("spec", "slo"), None, "is required", "Required value", shown=_MISSING),

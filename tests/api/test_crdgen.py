@@ -114,6 +114,7 @@ def test_columns_are_those_of_the_documentation() -> None:
         ("Ready", 0),
         ("Replicas", 0),
         ("Desired", 0),
+        ("Class", 0),
         ("Reason", 0),
         ("URL", 1),
         ("Age", 0),

@@ -31,7 +31,7 @@ def test_a_service_has_its_fields_in_units() -> None:
     result = parse.inference_service(specs.changed(specs.service(), ("metadata", "uid"), "u-1"))
     assert isinstance(result, InferenceService)
     assert (result.name, result.namespace, result.uid, result.model_name) == ("ranker", "default", "u-1", "ranker_v2")
-    assert result.hardware_class == "cpu-16"
+    assert result.hardware_classes == ("gpu-t4", "inf2-xl", "cpu-16")
     assert result.latency_seconds == 0.1
     assert result.objective == 0.999
     assert result.spec.slo.window_seconds == 7 * 86_400

@@ -21,6 +21,7 @@ WithinLimits AtMaxReplicas AtMinReplicas AtQuota StepLimited ScaleDownHeld Repli
 ContainersNotCreated GrownBlind
 RolloutHeld ScaledUp ScaledDown Steady
 SLOFeasible SLOInfeasible
+InUse NotNeeded SlowsOthers HandingOver
 SLOMet SLOBudgetBurning SLOBudgetSpent SLOUnknown
 """
 

@@ -21,6 +21,18 @@ _FULL: dict[str, Any] = {
     "replicas": 3,
     "readyReplicas": 3,
     "desiredReplicas": 4,
+    "hardware": [
+        {
+            "class": "gpu-t4",
+            "replicas": 5,
+            "counted": 2,
+            "ready": 2,
+            "costPerHour": "2.65",
+            "reason": "Unschedulable",
+            "message": "2 of its replicas are counted on: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+        },
+        {"class": "cpu-16", "replicas": 0, "counted": 0, "ready": 0, "reason": "NotNeeded", "message": ""},
+    ],
     "capacity": {"perReplica": "44.8", "batchTime": {"perItem": "1.2ms", "fixed": "4.1ms"}, "source": "Measured"},
     "coldStart": {"p50": "38s", "p90": "42s", "starts": 12},
     "slo": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from foretide.adapters.prometheus import Pod
@@ -41,6 +42,11 @@ QUANTITIES: Final = (
 
 def key(name: str = "ranker", namespace: str = objects.NAMESPACE) -> Key:
     return Key(namespace, name)
+
+
+def _waits(pod: Mapping[str, Any] | None) -> bool:
+    """Whether it has no node."""
+    return pod is not None and pod["status"]["conditions"][0]["status"] == "False"
 
 
 class Cluster:
@@ -137,25 +143,44 @@ class Cluster:
         wanted: int = self.deployment(name, namespace)["spec"].get("replicas", 1)
         return wanted
 
-    def settle(self) -> None:
-        """The rest of the cluster does its work: every wanted replica is a ready pod."""
+    def settle(self, **room: int) -> None:
+        """The rest of the cluster does its work: every wanted replica is a ready pod, of a hardware class (its name
+        with `_` for `-`) that has room for so many; the others wait."""
         before = getattr(self, "pods", {})
         self.pods: dict[Pod, dict[str, Any]] = {}
         for (kind, namespace, name), obj in list(self.kubernetes.objects.items()):
             if kind != DEPLOYMENT.kind:
                 continue
-            self.add(objects.running(obj))
-            service = obj["metadata"]["labels"]["foretide.dev/service"]
-            for number in range(obj["spec"].get("replicas", 1)):
+            labels = obj["metadata"]["labels"]
+            service, hardware_class = labels["foretide.dev/service"], labels["foretide.dev/hardware-class"]
+            wanted = obj["spec"].get("replicas", 1)
+            ready = min(wanted, room.get(hardware_class.replace("-", "_"), wanted))
+            self.add(objects.running(obj, ready=ready))
+            for number in range(wanted):
                 pod = Pod(namespace, f"{name}-{number}")
                 address = f"10.0.{len(self.pods) // 250}.{len(self.pods) % 250}"
-                self.pods[pod] = before.get(pod) or objects.pod(
-                    pod.name,
-                    service=service,
-                    namespace=namespace,
-                    address=address,
-                    template=obj["spec"]["template"],
-                )
+                if number >= ready:
+                    waits = {**objects.NO_ROOM, "lastTransitionTime": self._since()}
+                    self.pods[pod] = objects.pod(
+                        pod.name,
+                        service=service,
+                        namespace=namespace,
+                        ready=False,
+                        scheduled=before[pod]["status"]["conditions"][0] if _waits(before.get(pod)) else waits,
+                        template=obj["spec"]["template"],
+                        owner=objects.replica_set(service, hardware_class=hardware_class),
+                    )
+                elif (known := before.get(pod)) is not None and not _waits(known):
+                    self.pods[pod] = known
+                else:
+                    self.pods[pod] = objects.pod(
+                        pod.name,
+                        service=service,
+                        namespace=namespace,
+                        address=address,
+                        template=obj["spec"]["template"],
+                        owner=objects.replica_set(service, hardware_class=hardware_class),
+                    )
                 self.world.seen(POD, self.pods[pod])
         for pod in before.keys() - self.pods.keys():
             self.world.seen(POD, before[pod], deleted=True)
@@ -166,8 +191,10 @@ class Cluster:
         for quantity in (*QUANTITIES, "sample_age_seconds"):
             samples.setdefault(quantity, {})
         for service, total in rps.items():
-            prefix = f"{deployment_name(service, 'cpu-16')}-"
-            mine = [pod for pod in self.pods if pod.name.startswith(prefix)]
+            prefix = f"{service}--"
+            mine = [
+                pod for pod, shown in self.pods.items() if pod.name.startswith(prefix) and shown["status"].get("podIP")
+            ]
             share = None if total is None else total / max(1, len(mine))
             per_pod = {"success_rps": share, "inference_rps": share, "sample_age_seconds": 2.0}
             for quantity, series in samples.items():
@@ -175,6 +202,9 @@ class Cluster:
                     del series[gone]
                 if share is not None:
                     series.update(dict.fromkeys(mine, per_pod.get(quantity) or 0.0))
+
+    def _since(self) -> str:
+        return datetime.fromtimestamp(self.clock.seconds, UTC).isoformat()
 
     async def tick(self, *, seconds: float = TICK_SECONDS) -> Outcome:
         self.clock.seconds += seconds

@@ -54,6 +54,15 @@ def hardware_class(name: str = "cpu-16", **changes: Any) -> Raw:
     }
 
 
+# The scheduler's words.
+NO_ROOM: Final = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+}
+
+
 def pod(
     name: str,
     *,

@@ -11,7 +11,7 @@ from foretide.adapters.errors import AdapterError, Conflict, Rejected
 from foretide.adapters.resources import Object
 from foretide.api import group
 from foretide.api.reasons import Reason
-from foretide.control.act import Actuator
+from foretide.control.act import Actuator, Scale
 from tests.control import objects
 from tests.control.cluster import Cluster, key
 from tests.control.fakes import API_DOWN
@@ -55,10 +55,13 @@ async def act(
         status=status,
         before={},
         memory=lambda: memory,
-        deployment=deployment,
-        replicas=status["desiredReplicas"],
-        present=present,
+        scales=[Scale(shown(deployment, present), status["desiredReplicas"])],
     )
+
+
+def shown(deployment: Object, present: int) -> Object:
+    """With the number of replicas that was decided on."""
+    return {**deployment, "spec": {**deployment["spec"], "replicas": present}}
 
 
 async def test_what_must_be_remembered_is_written_before_the_number(cluster: Cluster, actuator: Actuator) -> None:
@@ -195,7 +198,7 @@ async def test_a_number_that_somebody_else_wrote_meanwhile_is_not_overwritten(
 async def test_a_number_just_written_is_known_before_its_event_arrives(cluster: Cluster, actuator: Actuator) -> None:
     cluster.kubernetes.written = lambda _: None
     await act(actuator)
-    deployment = cluster.world.deployment(key())
+    (deployment,) = cluster.world.deployments(key())
     assert deployment is not None
     assert deployment["spec"]["replicas"] == 5
 

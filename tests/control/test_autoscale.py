@@ -79,7 +79,7 @@ async def test_only_the_scale_is_written_and_by_its_own_manager() -> None:
     await cluster.live(1, ranker=5 * ONE_REPLICA)
     assert [write.what for write in cluster.kubernetes.writes] == ["status InferenceService", "scale Deployment"]
     assert {write.manager for write in cluster.kubernetes.writes} == {group.AUTOSCALE_MANAGER}
-    fields = {"conditions", "desiredReplicas", "capacity", "decisions", "memory"}
+    fields = {"conditions", "desiredReplicas", "hardware", "capacity", "decisions", "memory"}
     status = cluster.kubernetes.writes[0].body["status"]
     assert set(status) == fields
     types = [entry["type"] for entry in status["conditions"]]

@@ -24,7 +24,7 @@ from foretide.api.inferenceservice import InferenceService
 from foretide.control import backfill as module
 from foretide.control.backfill import FORTNIGHT_SECONDS, Backfill
 from foretide.control.past import Chunk, ServiceId
-from foretide.control.world import Key, Served, World
+from foretide.control.world import Key, Served, ServedClass, World
 from foretide.scaling.policy import Quantity
 from foretide.serving.naming import deployment_name
 from tests.control import objects
@@ -67,7 +67,7 @@ class Operator:
         service, hardware_class = parse.inference_service(raw), parse.hardware_class(objects.hardware_class())
         assert isinstance(service, InferenceService)
         assert isinstance(hardware_class, HardwareClass)
-        self.world.served[key] = Served(service, hardware_class, deployment)
+        self.world.served[key] = Served(service, (ServedClass(hardware_class.name, deployment, hardware_class),))
         for quantity in QUANTITIES:
             by_workload = self.prometheus.past.setdefault(promql.history(quantity, rate_window_seconds=30.0), {})
             rate = 0.0 if quantity is Quantity.FAILURE else rps

@@ -61,9 +61,10 @@ async def test_only_our_own_deployment_of_that_very_uid_is_deleted(cluster: Clus
     cluster.add(stranger)
     cluster.settle()
     await cluster.reconcile()
-    assert [(write.name, write.body["uid"]) for write in cluster.written("delete")] == [
-        (objects.DEPLOYMENT, old["metadata"]["uid"])
-    ]
+    deleted = {write.what: (write.name, write.body["uid"]) for write in cluster.written("delete")}
+    assert deleted.keys() == {"delete Deployment", "delete PodDisruptionBudget"}
+    assert deleted["delete Deployment"] == (objects.DEPLOYMENT, old["metadata"]["uid"])
+    assert deleted["delete PodDisruptionBudget"][0] == objects.DEPLOYMENT
     assert "ranker-by-hand" in _deployments(cluster)
 
 

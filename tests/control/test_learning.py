@@ -9,6 +9,8 @@ from tests.control import objects
 from tests.control.cluster import Cluster, key
 from tests.control.fakes import API_DOWN
 
+MINE = (key(), "cpu-16")
+
 
 async def serving(replicas: int = 1) -> tuple[Cluster, BatchReader]:
     cluster = Cluster(objects.hardware_class())
@@ -23,12 +25,12 @@ def counted(executions: int, seconds: float, *, size: int = 4) -> tuple[BatchCou
 async def test_what_was_executed_since_the_last_reading_is_handed_on() -> None:
     cluster, reader = await serving()
     cluster.triton.counts["10.0.0.0:8000"] = counted(10, 1.0)
-    assert await reader.read() == {key(): [{4: (10, 1.0)}]}
+    assert await reader.read() == {MINE: [{4: (10, 1.0)}]}
     cluster.triton.counts["10.0.0.0:8000"] = counted(25, 2.5)
-    assert await reader.read() == {key(): [{4: (15, 1.5)}]}
-    assert await reader.read() == {key(): [{}]}
+    assert await reader.read() == {MINE: [{4: (15, 1.5)}]}
+    assert await reader.read() == {MINE: [{}]}
     cluster.triton.counts["10.0.0.0:8000"] = counted(3, 0.3)  # the container was restarted
-    assert await reader.read() == {key(): [{4: (3, 0.3)}]}
+    assert await reader.read() == {MINE: [{4: (3, 0.3)}]}
 
 
 async def test_a_pod_that_does_not_answer_is_read_next_time() -> None:
@@ -36,10 +38,10 @@ async def test_a_pod_that_does_not_answer_is_read_next_time() -> None:
     cluster.triton.counts["10.0.0.0:8000"] = counted(10, 1.0)
     await reader.read()
     cluster.triton.down = API_DOWN
-    assert await reader.read() == {key(): [{}]}
+    assert await reader.read() == {MINE: [{}]}
     cluster.triton.down = None
     cluster.triton.counts["10.0.0.0:8000"] = counted(30, 3.0)
-    assert await reader.read() == {key(): [{4: (20, 2.0)}]}
+    assert await reader.read() == {MINE: [{4: (20, 2.0)}]}
 
 
 async def test_each_pod_has_its_turn() -> None:
@@ -60,7 +62,7 @@ async def test_only_pods_that_serve_are_asked() -> None:
     cluster.world.seen(POD, objects.pod("theirs", service="other", address="10.1.0.3", template=newest))
     assert await reader.read() == {}
     cluster.world.seen(POD, objects.pod("serving", address="10.1.0.4", template=newest))
-    assert await reader.read() == {key(): [{}]}
+    assert await reader.read() == {MINE: [{}]}
     assert cluster.triton.asked == ["10.1.0.4:8000"]
 
 
@@ -93,5 +95,5 @@ async def test_a_pod_that_is_gone_is_forgotten() -> None:
     await reader.read()
     # the name and address come back with another pod
     cluster.world.seen(POD, {**pod, "metadata": {**pod["metadata"], "uid": "another"}})
-    assert await reader.read() == {key(): [{4: (10, 1.0)}]}
+    assert await reader.read() == {MINE: [{4: (10, 1.0)}]}
     assert len(reader._last) == 1

@@ -16,7 +16,7 @@ from foretide.api.modelprofile import ModelProfile
 from foretide.api.reasons import Reason
 from foretide.api.scalingpolicy import ScalingPolicySpec
 from foretide.control.policies import USUAL, NoPolicy, Policies, quotas, told, tuning
-from foretide.control.world import Key, Served, World
+from foretide.control.world import Key, Served, ServedClass, World
 from foretide.scaling.arbitrate import NO_QUOTA
 from foretide.scaling.tuning import Told, Tuning
 from tests.control import objects
@@ -149,7 +149,7 @@ def test_the_history_of_a_policy_is_how_much_of_the_past_is_read() -> None:
     policies = Policies(world)
     key = Key(objects.NAMESPACE, "ranker")
     assert policies.history_seconds(key) == 14 * 86_400.0
-    world.served[key] = Served(service(), hardware_class(), objects.DEPLOYMENT)
+    world.served[key] = Served(service(), (ServedClass("cpu-16", objects.DEPLOYMENT, hardware_class()),))
     world.seen(SCALING_POLICY, policy(forecast={"history": "6h"}))
     assert policies.history_seconds(key) == 6 * 3_600.0
 

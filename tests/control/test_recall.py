@@ -14,7 +14,7 @@ from foretide.api import parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.control.recall import Identity, Recall, identity
-from foretide.control.world import Key, Served
+from foretide.control.world import Key, Served, ServedClass
 from foretide.scaling.journal import encode
 from foretide.scaling.memory import Memory
 from foretide.scaling.readings import Readings
@@ -127,7 +127,7 @@ def served(hardware: dict[str, Any] | None = None, **spec: Any) -> Served:
     hardware_class = parse.hardware_class(objects.hardware_class(**(hardware or {})))
     assert isinstance(service, InferenceService)
     assert isinstance(hardware_class, HardwareClass)
-    return Served(service, hardware_class, objects.DEPLOYMENT)
+    return Served(service, (ServedClass(hardware_class.name, objects.DEPLOYMENT, hardware_class),))
 
 
 MODEL = objects.service()["spec"]["model"]

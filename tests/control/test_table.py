@@ -11,7 +11,7 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.control.policies import USUAL
 from foretide.control.table import Row, promise
-from foretide.control.world import Key, Served
+from foretide.control.world import Key, Served, ServedClass
 from tests.control import objects
 
 
@@ -19,7 +19,7 @@ def row(service: dict[str, Any], hardware: dict[str, Any]) -> Row:
     parsed, of_class = parse.inference_service(service), parse.hardware_class(hardware)
     assert isinstance(parsed, InferenceService), parsed
     assert isinstance(of_class, HardwareClass), of_class
-    served = Served(parsed, of_class, "d")
+    served = Served(parsed, (ServedClass(of_class.name, "d", of_class),))
     return Row(Key("shop", "ranker"), served, service, {}, None, USUAL, None)
 
 

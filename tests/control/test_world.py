@@ -150,7 +150,7 @@ async def test_a_child_stays_with_its_owner_whatever_its_labels_say(labels: dict
     deployment = cluster.deployment()
     edited = {**deployment, "metadata": {**deployment["metadata"], "labels": labels}}
     assert cluster.world.seen(DEPLOYMENT, edited) == {key()}  # whose reconciliation repairs it
-    assert cluster.world.deployment(key()) == edited
+    assert cluster.world.deployments(key()) == [edited]
 
 
 def test_a_pod_with_another_label_leaves_one_service_for_the_other() -> None:

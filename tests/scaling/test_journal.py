@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from foretide.api.status import MAX_MEMORY_BYTES
 from foretide.scaling.capacity import fit
 from foretide.scaling.capacity.evidence import ENOUGH_EXECUTIONS
-from foretide.scaling.journal import Lost, decode, encode
+from foretide.scaling.journal import Lost, OfClass, decode, decode_class, encode
 from foretide.scaling.lead_time import LONGEST_SECONDS, SHORTEST_SECONDS, quantile, starts
+from foretide.scaling.learned import Learned
 from foretide.scaling.memory import Memory
 from tests.scaling.build import NO_PODS, held_since_long
 from tests.scaling.strategies import often, plausible, random_memory, random_world, seeds, seldom
@@ -152,3 +153,41 @@ def test_one_field_edited_by_hand_is_lost_or_still_sound(name: str, value: Any) 
         law = fit(back.evidence)
         assert np.isfinite(law.per_item_seconds).all()
         assert np.isfinite(law.fixed_seconds).all()
+
+
+# Of several hardware classes
+
+
+@seldom
+@given(seeds)
+def test_what_is_learned_of_eight_classes_fits_and_is_read_back(seed: int) -> None:
+    memory = random_memory(np.random.default_rng(seed), 9, plausible)
+    learned = Learned(evidence=memory.evidence, kappa=memory.kappa, lead_times=memory.lead_times)
+    classes = [OfClass(f"class-{row}", f"model {row}", learned, row) for row in range(8)]
+    text = encode(memory, 8, uid="u", model="m", classes=classes)
+    assert len(text.encode()) <= MAX_MEMORY_BYTES
+    assert isinstance(decode(text, uid="u", model="m"), Memory)
+    for row in range(8):
+        back = decode_class(text, f"class-{row}", uid="u", model=f"model {row}")
+        assert isinstance(back, Learned)
+        assert back.kappa[0] == pytest.approx(learned.kappa[row], rel=1e-5)
+        assert back.evidence.seconds[0] == pytest.approx(learned.evidence.seconds[row], rel=1e-8)
+        assert starts(back.lead_times, 0) == [pytest.approx(one, rel=1e-5) for one in starts(learned.lead_times, row)]
+        other = decode_class(text, f"class-{row}", uid="u", model="another image")
+        assert isinstance(other, Learned)
+        assert (other.evidence.executions <= back.evidence.executions).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, "of other hardware classes"),
+        ({"classes": []}, "of other hardware classes"),
+        ({"classes": {"x": 1}}, "of other hardware classes"),
+        ({"v": 1}, "not of version 5"),
+    ],
+)
+def test_what_is_no_memory_of_a_class_is_lost(change: dict[str, Any], reason: str) -> None:
+    text = encode(Memory.fresh(1), 0, uid="u", model="m")
+    lost = decode_class(json.dumps({**json.loads(text), **change}), "gpu-t4", uid="u", model="m")
+    assert lost == Lost(reason)

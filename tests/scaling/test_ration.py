@@ -42,7 +42,9 @@ def services(*made: Decisions) -> Decisions:
     columns = [replace(one, settings=SETTINGS) for one in made]
     first = columns[0]
     joined = {
-        name: join([getattr(one, name) for one in columns]) for name in first.__dataclass_fields__ if name != "settings"
+        name: join([getattr(one, name) for one in columns])
+        for name in first.__dataclass_fields__
+        if name not in ("settings", "divided")
     }
     return replace(first, **joined)
 

@@ -111,10 +111,10 @@ def test_selectors_are_made_of_names_alone_and_find_the_pods(
     made = children(service, hardware)
     selector = {group.SERVICE_LABEL: service.name, group.HARDWARE_CLASS_LABEL: hardware.name}
     assert made["Deployment"]["spec"]["selector"] == {"matchLabels": selector}
-    # while a service moves to another class, the pods of both serve and are guarded
-    of_all_classes = {group.SERVICE_LABEL: service.name}
-    assert made["PodDisruptionBudget"]["spec"]["selector"] == {"matchLabels": of_all_classes}
-    assert made["Service"]["spec"]["selector"] == of_all_classes
+    # By class, so that those of one that wait for a node forbid no eviction of the others.
+    assert made["PodDisruptionBudget"]["spec"]["selector"] == {"matchLabels": selector}
+    # All classes serve.
+    assert made["Service"]["spec"]["selector"] == {group.SERVICE_LABEL: service.name}
     labels = made["Deployment"]["spec"]["template"]["metadata"]["labels"]
     assert selector.items() <= labels.items()
     assert all(len(value) <= 63 for value in labels.values())

@@ -36,6 +36,7 @@ def _inference_service() -> dict[str, Any]:
             _column("Ready", f"{ready}.status", "Whether the service answers as its spec asks."),
             _column("Replicas", ".status.readyReplicas", "Replicas that answer.", of="integer"),
             _column("Desired", ".status.desiredReplicas", "Replicas the autoscaler wants.", of="integer"),
+            _column("Class", ".status.hardware[?(@.counted>0)].class", "The first hardware class that it uses."),
             _column("Reason", f"{ready}.reason", "Why it is or is not ready."),
             _column("URL", ".status.url", "Where the service answers inside the cluster.", priority=1),
         ],

@@ -33,6 +33,8 @@ def _transformed(schema: Schema, definitions: dict[str, Schema]) -> Schema:
         result["description"] = " ".join(schema["description"].split())  # its lines are those of the source
     if "items" in schema:
         result["items"] = _transformed(schema["items"], definitions)
+    if "const" in result:  # a structural schema knows no such word
+        result["enum"] = [result.pop("const")]
     if schema.get("x-kubernetes-int-or-string"):
         del result["type"]
     if "default" in schema:

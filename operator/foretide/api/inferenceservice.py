@@ -1,7 +1,8 @@
 """InferenceService: what a team writes. A model, the hardware it may use, and the latency it must keep."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -15,9 +16,25 @@ from foretide.api.rules import Rule, ordered
 from foretide.api.scalingpolicy import PolicyRef
 
 MAX_REPLICAS: Final = 10_000
+MAX_CLASSES: Final = 8
 
 Replicas = Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
 SloWindow = Annotated[DurationText, between("1h", "90d", fix='write it like "28d" or "12h"')]
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    return [name for name in names if names.count(name) > 1]
+
+
+# A list of type `set` would be merged by server-side apply, and its order is the order of choice.
+_EACH_ONCE: Final = Rule(
+    cel="self.all(name, self.exists_one(other, other == name))",
+    holds=lambda names: not _twice(names),
+    rule="must be listed once only",
+    fix="remove the others",
+    cel_values=("self.filter(name, !self.exists_one(other, other == name))[0]",),
+    values=lambda names: (_twice(names)[0],),
+)
 
 
 class Hardware(Fields):
@@ -27,11 +44,14 @@ class Hardware(Fields):
         tuple[HardwareClassName, ...],
         Field(
             min_length=1,
-            max_length=1,
+            max_length=MAX_CLASSES,
             json_schema_extra={"x-kubernetes-list-type": "atomic"},
         ),
+        _EACH_ONCE,
     ] = Field(examples=["[cpu-16]"])
-    """Names of HardwareClasses; exactly one for now."""
+    """Names of HardwareClasses, the preferred one first; at most eight."""
+    choose: Literal["InOrder"] = "InOrder"
+    """How replicas are divided. InOrder: each class takes what the ones before it cannot: quota, no room, too slow."""
 
 
 class Slo(Fields):
@@ -133,8 +153,9 @@ class InferenceService:
         return self.spec.model.name or self.name
 
     @property
-    def hardware_class(self) -> str:
-        return self.spec.hardware.classes[0]
+    def hardware_classes(self) -> tuple[str, ...]:
+        """The hardware classes that it may use, in the order of choice."""
+        return self.spec.hardware.classes
 
     def model_on(self, hardware_class: str) -> Model:
         """The model as the replicas of that class run it."""

@@ -228,6 +228,16 @@ class Reason(StrEnum):
         "Even a request alone takes longer than the latency on this hardware; the message has both times.",
     )
 
+    # status.hardware: why a hardware class has as many replicas as it has
+    IN_USE = "InUse", "It has all replicas that the classes before it leave over."
+    NOT_NEEDED = "NotNeeded", "The classes before it carry the load."
+    SLOWS_OTHERS = (
+        "SlowsOthers",
+        "Each replica gets the same share of the load whatever its class: with this slow one the service would carry "
+        "less, or need more replicas of the classes after it.",
+    )
+    HANDING_OVER = "HandingOver", "Its replicas serve until those of other classes are ready to take over."
+
     # SLOMet: what is left of the error budget
     SLO_MET = "SLOMet", "The objective is kept, and the error budget lasts for its window."
     SLO_BUDGET_BURNING = (

@@ -122,7 +122,7 @@ class KeyedBy:
     key: str
 
     def _check(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
-        keys = [getattr(item, to_snake(self.key)) for item in items]
+        keys = [item.model_dump(by_alias=True)[self.key] for item in items]
         twice = sorted({key for key in keys if keys.count(key) > 1})
         # The apiserver has this rule built in ("Duplicate value"), so there is no CEL for it.
         require([self._not_twice(key) for key in twice], items)

@@ -10,10 +10,12 @@ from pydantic import Field
 
 from foretide.api.conditions import MAX_MESSAGE_LENGTH
 from foretide.api.fields import Fields
+from foretide.api.inferenceservice import MAX_CLASSES
 from foretide.api.rules import KeyedBy
 
 MAX_DECISIONS: Final = 10
-MAX_MEMORY_BYTES: Final = 4096
+# Of a service of one hardware class at most 4 KiB.
+MAX_MEMORY_BYTES: Final = 16_384
 
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 # format: date-time is Kubernetes' own word for RFC 3339.
@@ -61,6 +63,25 @@ class Capacity(Fields):
     """The law behind it."""
     source: Literal["Prior", "Profile", "Measured"]
     """Prior: assumed, as nothing is measured yet. Profile: a ModelProfile's. Measured: from Triton's own statistics."""
+
+
+class HardwareStatus(Fields):
+    """What the service has of one hardware class, and why it is not more or less."""
+
+    class_: Annotated[str, Field(min_length=1, max_length=253)] = Field(alias="class")
+    """Name of the HardwareClass."""
+    replicas: Count
+    """Replicas asked for."""
+    counted: Count
+    """Those counted on: without what waits for room, and without what only serves until other classes are ready."""
+    ready: Count
+    """Replicas that answer."""
+    cost_per_hour: Amount | None = None
+    """Price of the replicas for an hour; left out where the class has no price."""
+    reason: Word
+    """Why it is so many, in one word from a fixed list; for machines."""
+    message: Annotated[str, Field(max_length=1024)]
+    """The same in a sentence, with numbers; for people."""
 
 
 class ColdStart(Fields):
@@ -194,9 +215,11 @@ class InferenceServiceStatus(Fields):
     ready_replicas: Count | None = None
     """Replicas that answer."""
     desired_replicas: Count | None = None
-    """Replicas the autoscaler wants."""
+    """Replicas the autoscaler wants and counts on, over all hardware classes."""
+    hardware: Annotated[tuple[HardwareStatus, ...], Field(max_length=MAX_CLASSES), KeyedBy("class")] = ()
+    """The replicas of each hardware class of spec.hardware.classes, in that order."""
     capacity: Capacity | None = None
-    """What one replica can do within the latency."""
+    """What one replica can do within the latency; where several hardware classes serve, one of the slowest."""
     cold_start: ColdStart | None = None
     """How long a replica takes until it answers."""
     slo: SloStatus | None = None

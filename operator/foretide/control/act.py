@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +32,19 @@ class Untaken:
     uid: str
     reason: Reason | None  # of a definite no; None where there was no answer, or the number that was seen was old
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The number of replicas that one Deployment is to have, which is as it was decided on."""
+
+    deployment: Object
+    replicas: int
+
+    @property
+    def change(self) -> int:
+        present: int = self.deployment["spec"].get("replicas", 1)
+        return self.replicas - present
 
 
 class Actuator:
@@ -62,21 +75,23 @@ class Actuator:
         status: Mapping[str, Any],
         before: Mapping[str, Any],
         memory: Callable[[], str],
-        deployment: Object,
-        replicas: int,
-        present: int,
+        scales: Sequence[Scale],
+        decided: bool = True,
     ) -> bool:
-        """Status first, then the number of replicas; False when the API server did not take one of them.
+        """Status first, then the numbers of replicas, those that grow before those that shrink; False when the API
+        server did not take one of them, and then none that follows is written.
 
-        The number is for `deployment` as it was decided on: one that was made anew or scaled by somebody else since is
-        a Conflict, and the next tick decides anew.
+        A number is for the Deployment as it was decided on: one that was made anew or scaled by somebody else since is
+        a Conflict, and the next tick decides anew. `decided` is false where the numbers only follow a decision of
+        before: a hardware class hands over to another.
 
         The memory changes at each tick and is written only along with something worth telling: a service at rest
         causes no writes (Recall says what a restart makes of an old memory), nor does one whose /scale is refused at
         each tick.
         """
         is_told = self._status.is_told(key, uid, status)
-        if replicas == present:
+        changes = sorted((scale for scale in scales if scale.change), key=lambda scale: scale.change < 0)
+        if not changes:
             self._untaken.pop(key, None)
             if is_told:
                 return True
@@ -88,13 +103,13 @@ class Actuator:
             async with self._slots:
                 if not is_told:
                     await self._status.write(key, uid, {**status, "memory": memory()})
-                done = replicas == present or await self._scale(key, uid, deployment, replicas)
+                done = await self._scaled(key, uid, changes)
         except AdapterError as error:
-            log.warning("%s/%s stays at %d replicas, its status is not written: %s", *key, present, error)
+            log.warning("%s/%s stays as it is, its status is not written: %s", *key, error)
             return False
         # Events last: their storage may be slow, and nothing waits for them.
         await self._status.tell(key, uid, status, before=before)
-        if done and replicas != present:
+        if done and decided and changes:
             decision = status["decisions"][-1]
             await self._events.emit(
                 namespace=key.namespace,
@@ -111,7 +126,14 @@ class Actuator:
         self._status.keep(keys)
         self._untaken = {key: untaken for key, untaken in self._untaken.items() if key in keys}
 
-    async def _scale(self, key: Key, uid: str, deployment: Object, replicas: int) -> bool:
+    async def _scaled(self, key: Key, uid: str, changes: Sequence[Scale]) -> bool:
+        for change in changes:
+            if not await self._scale(key, uid, change):
+                return False
+        return True
+
+    async def _scale(self, key: Key, uid: str, scale: Scale) -> bool:
+        deployment, replicas = scale.deployment, scale.replicas
         served = self._world.served.get(key)
         if served is None or served.service.uid != uid:
             return True  # deleted while its status was written

@@ -4,32 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from foretide.adapters.clock import Clock
 from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.prometheus import Pod, Prometheus
+from foretide.adapters.resources import Object
 from foretide.adapters.scrape import Scraper
 from foretide.adapters.triton import Triton
 from foretide.api.hardwareclass import HardwareClass
+from foretide.api.modelprofile import ModelProfile
 from foretide.api.reasons import Reason
-from foretide.control import challenge_status, latencies, observe, policies, scaling_status, table
-from foretide.control.act import Actuator
+from foretide.control import (
+    challenge_status,
+    class_reasons,
+    hardware_status,
+    latencies,
+    observe,
+    policies,
+    scaling_status,
+    table,
+)
+from foretide.control.act import Actuator, Scale
 from foretide.control.backfill import Backfill
 from foretide.control.by_hand import FREE, ByHand
 from foretide.control.challenge import Challenges, Contest
 from foretide.control.challenge_status import Verdict
 from foretide.control.children import controlled_by
 from foretide.control.direct import DirectReader, Scrapes
+from foretide.control.divided import Divisions, Executed
+from foretide.control.isolation import of_one
 from foretide.control.learning import BatchReader
 from foretide.control.observe import NoMetrics
 from foretide.control.past import ServiceId
+from foretide.control.places import Place, combined
 from foretide.control.policies import Policies
 from foretide.control.recall import Identity, Recall, identity
 from foretide.control.scaling_conditions import Circumstances
@@ -37,18 +51,15 @@ from foretide.control.serving_status import rollout
 from foretide.control.sources import Found, Sources, longest_window_seconds
 from foretide.control.stuck import UNHINDERED, Hindered, hindered, stuck, without_age
 from foretide.control.table import Row
-from foretide.control.world import Key, World
+from foretide.control.world import Key, Served, World
 from foretide.scaling.brain import Brain
 from foretide.scaling.capacity import BatchCounts
-from foretide.scaling.capacity.evidence import BatchStatistics
 from foretide.scaling.decision import Decisions
 from foretide.scaling.journal import encode
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import Observation
 
 log: Final = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,7 @@ class Autoscaler:
         self._backfill: Final = backfill
         self._policies: Final = orders
         self._batches: Final = BatchReader(ports.triton, world)
+        self._divisions: Final = Divisions(brain, world)
         window_seconds = max(longest_window_seconds(brain.queries), brain.tick_seconds)
         direct = DirectReader(ports.scraper, world, ports.clock, window_seconds=window_seconds)
         self._sources: Final = Sources(ports.prometheus, direct, brain.queries, ports.clock)
@@ -118,8 +130,10 @@ class Autoscaler:
         memory = self._recall.recall(identities, [row.raw.get("status", {}) for row in rows])
         memory = self._backfilled(memory, identities)
         self._recall.keep(identities, memory)  # what was read of the past is handed out once, also to a tick that fails
-        seen = self._seen(rows, found, executed, now_seconds=now_seconds)
+        seen, names = self._seen(rows, found, executed, now_seconds=now_seconds)
+        seen = self._divisions.see(rows, seen, names, executed, memory)
         made = self._brain.decide(seen, memory)
+        made = replace(made, memory=self._divisions.adopted(made.memory))
         self._recall.keep(identities, made.memory)
         verdicts = self._challenges.judge(self._contests(rows), seen, memory, made)
         for forgetful in (self._actuator, self._by_hand):
@@ -129,6 +143,7 @@ class Autoscaler:
             *(
                 self._act(
                     made,
+                    seen,
                     index,
                     row,
                     identities[index],
@@ -162,16 +177,44 @@ class Autoscaler:
     def _rows(self) -> list[Row]:
         rows, profiles = [], self._policies.profiles()
         for key, served in sorted(self._world.served.items(), key=lambda item: item[0]):
-            raw, deployment = self._world.services.get(key), self._world.deployment(key)
+            raw, uid = self._world.services.get(key), served.service.uid
             # One of that name that is not ours (restored from a backup, say) is not ours to scale.
-            if raw is None or deployment is None or "deletionTimestamp" in raw["metadata"]:
+            deployments = self._world.deployments(key)
+            if raw is None or not deployments or "deletionTimestamp" in raw["metadata"]:
                 continue
-            if controlled_by(deployment, served.service.uid):
-                scaler = self._world.foreign_scaler(key, served.deployment)
-                policy = self._policies.of(served.service)
-                profile = profiles.get((key, served.hardware_class.name))
-                rows.append(Row(key, served, raw, deployment, scaler, policy, profile))
+            if all(controlled_by(one, uid) for one in deployments):
+                scalers = (self._world.foreign_scaler(key, one.deployment) for one in served.classes)
+                rows.append(
+                    Row(
+                        key,
+                        served,
+                        raw,
+                        combined(deployments),
+                        next((scaler for scaler in scalers if scaler is not None), None),
+                        self._policies.of(served.service),
+                        profiles.get((key, served.hardware_class.name)),
+                        places=self._places(key, served, raw, deployments, profiles),
+                    )
+                )
         return rows
+
+    def _places(
+        self,
+        key: Key,
+        served: Served,
+        raw: Object,
+        deployments: Sequence[Object],
+        profiles: Mapping[tuple[Key, str], ModelProfile],
+    ) -> tuple[Place, ...]:
+        """None for a service that lists one hardware class."""
+        if not served.is_divided:
+            return ()
+        by_name = {one["metadata"]["name"]: one for one in deployments}
+        told = hardware_status.told(self._actuator.told(key, served.service.uid) or raw.get("status", {}))
+        return tuple(
+            Place(one, by_name.get(one.deployment), told.get(one.name), profiles.get((key, one.name)))
+            for one in served.classes
+        )
 
     def _contests(self, rows: Sequence[Row]) -> list[Contest]:
         return [
@@ -191,8 +234,11 @@ class Autoscaler:
     def _judged(self, row: Row, now_seconds: float) -> Row:
         """With what others did to its replicas."""
         status = self._actuator.told(row.key, row.served.service.uid) or row.raw.get("status", {})
+        if row.places:  # of all of them together
+            asked = sum(place.told.replicas for place in row.places if place.told is not None)
+            status = {**status, "desiredReplicas": asked} if "desiredReplicas" in status else status
         acts = not row.is_off_limits and not policies.is_advisory(row.policy)
-        stand = _of_one(
+        stand = of_one(
             row.key,
             lambda: self._by_hand.look(row.key, row.deployment, status, now_seconds=now_seconds, acts=acts),
             otherwise=FREE,
@@ -204,7 +250,7 @@ class Autoscaler:
         return frozenset(
             Pod(row.key.namespace, name)
             for row in rows
-            for name in _of_one(
+            for name in of_one(
                 row.key,
                 partial(without_age, row.deployment, self._world.pods(row.key), now_seconds=now_seconds),
                 otherwise=nobody,
@@ -212,7 +258,9 @@ class Autoscaler:
         )
 
     def _hindered(self, row: Row, now_seconds: float) -> Hindered:
-        return _of_one(
+        if row.places:
+            return UNHINDERED  # each of its classes is looked at by itself
+        return of_one(
             row.key,
             lambda: hindered(row.deployment, self._world.pods(row.key), now_seconds=now_seconds),
             otherwise=UNHINDERED,
@@ -229,11 +277,11 @@ class Autoscaler:
         self,
         rows: Sequence[Row],
         found: Found,
-        executed: Mapping[Key, list[BatchStatistics]],
+        executed: Executed,
         *,
         now_seconds: float,
-    ) -> Observation:
-        """What was read, as arrays: all that the brain is told."""
+    ) -> tuple[Observation, Sequence[Pod]]:
+        """What was read, as arrays, and whose pods they are of."""
         keys = [row.key for row in rows]
         pods, answers, names = observe.pods(
             self._world,
@@ -245,12 +293,17 @@ class Autoscaler:
         )
         self._once_ready = observe.once_ready(self._world, keys, self._once_ready)
         fleet, promise, orders = table.fleet(rows), table.promise(rows), [row.policy for row in rows]
-        return Observation(
+        seen = Observation(
             now_seconds=now_seconds,
             pods=pods,
             answers=answers,
             batches=BatchCounts.gather(
-                [(row, counts) for row, key in enumerate(keys) for counts in executed.get(key, ())]
+                [
+                    (index, counts)
+                    for index, row in enumerate(rows)
+                    if not row.places
+                    for counts in executed.get((row.key, row.served.usable.name), ())
+                ]
             ),
             fleet=fleet,
             bounds=table.bounds(rows),
@@ -268,10 +321,24 @@ class Autoscaler:
             ),
             may_shrink=found.may_shrink,
         )
+        return seen, names
+
+    def _scales(self, made: Decisions, index: int, row: Row) -> list[Scale]:
+        """The numbers to write; a Deployment that is still to be made gets its number from reconcile, by status."""
+        if policies.is_advisory(row.policy):
+            return []
+        if made.divided is None or not row.places:
+            return [Scale(row.deployment, int(made.desired[index]))]
+        return [
+            Scale(place.deployment, int(made.divided.replicas[unit]))
+            for place, unit in self._divisions.of(row.key)
+            if place.deployment is not None
+        ]
 
     async def _act(
         self,
         made: Decisions,
+        seen: Observation,
         index: int,
         row: Row,
         whose: Identity,
@@ -281,8 +348,8 @@ class Autoscaler:
         now_seconds: float,
     ) -> bool:
         before = self._actuator.told(row.key, whose.uid) or row.raw.get("status", {})
-        present = int(made.fleet.replicas[index])
-        replicas = present if policies.is_advisory(row.policy) else int(made.desired[index])
+        scales, found = self._scales(made, index, row), self._world.pods(row.key)
+        changes = sum(scale.change != 0 for scale in scales)
         known = Circumstances(
             generation=row.served.service.generation,
             no_metrics=no_metrics,
@@ -292,23 +359,38 @@ class Autoscaler:
             now=datetime.fromtimestamp(now_seconds, UTC),
             refusal=rollout(row.deployment).refusal,
             by_hand=row.by_hand,
-            untaken=self._actuator.untaken(row.key, whose.uid) if replicas != present else None,
+            untaken=self._actuator.untaken(row.key, whose.uid) if changes else None,
+            divided=tuple(
+                (place.served.hardware_class, place.running)
+                for place in row.places
+                if place.served.hardware_class is not None
+            ),
         )
         done = await self._actuator.act(
             row.key,
             whose.uid,
             status={
                 **scaling_status.status(made, index, known, before),
+                "hardware": hardware_status.entries(
+                    class_reasons.states(
+                        made, seen, index, row, self._divisions.of(row.key) if row.places else (), found
+                    )
+                ),
                 **challenge_status.told(verdict, known.hardware_class.spec.cost, before.get("challenger")),
             },
             before=before,
-            memory=lambda: encode(made.memory, index, uid=whose.uid, model=whose.model),
-            deployment=row.deployment,
-            replicas=replicas,
-            present=present,
+            memory=lambda: encode(
+                made.memory,
+                index,
+                uid=whose.uid,
+                model=whose.model,
+                classes=self._divisions.remembered(row.key) if row.places else (),
+            ),
+            scales=scales,
+            decided=int(made.desired[index]) != int(made.fleet.replicas[index]),
         )
-        if replicas != present:
-            self._by_hand.wrote(row.key, replicas, done=done)
+        if changes:
+            self._by_hand.wrote(row.key, sum(scale.replicas for scale in scales), done=done)
         if row.by_hand.change:
             log.info("%s/%s %s", *row.key, row.by_hand.change)
             note = f"{row.by_hand.change}; {'it is left there' if row.is_left_alone else 'the load decides on'}"
@@ -321,12 +403,3 @@ class Autoscaler:
                 warning=True,
             )
         return done
-
-
-def _of_one(key: Key, look: Callable[[], T], *, otherwise: T) -> T:
-    """A look at the objects of one service: one that is not as it should be must not fail the tick of all."""
-    try:
-        return look()
-    except Exception:
-        log.exception("%s/%s: an object of the service cannot be read; it counts as absent", *key)
-        return otherwise

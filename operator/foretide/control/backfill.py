@@ -105,6 +105,11 @@ class Backfill:
                     Workload(key.namespace, served.deployment),
                     since_seconds=max(created, now - self._history_seconds(key)),
                     max_batch=served.model.largest_batch,
+                    others=tuple(
+                        Workload(key.namespace, one.deployment)
+                        for one in served.classes
+                        if one.deployment != served.deployment
+                    ),
                 )
             )
         self._done.intersection_update([owner.service for owner in found])

@@ -10,7 +10,7 @@ from typing import Final
 
 from foretide.adapters.errors import Rejected
 from foretide.adapters.kubernetes import Kubernetes
-from foretide.adapters.resources import CONFIG_MAP, DEPLOYMENT, Object, resource_of
+from foretide.adapters.resources import CONFIG_MAP, DEPLOYMENT, POD_DISRUPTION_BUDGET, Object, resource_of
 from foretide.api import group
 from foretide.api.reasons import Reason
 from foretide.control.drift import drift
@@ -63,13 +63,14 @@ class Children:
         self._applied.pop(key, None)
 
     async def prune(self, key: Key, uid: str, *, keep: Sequence[Object]) -> None:
-        """Deletes what `keep` has replaced: the Deployment of a hardware class that the service has left, and earlier
-        texts of config.pbtxt. To be called once no pod of an earlier template is left.
+        """Deletes what `keep` has replaced: the Deployment of a hardware class that the service has left or does not
+        use, its PodDisruptionBudget, and earlier texts of config.pbtxt. To be called once no pod of an earlier template
+        is left.
 
         Everything else has one name for the life of a service, and goes with it by garbage collection.
         """
         kept = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in keep}
-        for resource in (DEPLOYMENT, CONFIG_MAP):
+        for resource in (DEPLOYMENT, POD_DISRUPTION_BUDGET, CONFIG_MAP):
             for child in self._world.children(key, resource.kind):
                 metadata = child["metadata"]
                 if (resource.kind, metadata["name"]) not in kept and controlled_by(child, uid):

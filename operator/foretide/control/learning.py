@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from foretide.adapters.errors import Unavailable
-from foretide.adapters.resources import Object
+from foretide.adapters.resources import DEPLOYMENT, Object
 from foretide.adapters.triton import Triton
 from foretide.api import group
-from foretide.control.pods import authority, is_ready
-from foretide.control.world import Key, World
+from foretide.control.pods import authority, deployment_of, is_ready
+from foretide.control.world import Key, Served, ServedClass, World
 from foretide.scaling.capacity import increase
 from foretide.scaling.capacity.evidence import BatchStatistics
 from foretide.serving.naming import HTTP_PORT
@@ -24,6 +24,7 @@ PODS_A_TICK: Final = 32
 @dataclass(frozen=True, slots=True)
 class _Target:
     key: Key
+    hardware_class: str
     uid: str
     address: str
     model: str
@@ -39,8 +40,8 @@ class BatchReader:
         self._read_at: dict[str, int] = {}
         self._round = 0
 
-    async def read(self) -> dict[Key, list[BatchStatistics]]:
-        """The executions of the pods whose turn it is, since their last reading."""
+    async def read(self) -> dict[tuple[Key, str], list[BatchStatistics]]:
+        """The executions of the pods whose turn it is, since their last reading, by service and hardware class."""
         self._round += 1
         targets = self._targets()
         alive = {target.uid for target in targets}
@@ -48,22 +49,25 @@ class BatchReader:
         self._read_at = {uid: turn for uid, turn in self._read_at.items() if uid in alive}
         chosen = sorted(targets, key=lambda target: self._read_at.get(target.uid, 0))[:PODS_A_TICK]
         readings = await asyncio.gather(*(self._increase(target) for target in chosen))
-        found: dict[Key, list[BatchStatistics]] = defaultdict(list)
+        found: dict[tuple[Key, str], list[BatchStatistics]] = defaultdict(list)
         for target, counts in zip(chosen, readings, strict=True):
-            found[target.key].append(counts)
+            found[target.key, target.hardware_class].append(counts)
         return found
 
     def _targets(self) -> list[_Target]:
         return [
             _Target(
                 key=key,
+                hardware_class=one.name,
                 uid=pod["metadata"]["uid"],
                 address=address,
                 model=served.service.model_name,
             )
             for key, served in self._world.served.items()
             for pod in self._world.pods(key)
-            if is_ready(pod) and self._is_newest(key, pod) and (address := authority(pod, HTTP_PORT)) is not None
+            if is_ready(pod)
+            and (one := self._newest_of(key, served, pod)) is not None
+            and (address := authority(pod, HTTP_PORT)) is not None
         ]
 
     async def _increase(self, target: _Target) -> BatchStatistics:
@@ -77,13 +81,15 @@ class BatchReader:
         self._last[target.uid] = now
         return increase(before, now)
 
-    def _is_newest(self, key: Key, pod: Object) -> bool:
-        """Whether the pod runs the newest template: batch times of the model before say nothing about this one."""
-        deployment = self._world.deployment(key)
-        if deployment is None:
-            return False
-        digests = [
-            source["metadata"].get("annotations", {}).get(group.TEMPLATE_DIGEST_ANNOTATION)
-            for source in (pod, deployment["spec"]["template"])
-        ]
-        return bool(digests[0] == digests[1])
+    def _newest_of(self, key: Key, served: Served, pod: Object) -> ServedClass | None:
+        """The class whose newest template the pod runs: batch times of the model before say nothing about this one."""
+        name = deployment_of(pod)
+        for one in served.classes:
+            deployment = self._world.child(key, DEPLOYMENT.kind, one.deployment)
+            if one.deployment == name and deployment is not None:
+                digests = [
+                    source["metadata"].get("annotations", {}).get(group.TEMPLATE_DIGEST_ANNOTATION)
+                    for source in (pod, deployment["spec"]["template"])
+                ]
+                return one if digests[0] == digests[1] else None
+        return None

@@ -16,6 +16,12 @@ def number(text: object) -> float:
         return math.nan
 
 
+def decimal(amount: float) -> str:
+    """Three digits and no exponent: 0.000123, 12.3, 4560."""
+    digits = 2 - math.floor(math.log10(amount)) if amount > 0.0 else 0
+    return plain(round(amount, digits), places=min(max(digits, 0), 9))
+
+
 def plain(amount: float, *, places: int) -> str:
     """With so many decimal places at most, and no zeros at their end."""
     text = f"{amount:.{places}f}"

@@ -65,11 +65,8 @@ def _unseen(world: World, key: Key, *, ready: int) -> int:
 
     No more than are wanted: while a fleet shrinks, the Deployment counts pods as ready that are told to leave.
     """
-    deployment = world.deployment(key)
-    if deployment is None:
-        return 0
-    state = rollout(deployment)
-    return max(0, min(state.ready, state.wanted) - ready)
+    states = map(rollout, world.deployments(key))
+    return max(0, sum(min(state.ready, state.wanted) for state in states) - ready)
 
 
 def once_ready(world: World, keys: Sequence[Key], before: frozenset[Pod]) -> frozenset[Pod]:

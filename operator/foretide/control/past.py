@@ -12,7 +12,7 @@ from foretide.adapters import promql
 from foretide.adapters.prometheus import Prometheus
 from foretide.adapters.prometheus_grid import Workload
 from foretide.control.world import Key
-from foretide.scaling.arrays import Floats
+from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.demand import past_demand
 from foretide.scaling.policy import Past, Quantity
 from foretide.scaling.readings import Readings
@@ -34,6 +34,7 @@ class Owner(NamedTuple):
     workload: Workload
     since_seconds: float
     max_batch: int
+    others: tuple[Workload, ...] = ()  # of its other hardware classes; what all of them were asked for is its past
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,9 +73,14 @@ async def read(
     ends = end_seconds - STEP_SECONDS * np.arange(steps - 1, -1, -1, dtype=np.float64)
     own = np.array([own_minutes(owner, end_seconds, rate_window_seconds=rate_window_seconds) for owner in owners])
     theirs = np.arange(steps, 0, -1) <= own[:, None]
-    workloads = [owner.workload for owner in owners]
+    workloads = [workload for owner in owners for workload in (owner.workload, *owner.others)]
+    owner_of = np.repeat(np.arange(len(owners)), [1 + len(owner.others) for owner in owners])
     success, failure, inference = [
-        np.where(theirs, await _rates(prometheus, quantity, workloads, ends, rate_window_seconds), np.nan)
+        np.where(
+            theirs,
+            _together(await _rates(prometheus, quantity, workloads, ends, rate_window_seconds), owner_of),
+            np.nan,
+        )
         for quantity in (Quantity.SUCCESS, Quantity.FAILURE, Quantity.INFERENCE)
     ]
     max_batch = np.array([owner.max_batch for owner in owners], dtype=np.int64)
@@ -88,6 +94,16 @@ async def read(
             end_seconds=end_seconds,
         ),
     )
+
+
+def _together(rates: Floats, owner_of: Ints) -> Floats:
+    """Sums over the workloads of each owner, whose rows follow each other; NaN where none of them is known."""
+    first = np.flatnonzero(np.diff(owner_of, prepend=-1))
+    if len(first) == len(rates):
+        return rates
+    known = np.add.reduceat(np.isfinite(rates), first, axis=0, dtype=np.int64) > 0
+    together: Floats = np.where(known, np.add.reduceat(np.nan_to_num(rates), first, axis=0), np.nan)
+    return together
 
 
 async def _rates(

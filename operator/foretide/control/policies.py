@@ -168,17 +168,19 @@ def told(profiles: Sequence[ModelProfile | None]) -> Told:
     )
 
 
-def quotas(classes: Sequence[HardwareClass], policies: Sequence[Policy], replicas: Ints) -> Quotas:
-    """One group for each class that has a quota; `replicas` are there now.
+def quotas(classes: Sequence[HardwareClass | None], policies: Sequence[Policy], replicas: Ints) -> Quotas:
+    """One group for each class that has a quota, one row for each of `classes`; `replicas` are there now.
 
     A service that is only advised keeps what it has: the others share what that leaves.
     """
-    limits = {one.name: one.spec.quota.max_replicas for one in classes if one.spec.quota is not None}
+    limits = {
+        one.name: one.spec.quota.max_replicas for one in classes if one is not None and one.spec.quota is not None
+    }
     if not limits:
         return Quotas.none()
     groups = {name: place for place, name in enumerate(sorted(limits))}
     advisory = np.array([is_advisory(policy) for policy in policies], dtype=np.bool_)
-    group = np.array([groups.get(one.name, NO_QUOTA) for one in classes], dtype=np.int64)
+    group = np.array([NO_QUOTA if one is None else groups.get(one.name, NO_QUOTA) for one in classes], dtype=np.int64)
     kept = np.array([replicas[advisory & (group == place)].sum() for place in groups.values()], dtype=np.int64)
     return Quotas(
         group=np.where(advisory, NO_QUOTA, group),

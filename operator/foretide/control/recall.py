@@ -11,6 +11,8 @@ from typing import Any, Final
 import numpy as np
 from pydantic import BaseModel
 
+from foretide.api.hardwareclass import HardwareClass
+from foretide.api.inferenceservice import InferenceService
 from foretide.control.world import Key, Served
 from foretide.scaling.capacity import kappa
 from foretide.scaling.capacity.evidence import aged
@@ -32,8 +34,13 @@ class Identity:
 
 
 def identity(key: Key, served: Served) -> Identity:
+    """Of its first usable hardware class."""
+    return Identity(key, served.service.uid, model_of(served.service, served.hardware_class))
+
+
+def model_of(service: InferenceService, hardware_class: HardwareClass) -> str:
     """A new version, image, parameter or CPU limit makes batches faster or slower: their times are learned anew."""
-    model, hardware_class = served.model, served.hardware_class
+    model = service.model_on(hardware_class.name)
     parts = (
         hardware_class.name,
         hardware_class.spec.triton,
@@ -45,7 +52,7 @@ def identity(key: Key, served: Served) -> Identity:
         model.file_name,
         model.precision,
     )
-    return Identity(key, served.service.uid, json.dumps(parts, sort_keys=True, default=_plain))
+    return json.dumps(parts, sort_keys=True, default=_plain)
 
 
 def _plain(part: BaseModel) -> dict[str, Any]:

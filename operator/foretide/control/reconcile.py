@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,13 +16,14 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.problems import Problems
 from foretide.api.reasons import Reason
-from foretide.control import pods, serving_status
+from foretide.control import hardware_status, pods, serving_status
 from foretide.control.children import Children, ForeignChild, controlled_by
+from foretide.control.hardware_status import Told
 from foretide.control.last_words import LastWords
 from foretide.control.pods import Failure
 from foretide.control.serving_status import Refused
 from foretide.control.status_writer import StatusWriter
-from foretide.control.world import Key, Served, World
+from foretide.control.world import Key, Served, ServedClass, World
 from foretide.serving import naming
 from foretide.serving.backends import unfit
 from foretide.serving.manifests import ServingSettings, build
@@ -77,40 +78,94 @@ class Reconciler:
         service = parse.inference_service(raw)
         if isinstance(service, Problems):
             return Refused(Reason.INVALID_SPEC, service.message)
-        hardware_class = self._hardware_class(service.hardware_class)
-        if isinstance(hardware_class, Refused):
-            return hardware_class
-        if misfit := unfit(service.model_on(hardware_class.name), hardware_class):
-            return Refused(Reason.HARDWARE_UNFIT, misfit)
-        manifests = build(service, hardware_class, settings=self._settings)
-        deployment = naming.deployment_name(service.name, hardware_class.name)
-        if self._world.child(key, DEPLOYMENT.kind, deployment) is None:
+        served = Served(service, tuple(self._class(service, name) for name in service.hardware_classes))
+        usable = {one.deployment: one.hardware_class for one in served.classes if one.hardware_class is not None}
+        if not usable:
+            first = served.classes[0]
+            return Refused(first.reason or Reason.HARDWARE_CLASS_NOT_FOUND, first.message)
+        told = hardware_status.told(raw.get("status", {}))
+        wanted = self._wanted(key, served, told)
+        if not any(self._world.child(key, DEPLOYMENT.kind, name) for name in wanted):
             self._world.served.pop(key, None)  # no tick decides on the one replica that a new Deployment starts with
+        manifests = build(service, *(usable[name] for name in wanted), settings=self._settings)
         await self._children.apply(key, manifests)
-        live = self._world.child(key, DEPLOYMENT.kind, deployment)
-        if service.spec.model.source.image is not None and live is not None and not _has_image_volume(live):
-            return Refused(Reason.IMAGE_VOLUMES_UNAVAILABLE, _NO_IMAGE_VOLUMES)
-        if live is not None:
-            await self._restore_replicas(service, raw, live)
-        self._world.served[key] = Served(service, hardware_class, deployment)
-        if live is not None and serving_status.rollout(live).complete:
+        live = {name: child for name in wanted if (child := self._world.child(key, DEPLOYMENT.kind, name)) is not None}
+        for name, deployment in live.items():
+            model = service.model_on(usable[name].name)
+            if model.source.image is not None and not _has_image_volume(deployment):
+                return Refused(Reason.IMAGE_VOLUMES_UNAVAILABLE, _NO_IMAGE_VOLUMES)
+        for name, deployment in live.items():
+            await self._restore_replicas(service, raw, told.get(usable[name].name), deployment)
+        self._world.served[key] = served
+        if (
+            len(live) == len(wanted)
+            and self._is_whole(raw, list(live.values()))
+            and not self._is_handing_over(key, served)
+        ):
             await self._children.prune(key, service.uid, keep=manifests)
         return service
 
-    def _hardware_class(self, name: str) -> HardwareClass | Refused:
+    def _wanted(self, key: Key, served: Served, told: Mapping[str, Told]) -> list[str]:
+        """The Deployments that there should be: of the usable classes those that have replicas, or are to have some by
+        status, which is written before anybody acts. Where none is, the one of the first class.
+
+        Not one for every class: a new Deployment starts with one pod, and nobody asked for it.
+        """
+        usable = [one for one in served.classes if one.hardware_class is not None]
+        if not served.is_divided:
+            return [usable[0].deployment]
+        present = {one.deployment: self._world.child(key, DEPLOYMENT.kind, one.deployment) for one in usable}
+        due = [
+            one.deployment
+            for one in usable
+            if (one.name in told and told[one.name].replicas > 0) or _has_replicas(present[one.deployment])
+        ]
+        return due or [name for name, child in present.items() if child is not None] or [usable[0].deployment]
+
+    def _is_handing_over(self, key: Key, served: Served) -> bool:
+        """Whether a listed class that cannot be used any more still serves; the tick brings it to zero."""
+        gone = [one.deployment for one in served.classes if one.hardware_class is None]
+        return any(_has_replicas(self._world.child(key, DEPLOYMENT.kind, name)) for name in gone)
+
+    def _is_whole(self, raw: Object, deployments: Sequence[Object]) -> bool:
+        """Whether all that these Deployments are counted on for is ready, and of the newest template.
+
+        Of several classes the replicas that wait for room may do so for days.
+        """
+        states = [serving_status.rollout(deployment) for deployment in deployments]
+        state = serving_status.together(states)
+        if len(states) == 1:
+            return state.complete
+        counted = raw.get("status", {}).get("desiredReplicas")
+        return not state.replacing and state.ready >= min(
+            counted if isinstance(counted, int) else state.wanted, state.wanted
+        )
+
+    def _class(self, service: InferenceService, name: str) -> ServedClass:
+        deployment, found = naming.deployment_name(service.name, name), self._hardware_class(service, name)
+        if isinstance(found, Refused):
+            return ServedClass(name, deployment, None, found.reason, found.message)
+        if misfit := unfit(service.model_on(name), found):
+            return ServedClass(name, deployment, None, Reason.HARDWARE_UNFIT, misfit)
+        return ServedClass(name, deployment, found)
+
+    def _hardware_class(self, service: InferenceService, name: str) -> HardwareClass | Refused:
         raw = self._world.hardware_classes.get(name)
         if raw is None:
+            place = service.hardware_classes.index(name)
             known = ", ".join(sorted(self._world.hardware_classes)) or "none"
             return Refused(
                 Reason.HARDWARE_CLASS_NOT_FOUND,
-                f'spec.hardware.classes[0]: "{name}" is not a HardwareClass of this cluster (known: {known})',
+                f'spec.hardware.classes[{place}]: "{name}" is not a HardwareClass of this cluster (known: {known})',
             )
         parsed = parse.hardware_class(raw)
         if isinstance(parsed, Problems):
             return Refused(Reason.HARDWARE_CLASS_INVALID, parsed.message)
         return parsed
 
-    async def _restore_replicas(self, service: InferenceService, raw: Object, deployment: Object) -> None:
+    async def _restore_replicas(
+        self, service: InferenceService, raw: Object, of_class: Told | None, deployment: Object
+    ) -> None:
         """A new Deployment starts with one replica; one that was deleted by hand had more, and status knows.
 
         Of generation 1 is a Deployment whose spec nobody has changed since it was made: also after a restart between
@@ -120,6 +175,8 @@ class Reconciler:
         if deployment["metadata"].get("generation") != 1:
             return
         remembered = raw.get("status", {}).get("desiredReplicas")
+        if of_class is not None and of_class.replicas > 0:
+            remembered = of_class.replicas
         # The minimum only where nothing was decided before: to follow a spec that changed is the tick's business,
         # which knows of pauses and of other scalers.
         replicas = min(remembered if isinstance(remembered, int) else service.min_replicas, service.max_replicas)
@@ -155,15 +212,16 @@ class Reconciler:
 
     def _fleet(self, key: Key, uid: str) -> serving_status.Rollout | None:
         """All pods of the service, also those of a hardware class that it is leaving; None while there are none."""
-        served = self._world.deployment(key)
+        served = self._world.deployments(key)
         retiring = [
             serving_status.rollout(deployment)
             for deployment in self._world.children(key, DEPLOYMENT.kind)
-            if controlled_by(deployment, uid) and deployment is not served
+            if controlled_by(deployment, uid) and not any(deployment is one for one in served)
         ]
-        if served is None and not retiring:
+        if not served and not retiring:
             return None
-        state = serving_status.NOTHING_YET if served is None else serving_status.rollout(served)
+        states = [serving_status.rollout(deployment) for deployment in served]
+        state = serving_status.together(states) if states else serving_status.NOTHING_YET
         return serving_status.with_retiring(state, retiring)
 
     async def _explained(self, key: Key, failing: Sequence[Failure]) -> list[Failure]:
@@ -176,3 +234,11 @@ class Reconciler:
 def _has_image_volume(deployment: Object) -> bool:
     """An API server whose gate is closed does not refuse such a volume: it drops it and its mounts without a word."""
     return any("image" in volume for volume in deployment["spec"]["template"]["spec"].get("volumes", ()))
+
+
+def _has_replicas(deployment: Object | None) -> bool:
+    """Whether any is asked for, or there."""
+    if deployment is None:
+        return False
+    state = serving_status.rollout(deployment)
+    return state.wanted > 0 or state.existing > 0

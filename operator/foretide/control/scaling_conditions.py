@@ -50,6 +50,9 @@ class Circumstances:
     refusal: str = ""  # why pods cannot be created, in the API server's words
     by_hand: Stand = FREE
     untaken: Untaken | None = None  # the last number, where it is still not what is there
+    divided: tuple[
+        tuple[HardwareClass, int], ...
+    ] = ()  # the replicas of each, where several hardware classes are listed
 
 
 def conditions_of(made: Decisions, row: int, known: Circumstances) -> list[Condition]:

@@ -12,7 +12,7 @@ from foretide.api import conditions
 from foretide.api.conditions import rfc3339
 from foretide.api.durations import format_seconds
 from foretide.api.status import MAX_DECISIONS
-from foretide.control.numbers import HOUR_SECONDS, number, plain
+from foretide.control.numbers import HOUR_SECONDS, decimal, number, plain
 from foretide.control.policies import is_advisory
 from foretide.control.scaling_conditions import Circumstances, conditions_of
 from foretide.scaling import lead_time, ledger
@@ -117,23 +117,30 @@ def _is_spent_alike(now: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
 
 
 def _cost(made: Decisions, row: int, known: Circumstances, told: object) -> dict[str, Any] | None:
-    """By the price and the power of the hardware class; None where it has no price."""
-    cost, power = known.hardware_class.spec.cost, known.hardware_class.spec.power
-    if cost is None:
+    """By the price and the power of the hardware classes; None where one in use has no price, or another currency."""
+    fleet = known.divided or ((known.hardware_class, int(made.fleet.replicas[row])),)
+    used = [each for each in fleet if each[1] > 0] or fleet[:1]
+    costs = [one.spec.cost for one, _ in used if one.spec.cost is not None]
+    if len(costs) < len(used) or len({cost.currency for cost in costs}) > 1:
         return None
-    replicas = int(made.fleet.replicas[row])
+    replicas = sum(number for _, number in used)
+    per_hour = sum(number * cost.amount_per_hour for (_, number), cost in zip(used, costs, strict=True))
     # Over 20 minutes: half a minute of a quiet service is another number each time.
     recent = made.memory.sight.history.recent[row].astype(np.float64)
     heard = recent[np.isfinite(recent)]
     asked_rps = float(heard.mean()) if len(heard) else 0.0
-    now: dict[str, Any] = {"perHour": _decimal(replicas * cost.amount_per_hour), "currency": cost.currency}
+    now: dict[str, Any] = {"perHour": decimal(per_hour), "currency": costs[0].currency}
     if asked_rps >= LEAST_RPS:
         thousands_an_hour = asked_rps * HOUR_SECONDS / 1_000.0
-        now["perThousandInferences"] = _decimal(replicas * cost.amount_per_hour / thousands_an_hour)
-        if power is not None:
+        now["perThousandInferences"] = decimal(per_hour / thousands_an_hour)
+        powers = [(one.spec.power, number) for one, number in used if one.spec.power is not None]
+        if len(powers) == len(used):
+            # Of the slowest class in use; each replica gets the same share.
             busy = min(asked_rps / max(replicas * float(made.capacity.saturation_rps[row]), 1e-9), 1.0)
-            watts = replicas * (power.idle_watts + (power.busy_watts - power.idle_watts) * busy)
-            now["wattHoursPerThousandInferences"] = _decimal(watts / thousands_an_hour)
+            watts = sum(
+                number * (power.idle_watts + (power.busy_watts - power.idle_watts) * busy) for power, number in powers
+            )
+            now["wattHoursPerThousandInferences"] = decimal(watts / thousands_an_hour)
     return dict(told) if isinstance(told, Mapping) and _costs_the_same(now, told) else now
 
 
@@ -142,12 +149,6 @@ def _costs_the_same(now: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
         return False
     price = now.get("perThousandInferences")
     return price is None or _is_near(float(price), told["perThousandInferences"], TOLD_COST_CHANGE)
-
-
-def _decimal(amount: float) -> str:
-    """Three digits and no exponent: 0.000123, 12.3, 4560."""
-    digits = 2 - math.floor(math.log10(amount)) if amount > 0.0 else 0
-    return plain(round(amount, digits), places=min(max(digits, 0), 9))
 
 
 def _is_near(value: float, told: object, share: float, *, least: float = 0.0) -> bool:

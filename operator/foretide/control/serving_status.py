@@ -68,6 +68,20 @@ def rollout(deployment: Object) -> Rollout:
     )
 
 
+def together(states: Sequence[Rollout]) -> Rollout:
+    """The Deployments of several hardware classes as one."""
+    if len(states) == 1:
+        return states[0]
+    return Rollout(
+        wanted=sum(state.wanted for state in states),
+        ready=sum(state.ready for state in states),
+        updated=sum(state.updated for state in states),
+        existing=sum(state.existing for state in states),
+        observed=all(state.observed for state in states),
+        refusal=next((state.refusal for state in states if state.refusal), ""),
+    )
+
+
 def with_retiring(state: Rollout, retiring: Iterable[Rollout]) -> Rollout:
     """A move to another hardware class is a roll-out: the pods of the class before serve until it is complete."""
     old = tuple(retiring)

@@ -10,6 +10,7 @@ import numpy as np
 from foretide.adapters.resources import Object
 from foretide.api.modelprofile import ModelProfile
 from foretide.control.by_hand import FREE, Stand
+from foretide.control.places import Place
 from foretide.control.policies import NoPolicy, Policy
 from foretide.control.serving_status import rollout
 from foretide.control.world import Key, Served
@@ -30,6 +31,7 @@ class Row:
     policy: Policy
     profile: ModelProfile | None
     by_hand: Stand = FREE
+    places: tuple[Place, ...] = ()  # its hardware classes where it lists several, whose Deployments are as one then
 
     @property
     def is_left_alone(self) -> bool:
@@ -58,9 +60,14 @@ def bounds(rows: Sequence[Row]) -> Bounds:
 
 
 def fleet(rows: Sequence[Row]) -> Fleet:
+    """Of several hardware classes what the last tick counted on."""
     states = [rollout(row.deployment) for row in rows]
+    counted = [
+        sum(place.counted for place in row.places) if row.places else state.wanted
+        for row, state in zip(rows, states, strict=True)
+    ]
     return Fleet(
-        replicas=np.array([state.wanted for state in states], dtype=np.int64),
+        replicas=np.array(counted, dtype=np.int64),
         rolling=np.array([state.replacing for state in states], dtype=np.bool_),
     )
 

@@ -26,6 +26,7 @@ from foretide.api import group
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.model import Model
+from foretide.api.reasons import Reason
 
 
 class Key(NamedTuple):
@@ -36,12 +37,45 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class ServedClass:
+    """A hardware class that a service lists, and the name of the Deployment that runs its replicas, if any."""
+
+    name: str
+    deployment: str
+    hardware_class: HardwareClass | None  # None: it is missing or invalid, as `reason` and `message` say
+    reason: Reason | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
-    """A service that was accepted and rendered, and the Deployment that runs it."""
+    """A service that was accepted and rendered, and the hardware classes that it lists, one of them usable at least."""
 
     service: InferenceService
-    hardware_class: HardwareClass
-    deployment: str
+    classes: tuple[ServedClass, ...]
+
+    @property
+    def usable(self) -> ServedClass:
+        """The first class of which replicas can be made."""
+        return next(one for one in self.classes if one.hardware_class is not None)
+
+    @property
+    def hardware_class(self) -> HardwareClass:
+        """The same."""
+        found = self.usable.hardware_class
+        if found is None:
+            raise TypeError("a service is served on one usable class at least")
+        return found
+
+    @property
+    def deployment(self) -> str:
+        """The Deployment of the same."""
+        return self.usable.deployment
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether its replicas are divided among several classes."""
+        return len(self.classes) > 1
 
     @property
     def model(self) -> Model:
@@ -137,10 +171,12 @@ class World:
         children = self._children.get(key, {})
         return [obj for (known, _), obj in children.items() if known == kind]
 
-    def deployment(self, key: Key) -> Object | None:
-        """The Deployment that serves the service, once it was applied and seen."""
+    def deployments(self, key: Key) -> list[Object]:
+        """The Deployments that serve the service, those that were applied and seen, in the order of its classes."""
         served = self.served.get(key)
-        return None if served is None else self.child(key, DEPLOYMENT.kind, served.deployment)
+        classes = () if served is None else served.classes
+        found = (self.child(key, DEPLOYMENT.kind, one.deployment) for one in classes)
+        return [deployment for deployment in found if deployment is not None]
 
     def scaled(self, key: Key, deployment: Object, replicas: int, *, version: str) -> None:
         """Takes in a /scale that was just written: until its event arrives the old number would be decided on, and

@@ -12,21 +12,23 @@ import numpy as np
 from foretide.scaling import decide, demand, lead_time
 from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.budget import Spending
-from foretide.scaling.capacity import Capacity, Law, fit, kappa, learn, rate_per_replica
+from foretide.scaling.capacity import Capacity, Evidence, Law, fit, kappa, learn, rate_per_replica
 from foretide.scaling.decision import Bound, Decisions, Plan
 from foretide.scaling.forecast.foresight import Foresight, Target
 from foretide.scaling.forecast.model import GlobalModel, shipped
 from foretide.scaling.forecast.sight import Outlook, Sight, look
+from foretide.scaling.lead_time import LeadTimes
+from foretide.scaling.learned import Known, Learned
 from foretide.scaling.memory import Memory
 from foretide.scaling.normal import normal_score
 from foretide.scaling.observation import Pods, Seen
 from foretide.scaling.parts import NOTHING, Part
 from foretide.scaling.policy import Observation, Over, Past, Quantity, Query
-from foretide.scaling.ration import ration
 from foretide.scaling.readings import Readings
 from foretide.scaling.risk import LEAST_USUAL_REPLICAS, Risk, late_rps
 from foretide.scaling.settings import ScalingSettings
 from foretide.scaling.sli import Sli, Source
+from foretide.scaling.spread import spread
 from foretide.scaling.stuck import BOUNDS, restrain
 
 # A replica that is too late for one start in ten is planned for.
@@ -121,20 +123,15 @@ class Brain:
         """
         now, bounds, promise, tuning = seen.now_seconds, seen.bounds, seen.promise, seen.tuning
         elapsed = np.where(memory.looked_seconds > 0.0, np.maximum(now - memory.looked_seconds, 0.0), 0.0)
-        memory = self._learned(seen, memory, elapsed)
+        evidence, lead_times = self._learned(seen, memory, elapsed)
+        memory = replace(memory, evidence=evidence, lead_times=lead_times)
         law = seen.told.until_measured(fit(memory.evidence))
-        capacity = self._capacity(seen, memory, law)
-        load = demand.observe(
-            self._table(seen),
-            services=len(seen),
-            max_batch=promise.max_batch,
-            items_per_request=memory.items_per_request,
-            short_window_seconds=self.short_window_seconds,
-            settings=self.settings,
-        )
+        capacity, lead = self._capacity(seen, memory.kappa, law), self._lead(seen, memory.lead_times)
+        if seen.classes is not None:
+            capacity, lead = seen.classes.slowest(capacity), seen.classes.longest(lead)
+        load = self._load(seen, memory.items_per_request)
         if ready is not None:
             load = load.imagined(ready, queue_items=capacity.queue_items)
-        lead = self._lead(seen, memory)
         sight, foresight = self.foresee(
             memory.sight,
             self.model,
@@ -174,22 +171,35 @@ class Brain:
             may_shrink=seen.may_shrink,
         )
         made = restrain(made, seen.stuck)
-        made = ration(made, seen.quotas, foresight, may_shrink=seen.may_shrink)
+        made = spread(made, seen.classes, seen.quotas, foresight, may_shrink=seen.may_shrink)
         remembered = replace(
             made.memory,
             sight=sight,
             spending=self._spending(seen, memory, made, elapsed),
             risk=_risk(memory.risk, made, foresight, sight, elapsed, advised=tuning.advisory),
-            kappa=self._kappa(seen, memory, law, load, capacity),
+            kappa=self._kappa(seen, memory.kappa, law, load, capacity),
             looked_seconds=np.full(len(seen), now),
         )
         return replace(made, memory=remembered)
 
-    def _lead(self, seen: Observation, memory: Memory) -> Floats:
+    def know(self, seen: Observation, learned: Learned, *, elapsed_seconds: Floats, items_per_request: Floats) -> Known:
+        """What is known of each hardware class of services that list several; all rows, those of `seen`, too, are of
+        one class of one service, and its pods alone."""
+        evidence, lead_times = self._learned(seen, learned, elapsed_seconds)
+        law = seen.told.until_measured(fit(evidence))
+        capacity = self._capacity(seen, learned.kappa, law)
+        after = self._kappa(seen, learned.kappa, law, self._load(seen, items_per_request), capacity)
+        return Known(
+            learned=Learned(evidence=evidence, kappa=after, lead_times=lead_times),
+            capacity=capacity,
+            lead_seconds=self._lead(seen, lead_times),
+        )
+
+    def _lead(self, seen: Observation, lead_times: LeadTimes) -> Floats:
         if Part.LEAD_TIME in self.without:
             return np.full(len(seen), ASSUMED_LEAD_SECONDS)
         told = seen.told.cold_start_seconds
-        return lead_time.quantile(memory.lead_times, seen.pods, level=LEAD_LEVEL, told_seconds=told)
+        return lead_time.quantile(lead_times, seen.pods, level=LEAD_LEVEL, told_seconds=told)
 
     def _hold(self, lead_seconds: Floats, trusted: Bools, ordered_seconds: Floats) -> Floats:
         """How long a replica stays that neither the load nor a trusted forecast needs."""
@@ -206,17 +216,25 @@ class Brain:
         budgeted = (Risk.fresh(len(objective)) if Part.ADAPTIVE_RISK in self.without else risk).score(objective)
         return np.where(np.isfinite(ordered), normal_score(np.nan_to_num(ordered, nan=0.5)), budgeted)
 
-    def _learned(self, seen: Observation, memory: Memory, elapsed: Floats) -> Memory:
+    def _learned(self, seen: Observation, before: Memory | Learned, elapsed: Floats) -> tuple[Evidence, LeadTimes]:
         """Batch times, and cold starts."""
-        return replace(
-            memory,
-            evidence=learn(memory.evidence, seen.batches),
-            lead_times=lead_time.learn(
-                memory.lead_times, seen.pods, elapsed_seconds=elapsed, told_seconds=seen.told.cold_start_seconds
-            ),
+        told = seen.told.cold_start_seconds
+        return (
+            learn(before.evidence, seen.batches),
+            lead_time.learn(before.lead_times, seen.pods, elapsed_seconds=elapsed, told_seconds=told),
         )
 
-    def _kappa(self, seen: Observation, memory: Memory, law: Law, load: Seen, capacity: Capacity) -> Floats:
+    def _load(self, seen: Observation, items_per_request: Floats) -> Seen:
+        return demand.observe(
+            self._table(seen),
+            services=len(seen),
+            max_batch=seen.promise.max_batch,
+            items_per_request=items_per_request,
+            short_window_seconds=self.short_window_seconds,
+            settings=self.settings,
+        )
+
+    def _kappa(self, seen: Observation, before: Floats, law: Law, load: Seen, capacity: Capacity) -> Floats:
         """Latencies tell nothing where some pod has a queue from before: three pods that drained one after a step of
         load made a fleet of forty look half as fast as it was."""
         answered = seen.total(self.questions["success_rps"], ready_only=True)
@@ -225,7 +243,7 @@ class Brain:
         ready = Readings(value=load.ready.astype(np.float64), known=(load.ready > 0) & (load.silent == 0))
         quiet = load.demand.known & (load.pending <= capacity.queue_items)
         return kappa.observe(
-            memory.kappa,
+            before,
             mean_latency_seconds=Readings.checked(latency.value, latency.known & quiet),
             rate_per_ready_replica=_ratio(served, ready),
             law=law,
@@ -233,7 +251,7 @@ class Brain:
             instances=seen.promise.instances,
         )
 
-    def _capacity(self, seen: Observation, memory: Memory, law: Law) -> Capacity:
+    def _capacity(self, seen: Observation, slower: Floats, law: Law) -> Capacity:
         promise = seen.promise
         return rate_per_replica(
             law,
@@ -241,7 +259,7 @@ class Brain:
             objective=promise.objective,
             max_batch=promise.max_batch,
             instances=promise.instances,
-            kappa=None if Part.KAPPA in self.without else memory.kappa,
+            kappa=None if Part.KAPPA in self.without else slower,
         )
 
     def _spending(self, seen: Observation, memory: Memory, made: Decisions, elapsed: Floats) -> Spending:

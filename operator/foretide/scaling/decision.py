@@ -159,6 +159,15 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Divided:
+    """What was decided for each hardware class of services that list several; one row per row of `classes.Classes`."""
+
+    replicas: Ints  # to ask for
+    counted: Ints  # of them counted on
+    why: Ints  # an arbitrate.Why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Decisions:
     """The answer, the new memory, and all that a sentence about it needs; one row per service."""
 
@@ -183,6 +192,7 @@ class Decisions:
     hpa: Ints  # what the Kubernetes HPA would run, at its usual 70 % of saturation: the counterfactual
     settings: ScalingSettings
     stuck: Stuck
+    divided: Divided | None = None  # None where every service lists one hardware class
 
     def __len__(self) -> int:
         return len(self.desired)

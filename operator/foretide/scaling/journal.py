@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,6 +25,7 @@ from foretide.scaling.capacity.evidence import (
     aged,
 )
 from foretide.scaling.capacity.rate import LEAST_KAPPA, MOST_KAPPA
+from foretide.scaling.learned import Learned
 from foretide.scaling.memory import Memory
 from foretide.scaling.risk import LEAST_SHIFT
 from foretide.scaling.window import SLOTS, Window
@@ -45,26 +47,32 @@ class Lost:
     reason: str
 
 
-def encode(memory: Memory, row: int, *, uid: str, model: str) -> str:
-    """One row as compact JSON, a few hundred bytes. `uid` is the object's; `model` names all that batch times
-    depend on (model, version, backend, image, hardware class)."""
-    window, evidence, spending = memory.window, memory.evidence, memory.spending
+@dataclass(frozen=True, slots=True)
+class OfClass:
+    """What is to be remembered of one of several hardware classes of a service."""
+
+    name: str
+    model: str
+    learned: Learned
+    row: int
+
+
+def encode(memory: Memory, row: int, *, uid: str, model: str, classes: Sequence[OfClass] = ()) -> str:
+    """One row as compact JSON, a few hundred bytes, and as much for each of several classes. `uid` is the object's;
+    `model` names all that batch times depend on (model, version, backend, image, hardware class)."""
+    window, spending = memory.window, memory.spending
     document: dict[str, object] = {
         "v": VERSION,
         "uid": _digest(uid),
-        "model": _digest(model),
         "items": _short(memory.items_per_request[row]),
-        "kappa": _short(memory.kappa[row]),
+        **_encoded(memory, row, model),
         "saved": _short(memory.risk.saved[row]),
         "foreseen": _short(memory.risk.foreseen_hours[row]),
         "late": _short(memory.risk.late_hours[row]),
         "spent": [[_short(one) for one in sums[row]] for sums in (spending.asked, spending.late, spending.measured)],
-        "starts": [[_short(seconds) for seconds in kind] for kind in lead_time.starts(memory.lead_times, row)],
-        "batches": [
-            [index, *(_long(column[row, index]) for column in (evidence.executions, evidence.items, evidence.seconds))]
-            for index in np.flatnonzero(evidence.executions[row]).tolist()
-        ],
     }
+    if classes:
+        document["classes"] = {_digest(one.name): _encoded(one.learned, one.row, one.model) for one in classes}
     if window.started[row]:
         document["seen"] = round(float(window.last_seen_seconds[row]), 3)
         document["hold"] = float(window.hold_seconds[row])
@@ -73,9 +81,67 @@ def encode(memory: Memory, row: int, *, uid: str, model: str) -> str:
     return json.dumps(document, separators=(",", ":"), allow_nan=False)
 
 
+def _encoded(learned: Memory | Learned, row: int, model: str) -> dict[str, object]:
+    """What is learned of replicas of one kind."""
+    evidence = learned.evidence
+    return {
+        "model": _digest(model),
+        "kappa": _short(learned.kappa[row]),
+        "starts": [[_short(seconds) for seconds in kind] for kind in lead_time.starts(learned.lead_times, row)],
+        "batches": [
+            [index, *(_long(column[row, index]) for column in (evidence.executions, evidence.items, evidence.seconds))]
+            for index in np.flatnonzero(evidence.executions[row]).tolist()
+        ],
+    }
+
+
 def decode(text: str, *, uid: str, model: str) -> Memory | Lost:
     """The memory (one row) that `encode` wrote for this very object. The object of another uid inherits nothing;
     another model keeps the hold, and of the batch times as much as gives way to the first new ones."""
+    document = _document(text, uid)
+    if isinstance(document, Lost):
+        return document
+    try:
+        window = _window(document) if "seen" in document else Window.fresh(1)
+        items = _number(document.get("items"), 1.0, 1e6)
+        learned = _decoded(document, model)
+        # A release that narrows a range must not lose the whole memory, and the hold with it.
+        saved = np.clip(_number(document.get("saved"), -1e3, 0.0), LEAST_SHIFT, 0.0)
+        foreseen, late = (_number(document.get(name), 0.0, MOST_BUDGET_HOURS) for name in ("foreseen", "late"))
+        spending = _spending(document.get("spent"))
+    except _Unsound as unsound:
+        return Lost(f"unsound: {unsound}")
+    fresh = Memory.fresh(1)
+    return replace(
+        fresh,
+        window=window,
+        items_per_request=np.array([items]),
+        evidence=learned.evidence,
+        kappa=learned.kappa,
+        lead_times=learned.lead_times,
+        spending=spending,
+        risk=replace(
+            fresh.risk, saved=np.array([saved]), foreseen_hours=np.array([foreseen]), late_hours=np.array([late])
+        ),
+    )
+
+
+def decode_class(text: str, name: str, *, uid: str, model: str) -> Learned | Lost:
+    """What was remembered of the hardware class of this name (one row), under the same conditions."""
+    document = _document(text, uid)
+    if isinstance(document, Lost):
+        return document
+    classes = document.get("classes")
+    found = classes.get(_digest(name)) if isinstance(classes, dict) else None
+    if not isinstance(found, dict):
+        return Lost("of other hardware classes")
+    try:
+        return _decoded(found, model)
+    except _Unsound as unsound:
+        return Lost(f"unsound: {unsound}")
+
+
+def _document(text: str, uid: str) -> dict[str, object] | Lost:
     if len(text) > MAX_MEMORY_BYTES:
         return Lost(f"longer than {MAX_MEMORY_BYTES} bytes")
     try:
@@ -86,32 +152,16 @@ def decode(text: str, *, uid: str, model: str) -> Memory | Lost:
         return Lost(f"not of version {VERSION}")
     if document.get("uid") != _digest(uid):
         return Lost("of another object")
-    try:
-        window = _window(document) if "seen" in document else Window.fresh(1)
-        items = _number(document.get("items"), 1.0, 1e6)
-        evidence = _evidence(document.get("batches"))
-        # A release that narrows a range must not lose the whole memory, and the hold with it.
-        kappa = np.clip(_number(document.get("kappa"), 0.0, 1e3), LEAST_KAPPA, MOST_KAPPA)
-        saved = np.clip(_number(document.get("saved"), -1e3, 0.0), LEAST_SHIFT, 0.0)
-        foreseen, late = (_number(document.get(name), 0.0, MOST_BUDGET_HOURS) for name in ("foreseen", "late"))
-        starts = _starts(document.get("starts"))
-        spending = _spending(document.get("spent"))
-        if document.get("model") != _digest(model):
-            evidence = aged(evidence)
-    except _Unsound as unsound:
-        return Lost(f"unsound: {unsound}")
-    fresh = Memory.fresh(1)
-    return replace(
-        fresh,
-        window=window,
-        items_per_request=np.array([items]),
-        evidence=evidence,
+    return document
+
+
+def _decoded(document: dict[str, object], model: str) -> Learned:
+    evidence = _evidence(document.get("batches"))
+    kappa = np.clip(_number(document.get("kappa"), 0.0, 1e3), LEAST_KAPPA, MOST_KAPPA)
+    return Learned(
+        evidence=evidence if document.get("model") == _digest(model) else aged(evidence),
         kappa=np.array([kappa]),
-        lead_times=lead_time.remembered(starts),
-        spending=spending,
-        risk=replace(
-            fresh.risk, saved=np.array([saved]), foreseen_hours=np.array([foreseen]), late_hours=np.array([late])
-        ),
+        lead_times=lead_time.remembered(_starts(document.get("starts"))),
     )
 
 

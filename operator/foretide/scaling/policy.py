@@ -16,6 +16,7 @@ import numpy as np
 from foretide.scaling import rows
 from foretide.scaling.arrays import Bools, Floats, Ints, count, total
 from foretide.scaling.capacity.evidence import BatchCounts
+from foretide.scaling.classes import Classes
 from foretide.scaling.decision import Bounds, Fleet, Quotas, Stuck
 from foretide.scaling.readings import Readings
 from foretide.scaling.sli import Sli
@@ -107,6 +108,7 @@ class Observation:
     quotas: Quotas = field(default_factory=Quotas.none)
     stuck: Stuck | None = None  # None where nobody looked: the simulator
     sli: Sli | None = None  # None where nobody measures latencies: the simulator
+    classes: Classes | None = None  # None where every service lists one hardware class
     # False while the answers are not those of a Prometheus whose windows are whole: they do for growing.
     may_shrink: bool = True
 
@@ -133,6 +135,7 @@ class Observation:
             ended={query: totals[wanted] for query, totals in self.ended.items()},
             stuck=None if self.stuck is None else rows.take(self.stuck, wanted),
             sli=None if self.sli is None else rows.take(self.sli, wanted),
+            classes=None if self.classes is None else self.classes.take(wanted),
             may_shrink=self.may_shrink,
         )
 

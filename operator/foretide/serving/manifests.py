@@ -26,20 +26,52 @@ class ServingSettings:
 
 
 def build(
-    service: InferenceService, hardware_class: HardwareClass, *, settings: ServingSettings
+    service: InferenceService, *hardware_classes: HardwareClass, settings: ServingSettings
 ) -> tuple[Manifest, ...]:
-    """The manifests in the order in which they must exist; none of them sets `spec.replicas`."""
-    config = model_config(service, hardware_class)
-    labels = naming.labels(service.name, hardware_class.name)
+    """The manifests in the order in which they must exist, with a Deployment for each of these classes of the service;
+    none of them sets `spec.replicas`."""
+    configs = {one.name: model_config(service, one) for one in hardware_classes}
 
-    def child(api_version: str, kind: str, name: str, **content: Any) -> Manifest:
+    def child(
+        api_version: str, kind: str, name: str, *, of_class: HardwareClass | None = None, **content: Any
+    ) -> Manifest:
         metadata = {
             "name": name,
             "namespace": service.namespace,
-            "labels": labels,
+            "labels": naming.labels(service.name, None if of_class is None else of_class.name),
             "ownerReferences": [owner_reference(service)],
         }
         return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}
+
+    def disruption_budget(one: HardwareClass) -> Manifest:
+        return child(
+            "policy/v1",
+            "PodDisruptionBudget",
+            naming.deployment_name(service.name, one.name),
+            of_class=one,
+            spec={
+                "maxUnavailable": 1,
+                # By class: replicas of one that wait for a node for days would forbid every eviction of the others.
+                "selector": {"matchLabels": naming.selector(service.name, one.name)},
+                # A pod that never became ready must not block the drain of its node.
+                "unhealthyPodEvictionPolicy": "AlwaysAllow",
+            },
+        )
+
+    def replicas(one: HardwareClass) -> Manifest:
+        return child(
+            "apps/v1",
+            "Deployment",
+            naming.deployment_name(service.name, one.name),
+            of_class=one,
+            spec=deployment(
+                service,
+                one,
+                config=configs[one.name],
+                drain_seconds=settings.drain_seconds,
+                download=settings.download,
+            ),
+        )
 
     return (
         child(
@@ -48,38 +80,20 @@ def build(
             naming.service_account_name(service.name),
             automountServiceAccountToken=False,
         ),
-        child(
-            "v1",
-            "ConfigMap",
-            naming.config_map_name(service.name, config),
-            data={"config.pbtxt": config},
-            immutable=True,
+        # Classes whose texts are the same share one.
+        *(
+            child(
+                "v1",
+                "ConfigMap",
+                naming.config_map_name(service.name, config),
+                data={"config.pbtxt": config},
+                immutable=True,
+            )
+            for config in dict.fromkeys(configs.values())
         ),
-        child("v1", "Service", service.name, spec=_service(service, hardware_class)),
-        child(
-            "policy/v1",
-            "PodDisruptionBudget",
-            service.name,
-            spec={
-                "maxUnavailable": 1,
-                # By service, not by class: while it moves to another class, the old pods are the ones that serve.
-                "selector": {"matchLabels": {group.SERVICE_LABEL: service.name}},
-                # A pod that never became ready must not block the drain of its node.
-                "unhealthyPodEvictionPolicy": "AlwaysAllow",
-            },
-        ),
-        child(
-            "apps/v1",
-            "Deployment",
-            naming.deployment_name(service.name, hardware_class.name),
-            spec=deployment(
-                service,
-                hardware_class,
-                config=config,
-                drain_seconds=settings.drain_seconds,
-                download=settings.download,
-            ),
-        ),
+        child("v1", "Service", service.name, spec=_service(service)),
+        *map(disruption_budget, hardware_classes),
+        *map(replicas, hardware_classes),
     )
 
 
@@ -98,7 +112,7 @@ def owner_reference(service: InferenceService) -> dict[str, Any]:
     }
 
 
-def _service(service: InferenceService, hardware_class: HardwareClass) -> dict[str, Any]:
+def _service(service: InferenceService) -> dict[str, Any]:
     ports = ((naming.HTTP_PORT_NAME, naming.HTTP_PORT), (naming.GRPC_PORT_NAME, naming.GRPC_PORT))
     return {
         "type": "ClusterIP",

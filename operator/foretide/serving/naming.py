@@ -69,8 +69,8 @@ def selector(service: str, hardware_class: str) -> dict[str, str]:
     return {group.SERVICE_LABEL: service, group.HARDWARE_CLASS_LABEL: hardware_class}
 
 
-def labels(service: str, hardware_class: str) -> dict[str, str]:
-    """The labels of every child; none is copied from the InferenceService.
+def labels(service: str, hardware_class: str | None = None) -> dict[str, str]:
+    """The labels of every child, with the class of what is made for one; none is copied from the InferenceService.
 
     Labels of GitOps tools on it (app.kubernetes.io/instance, argocd.argoproj.io/...) would claim the children.
     """
@@ -79,5 +79,5 @@ def labels(service: str, hardware_class: str) -> dict[str, str]:
         group.INSTANCE_LABEL: service,
         group.COMPONENT_LABEL: group.INFERENCE_SERVER,
         group.MANAGED_BY_LABEL: group.MANAGED_BY,
-        **selector(service, hardware_class),
+        **({group.SERVICE_LABEL: service} if hardware_class is None else selector(service, hardware_class)),
     }

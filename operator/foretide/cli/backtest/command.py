@@ -160,11 +160,11 @@ async def _service(cluster: Cluster, name: str, given: Given) -> tuple[Inference
     service = parse.inference_service(raw)
     if isinstance(service, Problems):
         raise Stop(f"InferenceService {name} breaks rules: {service.message}")
-    raw_class = await cluster.api.get(HARDWARE_CLASS, namespace=None, name=service.hardware_class)
+    raw_class = await cluster.api.get(HARDWARE_CLASS, namespace=None, name=service.hardware_classes[0])
     hardware_class = None if raw_class is None else parse.hardware_class(raw_class)
     raws = await cluster.api.list(MODEL_PROFILE, namespace=cluster.namespace)
     profiles = [one for one in map(parse.model_profile, raws) if isinstance(one, ModelProfile)]
-    key = (service.name, service.hardware_class)
+    key = (service.name, service.hardware_classes[0])
     fitting = sorted(
         (one for one in profiles if (one.spec.service, one.spec.hardware_class) == key), key=lambda one: one.name
     )

@@ -49,11 +49,15 @@ async def of_prometheus(
     report: Callable[[float], None],
 ) -> Load:
     """The last days, by the minute, and up to two weeks before them. Raises Stop where less than half is known."""
+    workloads = [
+        Workload(service.namespace, deployment_name(service.name, name)) for name in service.hardware_classes
+    ]
     owner = past.Owner(
         past.ServiceId(Key(service.namespace, service.name), service.uid),
-        Workload(service.namespace, deployment_name(service.name, service.hardware_class)),
+        workloads[0],
         since_seconds=created_seconds,
         max_batch=service.spec.model.largest_batch,
+        others=tuple(workloads[1:]),
     )
     newest = math.floor((now_seconds - LAG_SECONDS) / MINUTE_SECONDS) * MINUTE_SECONDS
     wanted = round(days * DAY_SECONDS / MINUTE_SECONDS)

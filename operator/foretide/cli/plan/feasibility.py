@@ -73,14 +73,14 @@ def feasibility(
         law,
         slo_latency_seconds=np.array([service.latency_seconds]),
         objective=np.array([service.objective]),
-        max_batch=np.array([service.spec.model.largest_batch]),
+        max_batch=np.array([service.model_on(hardware_class.name).largest_batch]),
         instances=np.array([instances(service.model_on(hardware_class.name), hardware_class)]),
     )
     rate, known = float(capacity.rate_rps[0]), bool(law.known[0])
     cost = hardware_class.spec.cost
     return Feasibility(
         hardware_class=hardware_class.name,
-        chosen=hardware_class.name == service.hardware_class,
+        chosen=hardware_class.name == service.hardware_classes[0],
         source=source,
         feasible=bool(capacity.feasible[0]) if known else None,
         single_item_seconds=float(law.per_item_seconds[0] + law.fixed_seconds[0]) if known else None,

@@ -140,10 +140,9 @@ async def online(files: Files, loads: Sequence[float], cluster: Cluster) -> Plan
     for one in services:
         live = await api.get(INFERENCE_SERVICE, namespace=one.namespace, name=one.name)
         plan = _service(one, known, loads, live=live)
-        hardware_class = known.classes.get(one.hardware_class)
-        if hardware_class is not None:
+        if classes_in_use := _in_use(one, known, live):
             uid = with_uid(live)
-            wanted = build(replace(one, uid=uid), hardware_class, settings=settings)
+            wanted = build(replace(one, uid=uid), *classes_in_use, settings=settings)
             children = [await change(api, child, manager=CHILD_MANAGER, owner_uid=uid) for child in wanted]
             plan = replace(plan, children=tuple(children))
         plans.append(plan)
@@ -162,13 +161,21 @@ async def _settings(cluster: Cluster) -> ServingSettings:
     return ServingSettings(drain_seconds=int(drains[0])) if drains else ServingSettings()
 
 
+def _in_use(one: InferenceService, known: Known, live: Mapping[str, Any] | None) -> list[HardwareClass]:
+    """Of the classes that it lists those that have replicas; where none has, the first that there is."""
+    hardware = () if live is None else read(live).status.hardware
+    used = {each.class_ for each in hardware if each.replicas > 0}
+    there = [known.classes[name] for name in one.hardware_classes if name in known.classes]
+    return [each for each in there if each.name in used] or there[:1]
+
+
 def _service(
     one: InferenceService, known: Known, loads: Sequence[float], *, live: Mapping[str, Any] | None
 ) -> ServicePlan:
     running = None if live is None else parse.inference_service(live)
     same_model = isinstance(running, InferenceService) and running.spec.model == one.spec.model
     told = read(live).status.capacity if live is not None and same_model else None
-    names = one.spec.hardware.classes
+    names = one.hardware_classes
     return ServicePlan(
         service=one,
         classes=tuple(
@@ -176,7 +183,7 @@ def _service(
                 one,
                 known.classes[name],
                 profile=known.profiles.get((one.namespace, one.name, name)),
-                told=told if isinstance(running, InferenceService) and running.hardware_class == name else None,
+                told=told if isinstance(running, InferenceService) and running.hardware_classes == (name,) else None,
                 loads=loads,
             )
             for name in names
