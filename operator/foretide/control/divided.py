@@ -18,6 +18,7 @@ from foretide.control.stuck import UNHINDERED, Hindered, hindered, stuck
 from foretide.control.table import Row
 from foretide.control.world import Key, World
 from foretide.scaling import rows as table_rows
+from foretide.scaling.arbitrate import NO_QUOTA
 from foretide.scaling.arrays import Ints
 from foretide.scaling.brain import Brain
 from foretide.scaling.capacity import BatchCounts, kappa
@@ -95,7 +96,7 @@ class Divisions:
                 ready=np.array([unit.place.ready for unit in units], dtype=np.int64),
                 stuck=stuck([self._hindered(unit, seen.now_seconds) for unit in units]),
                 gone=np.array([unit.place.served.hardware_class is None for unit in units], dtype=np.bool_),
-                group=quotas.group[len(rows) :] if len(quotas.limit) else np.full(len(units), -1, dtype=np.int64),
+                group=quotas.group[len(rows) :] if len(quotas.limit) else np.full(len(units), NO_QUOTA),
             ),
         )
 
