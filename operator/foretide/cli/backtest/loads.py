@@ -49,9 +49,7 @@ async def of_prometheus(
     report: Callable[[float], None],
 ) -> Load:
     """The last days, by the minute, and up to two weeks before them. Raises Stop where less than half is known."""
-    workloads = [
-        Workload(service.namespace, deployment_name(service.name, name)) for name in service.hardware_classes
-    ]
+    workloads = [Workload(service.namespace, deployment_name(service.name, name)) for name in service.hardware_classes]
     owner = past.Owner(
         past.ServiceId(Key(service.namespace, service.name), service.uid),
         workloads[0],
