@@ -18,10 +18,10 @@ from foretide.api.reasons import Reason
 from foretide.app import families, service_series
 from foretide.app.families import TickResult
 from foretide.app.metrics import SelfMetrics
-from foretide.control.autoscale import Outcome, Stage
 from foretide.control.challenge_status import Verdict
 from foretide.control.direct import Scrapes
 from foretide.control.observe import NoMetrics
+from foretide.control.outcome import Outcome, Stage
 from foretide.control.world import Key
 from foretide.scaling.forecast import sight
 from foretide.scaling.forecast.model import shipped

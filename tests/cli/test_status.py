@@ -74,6 +74,25 @@ def test_json_has_numbers_and_null_for_what_is_not_known(cluster: ApiServer, run
     assert yaml.safe_load(run("status", "ranker", "-o", "yaml").out) == found["ranker"]
 
 
+def test_several_hardware_classes_are_told_each_with_its_reason(cluster: ApiServer, run: CommandLine) -> None:
+    divided = examples.service()
+    divided["spec"]["hardware"]["classes"] = ["gpu-t4", "cpu-16", "cpu-4"]
+    divided["status"]["hardware"] = [
+        {"class": "gpu-t4", "replicas": 1, "counted": 1, "ready": 1, "reason": "QuotaReached", "message": "quota is 1"},
+        {"class": "cpu-16", "replicas": 3, "counted": 3, "ready": 2, "reason": "Enough", "message": "the rest"},
+        {"class": "cpu-4", "replicas": 0, "counted": 0, "ready": 0, "reason": "Unneeded", "message": "not needed"},
+    ]
+    cluster.services(divided)
+    out = run("status", "ranker").out
+    assert "on gpu-t4+cpu-16" in out
+    assert "gpu-t4   1 ready of 1: quota is 1" in out
+    assert "cpu-16   2 ready of 3: the rest" in out
+    told = json.loads(run("status", "ranker", "-o", "json").out)["hardware"]
+    assert [(one["class"], one["replicas"], one["costPerHour"]) for one in told] == [
+        ("gpu-t4", 1, None), ("cpu-16", 3, None), ("cpu-4", 0, None),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_a_narrow_terminal_keeps_the_columns_that_matter(width: int) -> None:
     written = io.StringIO()

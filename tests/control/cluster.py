@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from foretide.adapters.prometheus import Pod
 from foretide.adapters.resources import DEPLOYMENT, POD, resource_of
-from foretide.control.autoscale import Autoscaler, Outcome, Ports
+from foretide.control.autoscale import Autoscaler, Ports
 from foretide.control.backfill import Backfill
+from foretide.control.outcome import Outcome
 from foretide.control.policies import Policies
 from foretide.control.reconcile import Reconciler
 from foretide.control.world import Key, World

@@ -17,7 +17,7 @@ from foretide.adapters.prometheus import Pod
 from foretide.adapters.resources import DEPLOYMENT, POD, Object
 from foretide.adapters.triton import BatchCount
 from foretide.api import group
-from foretide.control.autoscale import Outcome, Stage
+from foretide.control.outcome import Outcome, Stage
 from foretide.serving.naming import deployment_name
 from tests.control import objects
 from tests.control.cluster import QUANTITIES, Cluster, key

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from foretide.adapters.prometheus import Pod
 from foretide.adapters.promql import expression
-from foretide.control.autoscale import Outcome
+from foretide.control.outcome import Outcome
 from foretide.control.sources import LONGEST_RETURN_WINDOWS, longest_window_seconds
 from foretide.scaling.policy import Over, Quantity, Query
 from tests.control import objects

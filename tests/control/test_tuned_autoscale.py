@@ -10,7 +10,7 @@ import pytest
 
 from foretide.adapters import promql
 from foretide.adapters.prometheus_grid import Workload
-from foretide.control.autoscale import Outcome
+from foretide.control.outcome import Outcome
 from foretide.control.past import Chunk, ServiceId
 from foretide.scaling.policy import Past, Quantity
 from foretide.scaling.readings import Readings

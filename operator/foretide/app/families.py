@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from foretide.control.autoscale import Stage
+from foretide.control.outcome import Stage
 from foretide.scaling import ledger
 
 

@@ -23,7 +23,7 @@ from foretide.app import exposition, families
 from foretide.app.condition_series import ConditionSeries
 from foretide.app.families import Family, Result, TickResult
 from foretide.app.service_series import ServiceSeries
-from foretide.control.autoscale import Outcome
+from foretide.control.outcome import Outcome
 from foretide.scaling import ledger
 
 BUCKETS_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

@@ -13,8 +13,8 @@ import numpy as np
 from foretide.api.durations import format_seconds
 from foretide.app.exposition import Samples
 from foretide.app.families import Family, Kind
-from foretide.control.autoscale import Outcome
 from foretide.control.challenge_status import Verdict
+from foretide.control.outcome import Outcome
 from foretide.control.world import Key
 from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.budget import WINDOWS_SECONDS

@@ -45,8 +45,9 @@ class Service:
 
     @property
     def hardware_class(self) -> str:
-        """The one it runs on."""
-        return self.classes[0] if self.classes else "?"
+        """The one it runs on, or those; the preferred one where nobody told."""
+        used = [one.class_ for one in self.status.hardware if one.replicas > 0]
+        return "+".join(used or self.classes[:1]) or "?"
 
     @property
     def bounds(self) -> str:

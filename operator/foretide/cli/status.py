@@ -142,6 +142,11 @@ def screen(service: Service, *, now: datetime) -> RenderableType:
     status = service.status
     title = Text.assemble((f"{service.namespace}/{service.name}", "bold"), f"   {service.state}")
     parts: list[RenderableType] = [title, facts(_facts(service, now))]
+    if len(status.hardware) > 1:
+        parts += [Text("\nHardware", style="bold")]
+        parts += [
+            facts([(one.class_, f"{one.ready} ready of {one.replicas}: {one.message}") for one in status.hardware])
+        ]
     if service.alarms:
         parts += [Text("\nTo look at", style="bold")]
         parts += [facts([(f"{one.type}={one.status}", f"{one.reason}: {one.message}") for one in service.alarms])]
@@ -226,7 +231,17 @@ def as_document(service: Service) -> dict[str, Any]:
             "max": service.maximum,
             "pinned": service.pinned,
         },
-        "hardwareClass": service.hardware_class,
+        "hardware": [
+            {
+                "class": one.class_,
+                "replicas": one.replicas,
+                "ready": one.ready,
+                "costPerHour": number(one.cost_per_hour),
+                "reason": one.reason,
+                "message": one.message,
+            }
+            for one in status.hardware
+        ],
         "slo": {
             "objectivePercent": number(service.objective),
             "latency": service.latency,

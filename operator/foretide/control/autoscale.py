@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import partial
 from typing import Final
 
@@ -18,7 +17,6 @@ from foretide.adapters.prometheus import Pod, Prometheus
 from foretide.adapters.resources import Object
 from foretide.adapters.scrape import Scraper
 from foretide.adapters.triton import Triton
-from foretide.api.hardwareclass import HardwareClass
 from foretide.api.modelprofile import ModelProfile
 from foretide.api.reasons import Reason
 from foretide.control import (
@@ -37,11 +35,12 @@ from foretide.control.by_hand import FREE, ByHand
 from foretide.control.challenge import Challenges, Contest
 from foretide.control.challenge_status import Verdict
 from foretide.control.children import controlled_by
-from foretide.control.direct import DirectReader, Scrapes
+from foretide.control.direct import DirectReader
 from foretide.control.divided import Divisions, Executed
 from foretide.control.isolation import of_one
 from foretide.control.learning import BatchReader
 from foretide.control.observe import NoMetrics
+from foretide.control.outcome import Outcome, Stage
 from foretide.control.past import ServiceId
 from foretide.control.places import Place, combined
 from foretide.control.policies import Policies
@@ -72,29 +71,6 @@ class Ports:
     scraper: Scraper
     events: Events
     clock: Clock
-
-
-class Stage(StrEnum):
-    """The parts of a tick, in their order."""
-
-    OBSERVE = "observe"  # Prometheus or the pods, and Triton's statistics
-    DECIDE = "decide"  # for all services, and for the policies that are tried in the shadow
-    WRITE = "write"  # status and replicas
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one tick did; the rows of `decisions` are the services of `keys`, and `hardware` has their classes."""
-
-    keys: tuple[Key, ...]
-    hardware: tuple[HardwareClass, ...]
-    decisions: Decisions
-    no_metrics: NoMetrics | None
-    queries: int  # sent to Prometheus
-    scrapes: Scrapes  # of pods, while it is away
-    failed_writes: int
-    stage_seconds: Mapping[Stage, float]
-    verdicts: Mapping[Key, Verdict] = field(default_factory=dict)  # on the policies that are tried in the shadow
 
 
 class Autoscaler:
