@@ -71,13 +71,13 @@ def service(**spec: Any) -> Raw:
 def fetching_service(uri: str = "s3://models/ranker/3") -> Raw:
     """A right InferenceService whose model is downloaded with credentials."""
     model = {"backend": "python", "source": {"uri": uri}, "credentialsSecret": {"name": "models-read"}}
-    return service(model=model)
+    return service(model={"maxBatchSize": 32, **model})
 
 
 def mounting_service() -> Raw:
     """A right InferenceService whose model is in an image."""
     image = {"reference": "registry.example.com/models/ranker@sha256:00", "path": "ranker/3"}
-    return service(model={"backend": "python", "source": {"image": image}})
+    return service(model={"backend": "python", "source": {"image": image}, "maxBatchSize": 32})
 
 
 def smallest_service() -> Raw:
@@ -327,7 +327,8 @@ RIGHT_URIS: Final = (
 
 
 def _fetched_with(secret: Raw) -> Raw:
-    return {"backend": "python", "source": {"uri": "s3://models/ranker"}, "credentialsSecret": secret}
+    source = {"uri": "s3://models/ranker"}
+    return {"backend": "python", "source": source, "credentialsSecret": secret, "maxBatchSize": 32}
 
 
 def _uri(uri: str, rule: str, *, hidden: bool) -> "Wrong":
@@ -508,7 +509,7 @@ WRONG: Final = (
     Wrong((*_VARIANT, "hardwareClass"), REMOVED, "is required", "Required value", shown=_MISSING),
     Wrong(
         (*_VARIANT, "hardwareClass"),
-        "gpu-t4",
+        "gpu-v100",
         "must be one of spec.hardware.classes",
         field="spec.model.variants",
     ),

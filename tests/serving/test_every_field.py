@@ -31,6 +31,7 @@ HARDWARE: Final[dict[str, Any]] = {
     "triton": {"image": "tritonserver:x"},
 }
 ONNX: Final = {"model.backend": "onnxruntime"}
+DOWNLOADED: Final = {"model.source": {"uri": "s3://models/ranker/3"}}
 
 # The path of each field of the schema that the serving side reads -> changes after which it must have been read.
 # A path of an earlier change on the same line is what the field needs beside it.
@@ -48,6 +49,7 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
     "model.decoupled": {"model.decoupled": True},
     "model.warmup": {"model.warmup": True},
     "model.variants": {"model.variants": [{"hardwareClass": "gpu-t4", "parameters": {"a": "b"}}]},
+    "model.credentialsSecret": {**DOWNLOADED, "model.credentialsSecret": {"name": "models-read"}},
     "batching.mode": {"batching.mode": "None"},
     "batching.maxQueueDelay": {"batching.maxQueueDelay": "2ms"},
     "batching.preferredSizes": {"batching.preferredSizes": [8]},
@@ -71,7 +73,16 @@ OF_A_CLASS: Final[dict[str, Any]] = {
     "triton.instances": "Auto",
 }
 # Read by the autoscaler; the tests of control and scaling hold these.
-OF_SCALING: Final = {"slo.objective", "slo.window", "scaling", "hardware.classes", "cost", "power", "quota"}
+OF_SCALING: Final = {
+    "slo.objective",
+    "slo.window",
+    "scaling",
+    "hardware.classes",
+    "hardware.choose",
+    "cost",
+    "power",
+    "quota",
+}
 
 
 def changed(raw: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

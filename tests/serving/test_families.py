@@ -20,6 +20,9 @@ DEVICES = {
     "Inferentia core": ("Inferentia", {"aws.amazon.com/neuroncore": "2"}),
     "CPU": ("CPU", {}),
 }
+# The one backend that runs on each of them, and a home in the only place that can be written to.
+PYTHON = {"backend": "python", "source": {"configMap": {"name": "files"}}}
+HOME = {"HOME": "/tmp"}
 KEPT_OFF_GPUS = {"TRITON_SERVER_CPU_ONLY": "1", "NVIDIA_VISIBLE_DEVICES": "void"}
 
 
@@ -36,7 +39,7 @@ def of(kind: str) -> Any:
 
 def pod(kind: str) -> dict[str, Any]:
     (deployment,) = (
-        one for one in build(service(), of(kind), settings=ServingSettings()) if one["kind"] == "Deployment"
+        one for one in build(service(model=PYTHON), of(kind), settings=ServingSettings()) if one["kind"] == "Deployment"
     )
     found: dict[str, Any] = deployment["spec"]["template"]["spec"]
     return found
@@ -56,7 +59,7 @@ def test_the_scheduler_is_asked_for_the_device_and_tolerates_its_taint(kind: str
 def test_only_who_has_a_gpu_sees_gpus_and_none_measures_them(kind: str) -> None:
     (container,) = pod(kind)["containers"]
     environment = {one["name"]: one["value"] for one in container["env"]}
-    assert environment == ({} if kind in ("whole GPU", "MIG slice") else KEPT_OFF_GPUS)
+    assert environment == HOME | ({} if kind in ("whole GPU", "MIG slice") else KEPT_OFF_GPUS)
     assert "--allow-gpu-metrics=false" in container["args"]
 
 
@@ -65,7 +68,7 @@ def test_only_who_has_a_gpu_sees_gpus_and_none_measures_them(kind: str) -> None:
     list(zip(DEVICES, ("KIND_GPU", "KIND_GPU", "KIND_MODEL", "KIND_MODEL", "KIND_CPU"), strict=True)),
 )
 def test_triton_places_the_model_where_the_family_says(kind: str, placed: str) -> None:
-    (group,) = read(model_config(service(), of(kind))).instance_group
+    (group,) = read(model_config(service(model=PYTHON), of(kind))).instance_group
     assert ModelInstanceGroup.Kind.Name(group.kind) == placed
 
 
@@ -86,7 +89,7 @@ def test_a_pod_of_any_family_keeps_the_restricted_level(kind: str) -> None:
 def test_each_class_of_a_service_has_its_own_deployment_and_budget_and_all_share_one_service() -> None:
     several = [of(kind) for kind in ("whole GPU", "Inferentia chip", "CPU")]
     named = [_named(one, f"class-{number}") for number, one in enumerate(several)]
-    made = build(service(), *named, settings=ServingSettings())
+    made = build(service(model=PYTHON), *named, settings=ServingSettings())
     kinds = [one["kind"] for one in made]
     assert kinds == [
         "ServiceAccount",

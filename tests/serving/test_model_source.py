@@ -11,7 +11,7 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.serving.download import FOLDER, DownloadSettings
 from foretide.serving.manifests import ServingSettings, build
-from tests.serving.strategies import hardware, hardware_classes, service, services
+from tests.serving.strategies import hardware, placed, service
 
 GI = 2**30
 
@@ -113,8 +113,9 @@ def test_without_a_secret_none_is_mounted() -> None:
 
 
 @settings(max_examples=30)
-@given(services(), hardware_classes())
-def test_triton_sees_no_secret_and_writes_to_no_model(service: InferenceService, hardware: HardwareClass) -> None:
+@given(placed())
+def test_triton_sees_no_secret_and_writes_to_no_model(pair: tuple[InferenceService, HardwareClass]) -> None:
+    service, hardware = pair
     made = pod(service, hardware)
     (triton,) = made["containers"]
     assert "credentials" not in {mount["name"] for mount in triton["volumeMounts"]}
