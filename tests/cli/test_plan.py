@@ -104,12 +104,14 @@ def test_replicas_and_cost_at_each_load(tmp_path: Path, run: CommandLine) -> Non
 
 
 def test_an_slo_that_nothing_keeps_and_a_load_beyond_the_bounds(tmp_path: Path, run: CommandLine) -> None:
-    slow = profile(batchTime={"perItem": "4ms", "fixed": "200ms"})
+    slow = profile(batchTime={"perItem": "4ms", "fixed": "1500ms"})
     impossible = offline(run, "-f", written(tmp_path, new_service(), objects.hardware_class(), slow), "-n", "shop")
-    assert "a single item takes 204ms on cpu-16, the SLO is 100ms" in impossible["faults"][0]
+    assert "a single item takes 1.5s on cpu-16, the SLO is 100ms" in impossible["faults"][0]
     file = written(tmp_path, new_service(), objects.hardware_class(quota={"maxReplicas": 3}), profile())
     much = offline(run, "-f", file, "-n", "shop", "--load", "5000")
     assert "and no more than 3 may run" in much["faults"][0]
+    crowd = offline(run, "-f", file, "-n", "shop", "--load", "2000000")
+    assert "2000000 items/s need" in crowd["faults"][0]
     unknown = offline(run, "-f", written(tmp_path, new_service(), objects.hardware_class()), "--load", "5000")
     assert unknown["services"][0]["classes"][0]["feasible"] is None
     assert unknown["faults"] == []
@@ -206,7 +208,7 @@ def test_stdin_and_what_cannot_be_read(
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     for arguments, says in (
         (("-f", "-"), "is empty"),
-        (("-f", str(tmp_path / "none.yaml")), "cannot be read"),
+        (("-f", str(tmp_path / "none.yaml")), "none.yaml cannot be read (No such file or directory); name"),
         (("-f", str(tmp_path)), "has no file that ends in"),
         (("-f", "-", "--load", "fast"), "write it like 50,200"),
         (("-f", "-", "--load", "nan"), "write it like 50,200"),

@@ -101,6 +101,11 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], *, wi
     return Group(header, *map(line, cells)), [column.title for at, column in enumerate(columns) if at not in kept]
 
 
+def figures(value: float) -> str:
+    """Four digits that count, more where a number has them before its point: people read no 1.235e+04."""
+    return f"{value:.4g}" if abs(value) < 9_999.5 else f"{value:.0f}"
+
+
 def clean(text: str | Text) -> Text:
     """What a cluster says may hold anything; control characters must not reach a terminal."""
     if isinstance(text, Text):

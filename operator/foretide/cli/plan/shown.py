@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from foretide.cli.output import Column, clean, facts, table
+from foretide.cli.output import Column, clean, facts, figures, table
 from foretide.cli.plan.changes import Action, Change
 from foretide.cli.plan.feasibility import Feasibility, Loaded, as_document
 from foretide.cli.plan.planned import Plan, ServicePlan
@@ -56,7 +56,7 @@ def _changes(changes: Sequence[Change]) -> Iterator[RenderableType]:
 def _rows(one: ServicePlan) -> Iterator[list[str]]:
     for found in one.classes:
         name = found.hardware_class + (" (chosen)" if found.chosen else "")
-        fixed = [name, _slo(found), str(found.source), f"{found.per_replica:.4g}"]
+        fixed = [name, _slo(found), str(found.source), figures(found.per_replica)]
         for load in found.loads or (None,):
             yield [*fixed, *_load(load, found.currency)]
             fixed = ["", "", "", ""]
@@ -72,12 +72,12 @@ def _load(load: Loaded | None, currency: str | None) -> list[str]:
     if load is None:
         return ["", "", ""]
     replicas = str(load.replicas) if load.kept else f"{load.replicas} of {load.needed} needed"
-    cost = f"{load.cost_per_hour:.4g} {currency}" if load.cost_per_hour is not None else "no price"
-    return [f"{load.items_per_second:g}", replicas, cost]
+    cost = f"{figures(load.cost_per_hour)} {currency}" if load.cost_per_hour is not None else "no price"
+    return [figures(load.items_per_second), replicas, cost]
 
 
 def _costs(plan: Plan) -> str:
-    return ", ".join(f"{cost:.4g} {currency}" for currency, cost in plan.costs.items())
+    return ", ".join(f"{figures(cost)} {currency}" for currency, cost in plan.costs.items())
 
 
 def markdown(plan: Plan, faults: Sequence[str]) -> str:
