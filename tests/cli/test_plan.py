@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from foretide.adapters.resources import DEPLOYMENT, HARDWARE_CLASS, MODEL_PROFILE, SERVICE, resource_of
 from foretide.api import group, parse
@@ -19,7 +21,9 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.modelprofile import ModelProfile
 from foretide.cli.exits import Exit
+from foretide.cli.plan import planned, shown
 from foretide.cli.plan.feasibility import Source, feasibility
+from foretide.cli.plan.files import read
 from tests.cli.conftest import CommandLine
 from tests.cli.server import ApiServer
 from tests.control import objects
@@ -101,6 +105,16 @@ def test_replicas_and_cost_at_each_load(tmp_path: Path, run: CommandLine) -> Non
     dear = run("plan", *arguments, "--offline", "--fail-over-cost", f"{dearest - 0.01}", cluster=False)
     assert dear.code == Exit.FOUND
     assert "EUR an hour is more than" in dear.out
+
+
+def test_a_terminal_of_80_columns_shows_replicas_and_cost_whole(tmp_path: Path) -> None:
+    hardware = objects.hardware_class(cost=PRICE, quota={"maxReplicas": 3})
+    files = read([("-", Path(written(tmp_path, new_service(), hardware, profile())).read_text())], namespace="shop")
+    out = io.StringIO()
+    Console(width=80, file=out).print(shown.terminal(planned.offline(files, (5000.0,), ""), [], width=80))
+    text = out.getvalue()
+    assert re.search(r" 5000 +3 of \d+ needed +1\.5 EUR$", text, re.MULTILINE)
+    assert "not shown for want of width: BY" in text
 
 
 def test_an_slo_that_nothing_keeps_and_a_load_beyond_the_bounds(tmp_path: Path, run: CommandLine) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from foretide.cli.output import Column, clean, facts, figures, table
+from foretide.cli.output import Column, clean, facts, figures, narrowed, table
 from foretide.cli.plan.changes import Action, Change
 from foretide.cli.plan.feasibility import Feasibility, Loaded, as_document
 from foretide.cli.plan.planned import Plan, ServicePlan
 
 STYLES = {Action.CREATE: "green", Action.CHANGE: "yellow", Action.REFUSED: "bold red"}
-HEADINGS = ("CLASS", "SLO", "BY", "ITEMS/S A REPLICA", "LOAD", "REPLICAS", "COST/H")
+HEADINGS = ("CLASS", "SLO", "BY", "ITEMS/S EACH", "LOAD", "REPLICAS", "COST/H")
+DISPENSABLE = {"BY": 2, "ITEMS/S EACH": 1}  # where the terminal is narrow: what is asked for are replicas and cost
 
 
 def terminal(plan: Plan, faults: Sequence[str], *, width: int) -> RenderableType:
@@ -29,9 +30,10 @@ def terminal(plan: Plan, faults: Sequence[str], *, width: int) -> RenderableType
         if one.children:
             parts += [Text("children"), *_changes(one.children)]
         rows = list(_rows(one))
-        columns = [Column(title, right=at > 2) for at, title in enumerate(HEADINGS)]
+        columns = [Column(title, DISPENSABLE.get(title, 0), right=at > 2) for at, title in enumerate(HEADINGS)]
         if rows:
-            parts.append(table(columns, rows, width=width)[0])
+            made, hidden = table(columns, rows, width=width)
+            parts += [made, *narrowed(hidden)]
     if plan.others:
         parts.append(Text(f"\npassed over, as not of Foretide: {', '.join(plan.others)}", style="dim"))
     if plan.costs:
