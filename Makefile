@@ -96,7 +96,8 @@ manifests: crds ## Render manifests/install.yaml from the chart.
 	$(BIN)/python manifests/render.py
 
 .PHONY: pages
-pages: setup ## Generate docs/metrics.md and the Grafana dashboards.
+pages: setup ## Generate docs/metrics.md, the reference in docs/cli.md and the Grafana dashboards.
+	$(BIN)/python -m foretide.cli.reference docs/cli.md
 	$(BIN)/python -m foretide.app.metrics_page
 	$(BIN)/python -m manifests.dashboards
 

@@ -1,4 +1,4 @@
-"""What the documents link to is there."""
+"""What the documents link to is there, and their lines fit."""
 
 from __future__ import annotations
 
@@ -32,3 +32,17 @@ def test_links_lead_somewhere(page: Path) -> None:
         if not target.exists() or (anchor and target.suffix == ".md" and anchor not in _anchors(target)):
             lost.append(link)
     assert lost == []
+
+
+# Pages that programs write, in which a sentence may be as long as its numbers are.
+WRITTEN_BY_PROGRAMS: Final = re.compile(r"^docs/(benchmarks/.*|capacity-table|forecast-model|metrics)\.md$")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if not WRITTEN_BY_PROGRAMS.match(str(page.relative_to(ROOT)))],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_lines_of_prose_fit(page: Path) -> None:
+    prose = FENCED.sub("", page.read_text()).splitlines()
+    assert [line for line in prose if len(line) > 120 and not line.startswith("|")] == []

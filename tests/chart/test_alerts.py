@@ -4,6 +4,7 @@ e2e/test_rules.py, where there is one.
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -74,6 +75,24 @@ def test_a_runbook_says_what_it_means_whom_it_hurts_how_to_look_and_what_to_do(n
     known = expressions.of_operator() | expressions.of_triton() | {"up", "process_cpu_seconds_total"}
     for asked in re.findall(r"```promql\n(.*?)```", text, re.DOTALL):
         assert expressions.metrics(asked) - known == set()
+
+
+def test_whatever_keeps_a_service_from_serving_is_in_a_runbook() -> None:
+    of_serving = list(itertools.takewhile(lambda reason: reason is not Reason.METRICS_COMPLETE, Reason))
+    well = {
+        Reason.AVAILABLE,
+        Reason.MINIMUM_REPLICAS_AVAILABLE,
+        Reason.UP_TO_DATE,
+        Reason.NOT_STALLED,
+        Reason.CREATING,
+        Reason.ROLLOUT_IN_PROGRESS,
+        Reason.MODEL_LOADED,
+        Reason.MODEL_LOADING,
+    }
+    pages = "".join(
+        (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8") for name in ("ForetideNotReady", "ForetideStalled")
+    )
+    assert [reason.value for reason in of_serving if reason not in well and f"`{reason}`" not in pages] == []
 
 
 def _tests(path: Path) -> list[dict[str, Any]]:

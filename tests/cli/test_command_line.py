@@ -27,9 +27,10 @@ GROUP: Any = typer.main.get_command(app)
 COMMANDS = sorted(GROUP.commands)
 
 
-def test_the_page_is_what_help_says() -> None:
+def test_the_page_is_what_help_says(run: CommandLine) -> None:
     page = (ROOT / "docs/cli.md").read_text()
-    assert page == reference.with_reference(page), "run `python -m foretide.cli.reference docs/cli.md`"
+    assert page == reference.with_reference(page), "run `make pages`"
+    assert run("crds", "--help", cluster=False).out.rstrip() in page
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -66,6 +67,7 @@ def test_help_needs_neither_a_cluster_nor_its_client() -> None:
         (["status", "--frob"], "No such option: --frob"),
         (["plan"], "Missing option"),
         (["plan", "-f", "x", "--fail-over-cost", "much"], "should be a valid number"),
+        (["status", "-o", "yml"], "'--output' / '-o': 'yml' is not one of"),
     ],
 )
 def test_what_cannot_be_parsed_is_one_line(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

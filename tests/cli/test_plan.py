@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from foretide.adapters.resources import DEPLOYMENT, HARDWARE_CLASS, MODEL_PROFILE, SERVICE, resource_of
 from foretide.api import group, parse
@@ -19,7 +21,9 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.modelprofile import ModelProfile
 from foretide.cli.exits import Exit
+from foretide.cli.plan import planned, shown
 from foretide.cli.plan.feasibility import Source, feasibility
+from foretide.cli.plan.files import read
 from tests.cli.conftest import CommandLine
 from tests.cli.server import ApiServer
 from tests.control import objects
@@ -103,13 +107,25 @@ def test_replicas_and_cost_at_each_load(tmp_path: Path, run: CommandLine) -> Non
     assert "EUR an hour is more than" in dear.out
 
 
+def test_a_terminal_of_80_columns_shows_replicas_and_cost_whole(tmp_path: Path) -> None:
+    hardware = objects.hardware_class(cost=PRICE, quota={"maxReplicas": 3})
+    files = read([("-", Path(written(tmp_path, new_service(), hardware, profile())).read_text())], namespace="shop")
+    out = io.StringIO()
+    Console(width=80, file=out).print(shown.terminal(planned.offline(files, (5000.0,), ""), [], width=80))
+    text = out.getvalue()
+    assert re.search(r" 5000 +3 of \d+ needed +1\.5 EUR$", text, re.MULTILINE)
+    assert "not shown for want of width: BY" in text
+
+
 def test_an_slo_that_nothing_keeps_and_a_load_beyond_the_bounds(tmp_path: Path, run: CommandLine) -> None:
-    slow = profile(batchTime={"perItem": "4ms", "fixed": "200ms"})
+    slow = profile(batchTime={"perItem": "4ms", "fixed": "1500ms"})
     impossible = offline(run, "-f", written(tmp_path, new_service(), objects.hardware_class(), slow), "-n", "shop")
-    assert "a single item takes 204ms on cpu-16, the SLO is 100ms" in impossible["faults"][0]
+    assert "a single item takes 1.5s on cpu-16, the SLO is 100ms" in impossible["faults"][0]
     file = written(tmp_path, new_service(), objects.hardware_class(quota={"maxReplicas": 3}), profile())
     much = offline(run, "-f", file, "-n", "shop", "--load", "5000")
     assert "and no more than 3 may run" in much["faults"][0]
+    crowd = offline(run, "-f", file, "-n", "shop", "--load", "2000000")
+    assert "2000000 items/s need" in crowd["faults"][0]
     unknown = offline(run, "-f", written(tmp_path, new_service(), objects.hardware_class()), "--load", "5000")
     assert unknown["services"][0]["classes"][0]["feasible"] is None
     assert unknown["faults"] == []
@@ -206,7 +222,7 @@ def test_stdin_and_what_cannot_be_read(
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     for arguments, says in (
         (("-f", "-"), "is empty"),
-        (("-f", str(tmp_path / "none.yaml")), "cannot be read"),
+        (("-f", str(tmp_path / "none.yaml")), "none.yaml cannot be read (No such file or directory); name"),
         (("-f", str(tmp_path)), "has no file that ends in"),
         (("-f", "-", "--load", "fast"), "write it like 50,200"),
         (("-f", "-", "--load", "nan"), "write it like 50,200"),

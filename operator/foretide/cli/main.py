@@ -44,5 +44,6 @@ def _mistake(error: Exception) -> int:
     if shown is None:
         raise error
     where = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
-    sys.stderr.write(f"{str(shown()).rstrip('.')}; see {where} --help\n")
+    said = str(shown()).rstrip(".").replace("Value error, ", "")  # where a choice is none, it names Python's error
+    sys.stderr.write(f"{said}; see {where} --help\n")
     return Exit.MISTAKE

@@ -101,6 +101,16 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str | Text]], *, wi
     return Group(header, *map(line, cells)), [column.title for at, column in enumerate(columns) if at not in kept]
 
 
+def narrowed(hidden: Sequence[str]) -> list[Text]:
+    """What to say of columns that were left out."""
+    return [Text(f"not shown for want of width: {', '.join(hidden)}", style="dim")] if hidden else []
+
+
+def figures(value: float) -> str:
+    """Four digits that count, more where a number has them before its point: people read no 1.235e+04."""
+    return f"{value:.4g}" if abs(value) < 9_999.5 else f"{value:.0f}"
+
+
 def clean(text: str | Text) -> Text:
     """What a cluster says may hold anything; control characters must not reach a terminal."""
     if isinstance(text, Text):

@@ -22,15 +22,16 @@ WIDTH: Final = 100
 def rendered() -> str:
     """The part of the page that is generated."""
     group: Any = typer.main.get_command(app)
+    program = group.make_context(PROGRAM, [], resilient_parsing=True)  # what commands inherit: -h beside --help
     parts = [BEGIN, "", "## Exit codes", "", "| code | meaning |", "|---:|---|"]
     parts += [f"| {code.value} | {code.meaning} |" for code in Exit]
     for name, command in group.commands.items():
-        parts += ["", f"## {name}", "", "```text", _help(command, name), "```"]
+        parts += ["", f"## {name}", "", "```text", _help(command, name, program), "```"]
     return "\n".join(parts) + "\n"
 
 
-def _help(command: Any, name: str) -> str:
-    context = command.make_context(f"{PROGRAM} {name}", [], resilient_parsing=True, max_content_width=WIDTH)
+def _help(command: Any, name: str, program: Any) -> str:
+    context = command.make_context(name, [], parent=program, resilient_parsing=True, max_content_width=WIDTH)
     context.terminal_width = WIDTH
     text: str = command.get_help(context)
     return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE).rstrip()

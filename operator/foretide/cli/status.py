@@ -14,7 +14,7 @@ from rich.text import Text
 from foretide.cli import moments
 from foretide.cli.cluster import Target, ask
 from foretide.cli.exits import Exit, Stop
-from foretide.cli.output import Column, Format, console, document, facts, show, table
+from foretide.cli.output import Column, Format, console, document, facts, narrowed, show, table
 from foretide.cli.service import Service, number, read
 
 if TYPE_CHECKING:
@@ -110,9 +110,7 @@ def _shown(found: Sequence[Service], *, single: bool, width: int, now: datetime)
 def fleet(found: Sequence[Service], *, width: int, now: datetime) -> RenderableType:
     """One line a service."""
     made, hidden = table(COLUMNS, [_row(service, now) for service in found], width=width)
-    if not hidden:
-        return made
-    return Group(made, Text(f"not shown for want of width: {', '.join(hidden)}", style="dim"))
+    return Group(made, *narrowed(hidden))
 
 
 def _row(service: Service, now: datetime) -> list[str | Text]:

@@ -132,9 +132,8 @@ def _texts(name: str) -> list[tuple[str, str]]:
         )
         found = [(str(file), file.read_text(encoding="utf-8")) for file in files]
     except (OSError, UnicodeDecodeError) as error:
-        raise Stop(
-            f"-f: {name} cannot be read ({error}); name a YAML file, a folder of such, or - for stdin"
-        ) from error
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise Stop(f"-f: {name} cannot be read ({why}); name a YAML file, a folder of such, or - for stdin") from error
     if not found:
         raise Stop(f"-f: {name} has no file that ends in .yaml or .yml; name another folder, or a file")
     return found

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from foretide.api import parse
+from foretide.api.durations import format_seconds
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.modelprofile import ModelProfile
 from foretide.api.scalingpolicy import ScalingPolicy
 from foretide.cli.operator import operators
+from foretide.cli.output import figures
 from foretide.cli.plan.changes import CHILD_MANAGER, Action, Change, change, with_uid
 from foretide.cli.plan.feasibility import Feasibility, Source, feasibility
 from foretide.cli.plan.files import Document, Files, Typed, Wrong
@@ -73,17 +75,20 @@ class Plan:
         found += [f"{one.kind}/{one.name}: {one.note}" for one in changes if one.action is Action.REFUSED]
         for one in self.services:
             name = f"InferenceService/{one.service.name}"
-            found += [f"{name}: there is no HardwareClass {each}" for each in one.unknown_classes]
+            found += [
+                f"{name}: there is no HardwareClass {each}; give its file to -f, too, or correct spec.hardware"
+                for each in one.unknown_classes
+            ]
             if one.policy_missing:
                 found.append(f"{name}: there is no ScalingPolicy {one.service.policy_name}; its replicas would be held")
             if one.chosen is not None and one.chosen.feasible is False:
                 slo = one.service.spec.slo.latency
-                single = f"{1e3 * (one.chosen.single_item_seconds or 0.0):.3g}ms"
+                single = format_seconds(float(f"{one.chosen.single_item_seconds or 0.0:.3g}"))
                 found.append(f"{name}: a single item takes {single} on {one.chosen.hardware_class}, the SLO is {slo}")
             found += [f"{name}: {sentence}" for sentence in _overloads(one.chosen)]
         if fail_over_cost is not None:
             found += [
-                f"--fail-over-cost: {cost:.4g} {currency} an hour is more than {fail_over_cost:g}"
+                f"--fail-over-cost: {figures(cost)} {currency} an hour is more than {figures(fail_over_cost)}"
                 for currency, cost in self.costs.items()
                 if cost > fail_over_cost
             ]
@@ -95,8 +100,8 @@ def _overloads(chosen: Feasibility | None) -> list[str]:
     if chosen is None or chosen.source is Source.ASSUMED:
         return []
     return [
-        f"{load.items_per_second:g} items/s need {load.needed} replicas of {chosen.hardware_class}, and no more than "
-        f"{load.replicas} may run"
+        f"{figures(load.items_per_second)} items/s need {load.needed} replicas of {chosen.hardware_class}, and no "
+        f"more than {load.replicas} may run"
         for load in chosen.loads
         if not load.kept
     ]

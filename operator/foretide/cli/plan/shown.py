@@ -8,13 +8,14 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from foretide.cli.output import Column, clean, facts, table
+from foretide.cli.output import Column, clean, facts, figures, narrowed, table
 from foretide.cli.plan.changes import Action, Change
 from foretide.cli.plan.feasibility import Feasibility, Loaded, as_document
 from foretide.cli.plan.planned import Plan, ServicePlan
 
 STYLES = {Action.CREATE: "green", Action.CHANGE: "yellow", Action.REFUSED: "bold red"}
-HEADINGS = ("CLASS", "SLO", "BY", "ITEMS/S A REPLICA", "LOAD", "REPLICAS", "COST/H")
+HEADINGS = ("CLASS", "SLO", "BY", "ITEMS/S EACH", "LOAD", "REPLICAS", "COST/H")
+DISPENSABLE = {"BY": 2, "ITEMS/S EACH": 1}  # where the terminal is narrow: what is asked for are replicas and cost
 
 
 def terminal(plan: Plan, faults: Sequence[str], *, width: int) -> RenderableType:
@@ -29,9 +30,10 @@ def terminal(plan: Plan, faults: Sequence[str], *, width: int) -> RenderableType
         if one.children:
             parts += [Text("children"), *_changes(one.children)]
         rows = list(_rows(one))
-        columns = [Column(title, right=at > 2) for at, title in enumerate(HEADINGS)]
+        columns = [Column(title, DISPENSABLE.get(title, 0), right=at > 2) for at, title in enumerate(HEADINGS)]
         if rows:
-            parts.append(table(columns, rows, width=width)[0])
+            made, hidden = table(columns, rows, width=width)
+            parts += [made, *narrowed(hidden)]
     if plan.others:
         parts.append(Text(f"\npassed over, as not of Foretide: {', '.join(plan.others)}", style="dim"))
     if plan.costs:
@@ -56,7 +58,7 @@ def _changes(changes: Sequence[Change]) -> Iterator[RenderableType]:
 def _rows(one: ServicePlan) -> Iterator[list[str]]:
     for found in one.classes:
         name = found.hardware_class + (" (chosen)" if found.chosen else "")
-        fixed = [name, _slo(found), str(found.source), f"{found.per_replica:.4g}"]
+        fixed = [name, _slo(found), str(found.source), figures(found.per_replica)]
         for load in found.loads or (None,):
             yield [*fixed, *_load(load, found.currency)]
             fixed = ["", "", "", ""]
@@ -72,12 +74,12 @@ def _load(load: Loaded | None, currency: str | None) -> list[str]:
     if load is None:
         return ["", "", ""]
     replicas = str(load.replicas) if load.kept else f"{load.replicas} of {load.needed} needed"
-    cost = f"{load.cost_per_hour:.4g} {currency}" if load.cost_per_hour is not None else "no price"
-    return [f"{load.items_per_second:g}", replicas, cost]
+    cost = f"{figures(load.cost_per_hour)} {currency}" if load.cost_per_hour is not None else "no price"
+    return [figures(load.items_per_second), replicas, cost]
 
 
 def _costs(plan: Plan) -> str:
-    return ", ".join(f"{cost:.4g} {currency}" for currency, cost in plan.costs.items())
+    return ", ".join(f"{figures(cost)} {currency}" for currency, cost in plan.costs.items())
 
 
 def markdown(plan: Plan, faults: Sequence[str]) -> str:
