@@ -82,7 +82,7 @@ IMAGES: Final = {
             "localhost/foretide/tritonserver:2.51-cpu",
             FOLDER / "triton/Containerfile",
             FOLDER / "triton",
-            (FOLDER / "triton/backends",),
+            (FOLDER / "triton/backends", FOLDER / "triton/cpu"),
             requirements=FOLDER / "triton/requirements.txt",
         ),
         Image(
