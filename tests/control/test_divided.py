@@ -131,12 +131,22 @@ async def test_a_class_that_is_gone_hands_over_to_the_next() -> None:
     cluster = await up(3)
     cluster.remove("HardwareClass", "gpu-t4", "")
     await step(cluster, 1)
-    assert told(cluster)["gpu-t4"][2] == "HandingOver"
+    assert told(cluster)["gpu-t4"] == (3, 0, "HardwareClassNotFound")
+    assert (
+        "3 of its replicas serve until those of other classes are ready" in cluster.status()["hardware"][0]["message"]
+    )
     assert asked(cluster)["gpu-t4"] == 3
     assert await step(cluster, 4) == {"cpu-16": 3}
     assert told(cluster) == {"gpu-t4": (0, 0, "HardwareClassNotFound"), "cpu-16": (3, 3, "InUse")}
     cluster.add(objects.hardware_class("gpu-t4"))
     assert await step(cluster, 5) == {"gpu-t4": 3}
+
+
+async def test_a_class_that_is_gone_serves_while_the_next_has_no_room() -> None:
+    cluster = await up(3)
+    cluster.remove("HardwareClass", "gpu-t4", "")
+    assert (await step(cluster, 14, cpu_16=1))["gpu-t4"] == 3
+    assert await step(cluster, 4) == {"cpu-16": 3}
 
 
 async def test_with_less_load_the_last_class_gives_up_first() -> None:

@@ -72,7 +72,8 @@ def _of_several(
     reason, message = _said(why, place, Hindrance(seen.classes.stuck.cause[unit]), counted, found)
     if why not in (Why.HINDERED, Why.QUOTA) and replicas > counted and not is_advisory(row.policy):
         left = f"{replicas - counted} of its replicas serve until those of other classes are ready"
-        reason, message = (Reason.HANDING_OVER, left) if counted == 0 else (reason, f"{message}; {left}")
+        is_left = counted == 0 and why is not Why.GONE
+        reason, message = (Reason.HANDING_OVER, left) if is_left else (reason, f"{message}; {left}")
     return ClassState(
         name=place.served.name,
         hardware_class=place.served.hardware_class,
