@@ -149,6 +149,11 @@ async def test_a_class_that_is_gone_serves_while_the_next_has_no_room() -> None:
     assert await step(cluster, 4) == {"cpu-16": 3}
 
 
+async def test_a_class_whose_instances_are_left_to_the_operator_is_one_of_several() -> None:
+    cluster = await up(2, gpu={"triton": {"image": "tritonserver:2.51", "instances": "Auto"}, **quota(3)})
+    assert await step(cluster, 4, rps=5 * ONE_REPLICA) == {"gpu-t4": 3, "cpu-16": 2}
+
+
 async def test_with_less_load_the_last_class_gives_up_first() -> None:
     cluster = await up(1, gpu=quota(3))
     assert await step(cluster, 4, rps=6 * ONE_REPLICA) == {"gpu-t4": 3, "cpu-16": 3}
