@@ -154,6 +154,31 @@ async def test_a_class_whose_instances_are_left_to_the_operator_is_one_of_severa
     assert await step(cluster, 4, rps=5 * ONE_REPLICA) == {"gpu-t4": 3, "cpu-16": 2}
 
 
+async def test_what_the_log_of_a_download_holds_of_secrets_is_not_told() -> None:
+    cluster = await up(2)
+    await step(cluster, 2, rps=5 * ONE_REPLICA)
+    said = '2026/11/28 20:16:50 ERROR : a: Failed to copy: Get "https://models.example.com/a?sig=secret": denied\n'
+    for place, pod in enumerate([pod for pod in cluster.pods if pod.name.startswith(GPU)]):
+        ended = {"terminated": {"exitCode": 3, "reason": "Error", "message": said}}
+        if place > 1:
+            shown = objects.pod(
+                pod.name,
+                ready=False,
+                owner=objects.replica_set("ranker", hardware_class="gpu-t4"),
+                container={"state": {"waiting": {"reason": "PodInitializing"}}},
+                download={"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": ended, "restartCount": 2},
+                since="2025-11-22T07:59:00Z",
+            )
+            cluster.seen(shown)
+    gpu = cluster.object("Deployment", GPU)
+    cluster.add({**gpu, "status": {**gpu["status"], "readyReplicas": 2}})
+    cluster.load(ranker=5 * ONE_REPLICA)
+    await cluster.tick()
+    (message,) = [one["message"] for one in cluster.status()["hardware"] if one["class"] == "gpu-t4"]
+    assert "Failed to copy" in message
+    assert "secret" not in message
+
+
 async def test_with_less_load_the_last_class_gives_up_first() -> None:
     cluster = await up(1, gpu=quota(3))
     assert await step(cluster, 4, rps=6 * ONE_REPLICA) == {"gpu-t4": 3, "cpu-16": 3}

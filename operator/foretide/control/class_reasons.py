@@ -9,6 +9,7 @@ from foretide.adapters.resources import Object
 from foretide.api.reasons import Reason
 from foretide.control import pods
 from foretide.control.hardware_status import ClassState
+from foretide.control.last_words import in_short
 from foretide.control.places import Place
 from foretide.control.pods import deployment_of
 from foretide.control.policies import is_advisory
@@ -110,5 +111,5 @@ def _hindered(place: Place, cause: Hindrance, found: Sequence[Object]) -> _Said:
         return refusal_reason(refusal), refusal
     reason = ledger.HINDRANCES[cause][0] if cause is not Hindrance.NONE else Reason.PODS_NOT_READY
     mine = [pod for pod in found if deployment_of(pod) == place.served.deployment]
-    words = next((failure.message for failure in pods.failures(mine)), "")
+    words = next(map(in_short, pods.failures(mine)), "")
     return reason, words or reason.meaning
