@@ -154,6 +154,42 @@ async def test_a_class_whose_instances_are_left_to_the_operator_is_one_of_severa
     assert await step(cluster, 4, rps=5 * ONE_REPLICA) == {"gpu-t4": 3, "cpu-16": 2}
 
 
+async def test_a_class_that_leaves_the_list_serves_until_the_others_have_taken_over() -> None:
+    cluster = await up(2, gpu=quota(3))
+    await step(cluster, 4, rps=5 * ONE_REPLICA)
+    only = {"classes": ["cpu-16"]}
+    scaling = {"minReplicas": 2, "maxReplicas": 20}
+    cluster.add(objects.service(hardware=only, scaling=scaling, generation=2, status=cluster.status()))
+    await cluster.reconcile()
+    assert asked(cluster) == {"gpu-t4": 3, "cpu-16": 2}
+    cluster.load(ranker=5 * ONE_REPLICA)
+    await cluster.tick()
+    await cluster.reconcile()
+    assert asked(cluster) == {"gpu-t4": 3, "cpu-16": 5}
+    assert await step(cluster, 2, rps=5 * ONE_REPLICA) == {"cpu-16": 5}
+
+
+async def test_a_class_that_was_just_given_up_does_not_come_back_with_the_replicas_of_another() -> None:
+    cluster = await up(1, gpu=quota(9))
+    cluster.add(
+        objects.service(
+            hardware=BOTH,
+            generation=2,
+            status={
+                **cluster.status(),
+                "desiredReplicas": 5,
+                "hardware": [
+                    {"class": "gpu-t4", "replicas": 0, "counted": 0},
+                    {"class": "cpu-16", "replicas": 5, "counted": 5},
+                ],
+            },
+        )
+    )
+    await cluster.reconcile()  # before the tick has written the zero
+    assert asked(cluster)["gpu-t4"] <= 1
+    assert asked(cluster)["cpu-16"] == 5
+
+
 async def test_what_the_log_of_a_download_holds_of_secrets_is_not_told() -> None:
     cluster = await up(2)
     await step(cluster, 2, rps=5 * ONE_REPLICA)

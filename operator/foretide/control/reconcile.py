@@ -95,10 +95,11 @@ class Reconciler:
             if model.source.image is not None and not _has_image_volume(deployment):
                 return Refused(Reason.IMAGE_VOLUMES_UNAVAILABLE, _NO_IMAGE_VOLUMES)
         for name, deployment in live.items():
-            await self._restore_replicas(service, raw, told.get(usable[name].name), deployment)
+            await self._restore_replicas(served, raw, usable[name].name, deployment)
         self._world.served[key] = served
         if (
             len(live) == len(wanted)
+            and told.keys() <= set(service.hardware_classes)  # what a class that left the list did is decided anew
             and self._is_whole(raw, list(live.values()))
             and not self._is_handing_over(key, served)
         ):
@@ -130,16 +131,14 @@ class Reconciler:
     def _is_whole(self, raw: Object, deployments: Sequence[Object]) -> bool:
         """Whether all that these Deployments are counted on for is ready, and of the newest template.
 
-        Of several classes the replicas that wait for room may do so for days.
+        Of several classes the replicas that wait for room may do so for days. What is counted on may not be asked for
+        yet: a class that has left the list serves until those that stay have its replicas, too.
         """
         states = [serving_status.rollout(deployment) for deployment in deployments]
         state = serving_status.together(states)
-        if len(states) == 1:
-            return state.complete
         counted = raw.get("status", {}).get("desiredReplicas")
-        return not state.replacing and state.ready >= min(
-            counted if isinstance(counted, int) else state.wanted, state.wanted
-        )
+        rolled_out = state.complete if len(states) == 1 else not state.replacing
+        return rolled_out and state.ready >= (counted if isinstance(counted, int) else state.wanted)
 
     def _class(self, service: InferenceService, name: str) -> ServedClass:
         deployment, found = naming.deployment_name(service.name, name), self._hardware_class(service, name)
@@ -163,9 +162,7 @@ class Reconciler:
             return Refused(Reason.HARDWARE_CLASS_INVALID, parsed.message)
         return parsed
 
-    async def _restore_replicas(
-        self, service: InferenceService, raw: Object, of_class: Told | None, deployment: Object
-    ) -> None:
+    async def _restore_replicas(self, served: Served, raw: Object, of_class: str, deployment: Object) -> None:
         """A new Deployment starts with one replica; one that was deleted by hand had more, and status knows.
 
         Of generation 1 is a Deployment whose spec nobody has changed since it was made: also after a restart between
@@ -174,9 +171,13 @@ class Reconciler:
         """
         if deployment["metadata"].get("generation") != 1:
             return
-        remembered = raw.get("status", {}).get("desiredReplicas")
-        if of_class is not None and of_class.replicas > 0:
-            remembered = of_class.replicas
+        service, status = served.service, raw.get("status", {})
+        told, remembered = hardware_status.told(status), status.get("desiredReplicas")
+        if of_class in told and told[of_class].replicas > 0:
+            remembered = told[of_class].replicas
+        elif isinstance(remembered, int):  # it takes over from classes that cannot be used any more, from no other
+            staying = {one.name for one in served.classes if one.hardware_class is not None} & told.keys()
+            remembered = max(remembered - sum(told[name].counted for name in staying), 0)
         # The minimum only where nothing was decided before: to follow a spec that changed is the tick's business,
         # which knows of pauses and of other scalers.
         replicas = min(remembered if isinstance(remembered, int) else service.min_replicas, service.max_replicas)
