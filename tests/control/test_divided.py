@@ -215,6 +215,27 @@ async def test_what_the_log_of_a_download_holds_of_secrets_is_not_told() -> None
     assert "secret" not in message
 
 
+async def test_a_class_whose_variant_is_in_an_image_is_passed_over_where_the_cluster_takes_none() -> None:
+    cluster = Cluster(objects.hardware_class("gpu-t4"), objects.hardware_class("cpu-16"))
+    cluster.kubernetes.image_volumes = False
+    image = {"image": {"reference": "registry.example.com/models@sha256:00"}}
+    model = {
+        "backend": "python",
+        "source": {"configMap": {"name": "code"}},
+        "variants": [{"hardwareClass": "gpu-t4", "source": image}],
+    }
+    cluster.add(objects.service(hardware=BOTH, model=model, scaling={"minReplicas": 2, "maxReplicas": 20}))
+    assert await step(cluster, 1, gpu_t4=0) == {"gpu-t4": 0}
+    for _ in range(3):
+        assert await step(cluster, 2) == {"gpu-t4": 0, "cpu-16": 2}
+        assert told(cluster) == {"gpu-t4": (0, 0, "ImageVolumesUnavailable"), "cpu-16": (2, 2, "InUse")}
+    assert cluster.condition("Ready")[0] == "True"
+    cluster.start_operator()
+    assert await step(cluster, 2) == {"gpu-t4": 0, "cpu-16": 2}
+    cluster.kubernetes.image_volumes = True
+    assert await step(cluster, 6) == {"gpu-t4": 2}
+
+
 async def test_with_less_load_the_last_class_gives_up_first() -> None:
     cluster = await up(1, gpu=quota(3))
     assert await step(cluster, 4, rps=6 * ONE_REPLICA) == {"gpu-t4": 3, "cpu-16": 3}

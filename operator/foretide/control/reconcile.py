@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -79,26 +80,26 @@ class Reconciler:
         if isinstance(service, Problems):
             return Refused(Reason.INVALID_SPEC, service.message)
         served = Served(service, tuple(self._class(service, name) for name in service.hardware_classes))
-        usable = {one.deployment: one.hardware_class for one in served.classes if one.hardware_class is not None}
-        if not usable:
-            first = served.classes[0]
-            return Refused(first.reason or Reason.HARDWARE_CLASS_NOT_FOUND, first.message)
         told = hardware_status.told(raw.get("status", {}))
+        if not _usable(served):
+            return _refused(served)
         wanted = self._wanted(key, served, told)
         if not any(self._world.child(key, DEPLOYMENT.kind, name) for name in wanted):
             self._world.served.pop(key, None)  # no tick decides on the one replica that a new Deployment starts with
-        manifests = build(service, *(usable[name] for name in wanted), settings=self._settings)
+        manifests = build(service, *(_usable(served)[name] for name in wanted), settings=self._settings)
         await self._children.apply(key, manifests)
-        live = {name: child for name in wanted if (child := self._world.child(key, DEPLOYMENT.kind, name)) is not None}
-        for name, deployment in live.items():
-            model = service.model_on(usable[name].name)
-            if model.source.image is not None and not _has_image_volume(deployment):
-                return Refused(Reason.IMAGE_VOLUMES_UNAVAILABLE, _NO_IMAGE_VOLUMES)
+        shown = {name: self._world.child(key, DEPLOYMENT.kind, name) for name in wanted}
+        served = _with_their_files(served, shown)
+        usable = _usable(served)
+        if not usable:
+            return _refused(served)
+        live = {name: child for name, child in shown.items() if child is not None and name in usable}
         for name, deployment in live.items():
             await self._restore_replicas(served, raw, usable[name].name, deployment)
         self._world.served[key] = served
         if (
-            len(live) == len(wanted)
+            live
+            and live.keys() == usable.keys() & shown.keys()
             and told.keys() <= set(service.hardware_classes)  # what a class that left the list did is decided anew
             and self._is_whole(raw, list(live.values()))
             and not self._is_handing_over(key, served)
@@ -119,7 +120,9 @@ class Reconciler:
         due = [
             one.deployment
             for one in usable
-            if (one.name in told and told[one.name].replicas > 0) or _has_replicas(present[one.deployment])
+            if (one.name in told and told[one.name].replicas > 0)
+            or _has_replicas(present[one.deployment])
+            or _lacks_image(served, one, present[one.deployment])  # else it would be tried anew for ever
         ]
         return due or [name for name, child in present.items() if child is not None] or [usable[0].deployment]
 
@@ -232,9 +235,35 @@ class Reconciler:
         return [await self._last_words.of(key.namespace, failing[0]), *failing[1:]]
 
 
-def _has_image_volume(deployment: Object) -> bool:
-    """An API server whose gate is closed does not refuse such a volume: it drops it and its mounts without a word."""
-    return any("image" in volume for volume in deployment["spec"]["template"]["spec"].get("volumes", ()))
+def _usable(served: Served) -> dict[str, HardwareClass]:
+    """The classes of which replicas can be made, by the name of the Deployment."""
+    return {one.deployment: one.hardware_class for one in served.classes if one.hardware_class is not None}
+
+
+def _refused(served: Served) -> Refused:
+    """Where no class is usable."""
+    first = served.classes[0]
+    return Refused(first.reason or Reason.HARDWARE_CLASS_NOT_FOUND, first.message)
+
+
+def _with_their_files(served: Served, shown: Mapping[str, Object | None]) -> Served:
+    """With the classes as unusable whose Deployments were applied, and lack the model."""
+    return replace(
+        served,
+        classes=tuple(
+            ServedClass(one.name, one.deployment, None, Reason.IMAGE_VOLUMES_UNAVAILABLE, _NO_IMAGE_VOLUMES)
+            if one.hardware_class is not None and _lacks_image(served, one, shown.get(one.deployment))
+            else one
+            for one in served.classes
+        ),
+    )
+
+
+def _lacks_image(served: Served, one: ServedClass, deployment: Object | None) -> bool:
+    """An API server whose gate is closed does not refuse an image volume: it drops it and its mounts without a word."""
+    if deployment is None or served.service.model_on(one.name).source.image is None:
+        return False
+    return not any("image" in volume for volume in deployment["spec"]["template"]["spec"].get("volumes", ()))
 
 
 def _has_replicas(deployment: Object | None) -> bool:
