@@ -70,6 +70,8 @@ async def test_the_next_class_takes_what_the_quota_of_the_first_leaves() -> None
     assert told(cluster) == {"gpu-t4": (3, 3, "AtQuota"), "cpu-16": (2, 2, "InUse")}
     assert cluster.status()["desiredReplicas"] == 5
     assert cluster.condition("ScalingLimited")[0] == "False"
+    (hardware,) = (await cluster.tick()).hardware
+    assert [(one.name, replicas) for one, replicas in hardware] == [("gpu-t4", 3), ("cpu-16", 2)]
 
 
 async def test_status_is_written_before_the_deployment_that_it_makes_necessary() -> None:
