@@ -38,6 +38,7 @@ def hardware(name: str, **changes: Any) -> HardwareClass:
 
 
 CPU, FREE = hardware("cpu-16", cost={"perHour": "0.25"}), hardware("free")
+GPU = hardware("gpu-t4", cost={"perHour": "2"})
 SHOP, BANK = Key("shop", "ranker"), Key("bank", "ranker")
 PER_SERVICE = (
     "replicas",
@@ -60,7 +61,7 @@ def outcome(*services: tuple[Key, float | None, int], down: bool = False, failed
     scrapes = Scrapes(asked=8, failed={"Timeout": 2, "Refused": 1}) if down else Scrapes()
     return Outcome(
         keys=keys,
-        hardware=(CPU,) * len(keys),
+        hardware=tuple(((CPU, replicas),) for _, _, replicas in services),
         decisions=decisions,
         no_metrics=no_metrics,
         queries=6,
@@ -236,12 +237,18 @@ def test_the_quantile_whose_coverage_is_told_is_that_of_the_model() -> None:
 
 def test_a_service_whose_class_has_no_price_has_no_cost() -> None:
     metrics, told = SelfMetrics(), outcome((BANK, 0.0, 1), (SHOP, 31.0, 2))
-    metrics.ticked(replace(told, hardware=(CPU, FREE)), now_seconds=0)
+    metrics.ticked(replace(told, hardware=(((CPU, 1),), ((FREE, 2),))), now_seconds=0)
     assert series(metrics, "cost_per_hour") == {BANK: 0.25}
     assert labelled(metrics, "cost_per_hour", "hardware_class") == {"cpu-16": 0.25}
     assert labelled(metrics, "cost_per_hour", "currency") == {"USD": 0.25}
-    metrics.ticked(replace(told, hardware=(FREE, CPU)), now_seconds=15)
+    metrics.ticked(replace(told, hardware=(((FREE, 1),), ((CPU, 2),))), now_seconds=15)
     assert series(metrics, "cost_per_hour") == {SHOP: 0.5}, "it moved to another class"
+
+
+def test_each_class_of_a_service_has_the_price_of_its_own_replicas() -> None:
+    metrics, told = SelfMetrics(), outcome((SHOP, 31.0, 5))
+    metrics.ticked(replace(told, hardware=(((FREE, 1), (CPU, 3), (GPU, 1)),)), now_seconds=0)
+    assert labelled(metrics, "cost_per_hour", "hardware_class") == {"cpu-16": 0.75, "gpu-t4": 2.0}
 
 
 def test_two_registries_share_nothing() -> None:

@@ -71,7 +71,7 @@ def test_the_parts_of_a_tick_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     outcome = run(main())
     assert outcome.stage_seconds == {Stage.OBSERVE: 2.0, Stage.DECIDE: 0.0, Stage.WRITE: 3.0}
-    assert [hardware_class.name for hardware_class in outcome.hardware] == ["cpu-16"]
+    assert [[one.name for one, _ in hardware] for hardware in outcome.hardware] == [["cpu-16"]]
 
 
 async def test_only_the_scale_is_written_and_by_its_own_manager() -> None:

@@ -70,6 +70,8 @@ async def test_the_next_class_takes_what_the_quota_of_the_first_leaves() -> None
     assert told(cluster) == {"gpu-t4": (3, 3, "AtQuota"), "cpu-16": (2, 2, "InUse")}
     assert cluster.status()["desiredReplicas"] == 5
     assert cluster.condition("ScalingLimited")[0] == "False"
+    (hardware,) = (await cluster.tick()).hardware
+    assert [(one.name, replicas) for one, replicas in hardware] == [("gpu-t4", 3), ("cpu-16", 2)]
 
 
 async def test_status_is_written_before_the_deployment_that_it_makes_necessary() -> None:
@@ -131,12 +133,109 @@ async def test_a_class_that_is_gone_hands_over_to_the_next() -> None:
     cluster = await up(3)
     cluster.remove("HardwareClass", "gpu-t4", "")
     await step(cluster, 1)
-    assert told(cluster)["gpu-t4"][2] == "HandingOver"
+    assert told(cluster)["gpu-t4"] == (3, 0, "HardwareClassNotFound")
+    assert (
+        "3 of its replicas serve until those of other classes are ready" in cluster.status()["hardware"][0]["message"]
+    )
     assert asked(cluster)["gpu-t4"] == 3
     assert await step(cluster, 4) == {"cpu-16": 3}
     assert told(cluster) == {"gpu-t4": (0, 0, "HardwareClassNotFound"), "cpu-16": (3, 3, "InUse")}
     cluster.add(objects.hardware_class("gpu-t4"))
     assert await step(cluster, 5) == {"gpu-t4": 3}
+
+
+async def test_a_class_that_is_gone_serves_while_the_next_has_no_room() -> None:
+    cluster = await up(3)
+    cluster.remove("HardwareClass", "gpu-t4", "")
+    assert (await step(cluster, 14, cpu_16=1))["gpu-t4"] == 3
+    assert await step(cluster, 4) == {"cpu-16": 3}
+
+
+async def test_a_class_whose_instances_are_left_to_the_operator_is_one_of_several() -> None:
+    cluster = await up(2, gpu={"triton": {"image": "tritonserver:2.51", "instances": "Auto"}, **quota(3)})
+    assert await step(cluster, 4, rps=5 * ONE_REPLICA) == {"gpu-t4": 3, "cpu-16": 2}
+
+
+async def test_a_class_that_leaves_the_list_serves_until_the_others_have_taken_over() -> None:
+    cluster = await up(2, gpu=quota(3))
+    await step(cluster, 4, rps=5 * ONE_REPLICA)
+    only = {"classes": ["cpu-16"]}
+    scaling = {"minReplicas": 2, "maxReplicas": 20}
+    cluster.add(objects.service(hardware=only, scaling=scaling, generation=2, status=cluster.status()))
+    await cluster.reconcile()
+    assert asked(cluster) == {"gpu-t4": 3, "cpu-16": 2}
+    cluster.load(ranker=5 * ONE_REPLICA)
+    await cluster.tick()
+    await cluster.reconcile()
+    assert asked(cluster) == {"gpu-t4": 3, "cpu-16": 5}
+    assert await step(cluster, 2, rps=5 * ONE_REPLICA) == {"cpu-16": 5}
+
+
+async def test_a_class_that_was_just_given_up_does_not_come_back_with_the_replicas_of_another() -> None:
+    cluster = await up(1, gpu=quota(9))
+    cluster.add(
+        objects.service(
+            hardware=BOTH,
+            generation=2,
+            status={
+                **cluster.status(),
+                "desiredReplicas": 5,
+                "hardware": [
+                    {"class": "gpu-t4", "replicas": 0, "counted": 0},
+                    {"class": "cpu-16", "replicas": 5, "counted": 5},
+                ],
+            },
+        )
+    )
+    await cluster.reconcile()  # before the tick has written the zero
+    assert asked(cluster)["gpu-t4"] <= 1
+    assert asked(cluster)["cpu-16"] == 5
+
+
+async def test_what_the_log_of_a_download_holds_of_secrets_is_not_told() -> None:
+    cluster = await up(2)
+    await step(cluster, 2, rps=5 * ONE_REPLICA)
+    said = '2026/11/28 20:16:50 ERROR : a: Failed to copy: Get "https://models.example.com/a?sig=secret": denied\n'
+    for place, pod in enumerate([pod for pod in cluster.pods if pod.name.startswith(GPU)]):
+        ended = {"terminated": {"exitCode": 3, "reason": "Error", "message": said}}
+        if place > 1:
+            shown = objects.pod(
+                pod.name,
+                ready=False,
+                owner=objects.replica_set("ranker", hardware_class="gpu-t4"),
+                container={"state": {"waiting": {"reason": "PodInitializing"}}},
+                download={"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": ended, "restartCount": 2},
+                since="2025-11-22T07:59:00Z",
+            )
+            cluster.seen(shown)
+    gpu = cluster.object("Deployment", GPU)
+    cluster.add({**gpu, "status": {**gpu["status"], "readyReplicas": 2}})
+    cluster.load(ranker=5 * ONE_REPLICA)
+    await cluster.tick()
+    (message,) = [one["message"] for one in cluster.status()["hardware"] if one["class"] == "gpu-t4"]
+    assert "Failed to copy" in message
+    assert "secret" not in message
+
+
+async def test_a_class_whose_variant_is_in_an_image_is_passed_over_where_the_cluster_takes_none() -> None:
+    cluster = Cluster(objects.hardware_class("gpu-t4"), objects.hardware_class("cpu-16"))
+    cluster.kubernetes.image_volumes = False
+    image = {"image": {"reference": "registry.example.com/models@sha256:00"}}
+    model = {
+        "backend": "python",
+        "source": {"configMap": {"name": "code"}},
+        "variants": [{"hardwareClass": "gpu-t4", "source": image}],
+    }
+    cluster.add(objects.service(hardware=BOTH, model=model, scaling={"minReplicas": 2, "maxReplicas": 20}))
+    assert await step(cluster, 1, gpu_t4=0) == {"gpu-t4": 0}
+    for _ in range(3):
+        assert await step(cluster, 2) == {"gpu-t4": 0, "cpu-16": 2}
+        assert told(cluster) == {"gpu-t4": (0, 0, "ImageVolumesUnavailable"), "cpu-16": (2, 2, "InUse")}
+    assert cluster.condition("Ready")[0] == "True"
+    cluster.start_operator()
+    assert await step(cluster, 2) == {"gpu-t4": 0, "cpu-16": 2}
+    cluster.kubernetes.image_volumes = True
+    assert await step(cluster, 6) == {"gpu-t4": 2}
 
 
 async def test_with_less_load_the_last_class_gives_up_first() -> None:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from foretide.api.durations import format_seconds
+from foretide.api.inferenceservice import MAX_CLASSES
 from foretide.app.exposition import Samples
 from foretide.app.families import Family, Kind
 from foretide.control.challenge_status import Verdict
@@ -86,10 +87,10 @@ def _coverage(outcome: Outcome) -> Samples:
 
 
 def _costs(outcome: Outcome) -> Samples:
-    replicas = outcome.decisions.fleet.replicas.tolist()
-    for key, hardware_class, count in zip(outcome.keys, outcome.hardware, replicas, strict=True):
-        if (cost := hardware_class.spec.cost) is not None:
-            yield (*key, hardware_class.name, cost.currency), count * cost.amount_per_hour
+    for key, hardware in zip(outcome.keys, outcome.hardware, strict=True):
+        for one, replicas in hardware:
+            if (cost := one.spec.cost) is not None:
+                yield (*key, one.name, cost.currency), replicas * cost.amount_per_hour
 
 
 def _of_challengers(read: Callable[[Key, Verdict], Samples]) -> Callable[[Outcome], Samples]:
@@ -189,10 +190,12 @@ GAUGES: Final = (
     ),
     _gauge(
         "cost_per_hour",
-        "Price of the replicas for an hour, by the hardware class; absent where it has no price.",
+        "Price of the replicas for an hour, by the hardware classes that the service lists; absent where one has no "
+        "price.",
         "currency/h",
         _costs,
         ("hardware_class", "currency"),
+        f"{MAX_CLASSES} S",
     ),
     _gauge(
         "challenger_replicas",

@@ -136,7 +136,7 @@ class Autoscaler:
                 log.error("%s/%s: a fault of the operator; other services go on", *row.key, exc_info=outcome)
         return Outcome(
             keys=tuple(row.key for row in rows),
-            hardware=tuple(row.served.hardware_class for row in rows),
+            hardware=tuple(row.hardware for row in rows),
             decisions=made,
             no_metrics=found.no_metrics,
             queries=len(self._brain.queries) + (latencies.QUERIES if found.no_metrics is None else 0),
@@ -336,11 +336,7 @@ class Autoscaler:
             refusal=rollout(row.deployment).refusal,
             by_hand=row.by_hand,
             untaken=self._actuator.untaken(row.key, whose.uid) if changes else None,
-            divided=tuple(
-                (place.served.hardware_class, place.running)
-                for place in row.places
-                if place.served.hardware_class is not None
-            ),
+            divided=row.hardware if row.places else (),
         )
         done = await self._actuator.act(
             row.key,

@@ -9,6 +9,7 @@ from foretide.adapters.resources import Object
 from foretide.api.reasons import Reason
 from foretide.control import pods
 from foretide.control.hardware_status import ClassState
+from foretide.control.last_words import in_short
 from foretide.control.places import Place
 from foretide.control.pods import deployment_of
 from foretide.control.policies import is_advisory
@@ -72,7 +73,8 @@ def _of_several(
     reason, message = _said(why, place, Hindrance(seen.classes.stuck.cause[unit]), counted, found)
     if why not in (Why.HINDERED, Why.QUOTA) and replicas > counted and not is_advisory(row.policy):
         left = f"{replicas - counted} of its replicas serve until those of other classes are ready"
-        reason, message = (Reason.HANDING_OVER, left) if counted == 0 else (reason, f"{message}; {left}")
+        is_left = counted == 0 and why is not Why.GONE
+        reason, message = (Reason.HANDING_OVER, left) if is_left else (reason, f"{message}; {left}")
     return ClassState(
         name=place.served.name,
         hardware_class=place.served.hardware_class,
@@ -109,5 +111,5 @@ def _hindered(place: Place, cause: Hindrance, found: Sequence[Object]) -> _Said:
         return refusal_reason(refusal), refusal
     reason = ledger.HINDRANCES[cause][0] if cause is not Hindrance.NONE else Reason.PODS_NOT_READY
     mine = [pod for pod in found if deployment_of(pod) == place.served.deployment]
-    words = next((failure.message for failure in pods.failures(mine)), "")
+    words = next(map(in_short, pods.failures(mine)), "")
     return reason, words or reason.meaning

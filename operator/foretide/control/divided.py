@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from foretide.adapters.prometheus import Pod
+from foretide.api.model import Model
 from foretide.control import policies
 from foretide.control.isolation import of_one
 from foretide.control.places import Place
@@ -30,6 +31,7 @@ from foretide.scaling.learned import Learned
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import Observation, PodList
 from foretide.scaling.tuning import Told as Profiled
+from foretide.serving.parallelism import instances
 
 Executed = Mapping[tuple[Key, str], list[BatchStatistics]]
 
@@ -42,7 +44,8 @@ class _Unit:
     key: Key
     uid: str
     place: Place
-    model: str
+    variant: Model  # as replicas of the class run it
+    model: str  # its identity
     is_first: bool  # of the usable classes of its service
 
 
@@ -130,6 +133,7 @@ class Divisions:
                 key=row.key,
                 uid=service.uid,
                 place=place,
+                variant=service.model_on(place.served.name),
                 model=self._model(row, place),
                 is_first=place.served.name == usable,
             )
@@ -194,8 +198,8 @@ class Divisions:
         chosen = np.array([place for place, _ in theirs], dtype=np.int64)
         pods: PodList = table_rows.take(seen.pods, chosen)
         main = seen.promise.instances[of]
-        instances = [
-            main[index] if (one := unit.place.served.hardware_class) is None else one.spec.triton.instances
+        several = [
+            main[index] if (one := unit.place.served.hardware_class) is None else instances(unit.variant, one)
             for index, unit in enumerate(units)
         ]
         return Observation(
@@ -214,7 +218,7 @@ class Divisions:
                 rolling=np.zeros(len(units), dtype=np.bool_),
             ),
             bounds=table_rows.take(seen.bounds, of),
-            promise=replace(table_rows.take(seen.promise, of), instances=np.array(instances, dtype=np.int64)),
+            promise=replace(table_rows.take(seen.promise, of), instances=np.array(several, dtype=np.int64)),
             tuning=table_rows.take(seen.tuning, of),
             told=_profiled(units),
         )

@@ -25,7 +25,7 @@ def download_failure(text: str) -> str | None:
     causes = [line for line in lines if _FAILED.search(line) and not _SUMMARY.match(line)]
     named = [line for line in causes if not line.startswith("Failed to ")]
     last = (named or causes or lines)[-1:]
-    return _clean(last[0]) if last else None
+    return without_secrets(last[0])[:MESSAGE_LIMIT] if last else None
 
 
 def found_nothing(text: str) -> bool:
@@ -33,7 +33,8 @@ def found_nothing(text: str) -> bool:
     return _NOTHING in text
 
 
-def _clean(message: str) -> str:
+def without_secrets(message: str) -> str:
+    """What rclone said, in one line that anybody may read."""
     message = _QUERY.sub(r"\g<url>", message)
     message = _USER.sub("", message)
-    return " ".join(_NOISE.sub("", message).split())[:MESSAGE_LIMIT]
+    return " ".join(_NOISE.sub("", message).split())

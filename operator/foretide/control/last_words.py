@@ -10,7 +10,7 @@ from typing import Final
 from foretide.adapters.errors import AdapterError
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.api.reasons import Reason
-from foretide.control.download_log import download_failure, found_nothing
+from foretide.control.download_log import download_failure, found_nothing, without_secrets
 from foretide.control.pods import MESSAGE_LIMIT, Failure
 from foretide.control.triton_log import load_failure
 from foretide.serving import naming
@@ -25,6 +25,16 @@ _REMEMBERED: Final = 1000
 _NO_FILE: Final = (
     "spec.model.source.uri: no file was found there; it must be the folder with the files of one version, or one file"
 )
+
+
+def in_short(failure: Failure) -> str:
+    """The line that says why of what the kubelet keeps of a log, for status, which more people may read than logs."""
+    if not failure.crashed:
+        return failure.message
+    if (found := _READERS[failure.container](failure.message)) is not None:
+        return found
+    is_download = failure.container == naming.DOWNLOAD_CONTAINER
+    return (without_secrets(failure.message) if is_download else failure.message)[-MESSAGE_LIMIT:]
 
 
 class LastWords:
@@ -49,9 +59,8 @@ class LastWords:
             text = await self._log(namespace, failure.pod, naming.DOWNLOAD_CONTAINER, previous=False)
             if found_nothing(text):
                 return replace(failure, reason=Reason.DOWNLOAD_FAILED, message=_NO_FILE)
-        read = _READERS[failure.container]
         text = await self._log(namespace, failure.pod, failure.container, previous=failure.restarts > 0)
-        return replace(failure, message=read(text) or read(failure.message) or failure.message[-MESSAGE_LIMIT:])
+        return replace(failure, message=_READERS[failure.container](text) or in_short(failure))
 
     async def _log(self, namespace: str, pod: str, container: str, *, previous: bool) -> str:
         """The end of the log; empty where there is none to read."""

@@ -24,10 +24,10 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one tick did; the rows of `decisions` are the services of `keys`, and `hardware` has their classes."""
+    """What one tick did; the rows of `decisions` are the services of `keys`."""
 
     keys: tuple[Key, ...]
-    hardware: tuple[HardwareClass, ...]
+    hardware: tuple[tuple[tuple[HardwareClass, int], ...], ...]  # the classes of each, and the replicas of each class
     decisions: Decisions
     no_metrics: NoMetrics | None
     queries: int  # sent to Prometheus

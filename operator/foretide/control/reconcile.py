@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -79,26 +80,27 @@ class Reconciler:
         if isinstance(service, Problems):
             return Refused(Reason.INVALID_SPEC, service.message)
         served = Served(service, tuple(self._class(service, name) for name in service.hardware_classes))
-        usable = {one.deployment: one.hardware_class for one in served.classes if one.hardware_class is not None}
-        if not usable:
-            first = served.classes[0]
-            return Refused(first.reason or Reason.HARDWARE_CLASS_NOT_FOUND, first.message)
         told = hardware_status.told(raw.get("status", {}))
+        if not _usable(served):
+            return _refused(served)
         wanted = self._wanted(key, served, told)
         if not any(self._world.child(key, DEPLOYMENT.kind, name) for name in wanted):
             self._world.served.pop(key, None)  # no tick decides on the one replica that a new Deployment starts with
-        manifests = build(service, *(usable[name] for name in wanted), settings=self._settings)
+        manifests = build(service, *(_usable(served)[name] for name in wanted), settings=self._settings)
         await self._children.apply(key, manifests)
-        live = {name: child for name in wanted if (child := self._world.child(key, DEPLOYMENT.kind, name)) is not None}
+        shown = {name: self._world.child(key, DEPLOYMENT.kind, name) for name in wanted}
+        served = _with_their_files(served, shown)
+        usable = _usable(served)
+        if not usable:
+            return _refused(served)
+        live = {name: child for name, child in shown.items() if child is not None and name in usable}
         for name, deployment in live.items():
-            model = service.model_on(usable[name].name)
-            if model.source.image is not None and not _has_image_volume(deployment):
-                return Refused(Reason.IMAGE_VOLUMES_UNAVAILABLE, _NO_IMAGE_VOLUMES)
-        for name, deployment in live.items():
-            await self._restore_replicas(service, raw, told.get(usable[name].name), deployment)
+            await self._restore_replicas(served, raw, usable[name].name, deployment)
         self._world.served[key] = served
         if (
-            len(live) == len(wanted)
+            live
+            and live.keys() == usable.keys() & shown.keys()
+            and told.keys() <= set(service.hardware_classes)  # what a class that left the list did is decided anew
             and self._is_whole(raw, list(live.values()))
             and not self._is_handing_over(key, served)
         ):
@@ -118,7 +120,9 @@ class Reconciler:
         due = [
             one.deployment
             for one in usable
-            if (one.name in told and told[one.name].replicas > 0) or _has_replicas(present[one.deployment])
+            if (one.name in told and told[one.name].replicas > 0)
+            or _has_replicas(present[one.deployment])
+            or _lacks_image(served, one, present[one.deployment])  # else it would be tried anew for ever
         ]
         return due or [name for name, child in present.items() if child is not None] or [usable[0].deployment]
 
@@ -130,16 +134,14 @@ class Reconciler:
     def _is_whole(self, raw: Object, deployments: Sequence[Object]) -> bool:
         """Whether all that these Deployments are counted on for is ready, and of the newest template.
 
-        Of several classes the replicas that wait for room may do so for days.
+        Of several classes the replicas that wait for room may do so for days. What is counted on may not be asked for
+        yet: a class that has left the list serves until those that stay have its replicas, too.
         """
         states = [serving_status.rollout(deployment) for deployment in deployments]
         state = serving_status.together(states)
-        if len(states) == 1:
-            return state.complete
         counted = raw.get("status", {}).get("desiredReplicas")
-        return not state.replacing and state.ready >= min(
-            counted if isinstance(counted, int) else state.wanted, state.wanted
-        )
+        rolled_out = state.complete if len(states) == 1 else not state.replacing
+        return rolled_out and state.ready >= (counted if isinstance(counted, int) else state.wanted)
 
     def _class(self, service: InferenceService, name: str) -> ServedClass:
         deployment, found = naming.deployment_name(service.name, name), self._hardware_class(service, name)
@@ -163,9 +165,7 @@ class Reconciler:
             return Refused(Reason.HARDWARE_CLASS_INVALID, parsed.message)
         return parsed
 
-    async def _restore_replicas(
-        self, service: InferenceService, raw: Object, of_class: Told | None, deployment: Object
-    ) -> None:
+    async def _restore_replicas(self, served: Served, raw: Object, of_class: str, deployment: Object) -> None:
         """A new Deployment starts with one replica; one that was deleted by hand had more, and status knows.
 
         Of generation 1 is a Deployment whose spec nobody has changed since it was made: also after a restart between
@@ -174,9 +174,13 @@ class Reconciler:
         """
         if deployment["metadata"].get("generation") != 1:
             return
-        remembered = raw.get("status", {}).get("desiredReplicas")
-        if of_class is not None and of_class.replicas > 0:
-            remembered = of_class.replicas
+        service, status = served.service, raw.get("status", {})
+        told, remembered = hardware_status.told(status), status.get("desiredReplicas")
+        if of_class in told and told[of_class].replicas > 0:
+            remembered = told[of_class].replicas
+        elif isinstance(remembered, int):  # it takes over from classes that cannot be used any more, from no other
+            staying = {one.name for one in served.classes if one.hardware_class is not None} & told.keys()
+            remembered = max(remembered - sum(told[name].counted for name in staying), 0)
         # The minimum only where nothing was decided before: to follow a spec that changed is the tick's business,
         # which knows of pauses and of other scalers.
         replicas = min(remembered if isinstance(remembered, int) else service.min_replicas, service.max_replicas)
@@ -231,9 +235,35 @@ class Reconciler:
         return [await self._last_words.of(key.namespace, failing[0]), *failing[1:]]
 
 
-def _has_image_volume(deployment: Object) -> bool:
-    """An API server whose gate is closed does not refuse such a volume: it drops it and its mounts without a word."""
-    return any("image" in volume for volume in deployment["spec"]["template"]["spec"].get("volumes", ()))
+def _usable(served: Served) -> dict[str, HardwareClass]:
+    """The classes of which replicas can be made, by the name of the Deployment."""
+    return {one.deployment: one.hardware_class for one in served.classes if one.hardware_class is not None}
+
+
+def _refused(served: Served) -> Refused:
+    """Where no class is usable."""
+    first = served.classes[0]
+    return Refused(first.reason or Reason.HARDWARE_CLASS_NOT_FOUND, first.message)
+
+
+def _with_their_files(served: Served, shown: Mapping[str, Object | None]) -> Served:
+    """With the classes as unusable whose Deployments were applied, and lack the model."""
+    return replace(
+        served,
+        classes=tuple(
+            ServedClass(one.name, one.deployment, None, Reason.IMAGE_VOLUMES_UNAVAILABLE, _NO_IMAGE_VOLUMES)
+            if one.hardware_class is not None and _lacks_image(served, one, shown.get(one.deployment))
+            else one
+            for one in served.classes
+        ),
+    )
+
+
+def _lacks_image(served: Served, one: ServedClass, deployment: Object | None) -> bool:
+    """An API server whose gate is closed does not refuse an image volume: it drops it and its mounts without a word."""
+    if deployment is None or served.service.model_on(one.name).source.image is None:
+        return False
+    return not any("image" in volume for volume in deployment["spec"]["template"]["spec"].get("volumes", ()))
 
 
 def _has_replicas(deployment: Object | None) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foretide.adapters.resources import Object
+from foretide.api.hardwareclass import HardwareClass
 from foretide.api.modelprofile import ModelProfile
 from foretide.control.by_hand import FREE, Stand
 from foretide.control.places import Place
@@ -32,6 +33,14 @@ class Row:
     profile: ModelProfile | None
     by_hand: Stand = FREE
     places: tuple[Place, ...] = ()  # its hardware classes where it lists several, whose Deployments are as one then
+
+    @property
+    def hardware(self) -> tuple[tuple[HardwareClass, int], ...]:
+        """Its usable hardware classes, and the replicas asked for of each."""
+        if not self.places:
+            return ((self.served.hardware_class, rollout(self.deployment).wanted),)
+        classes = ((place.served.hardware_class, place.running) for place in self.places)
+        return tuple((one, replicas) for one, replicas in classes if one is not None)
 
     @property
     def is_left_alone(self) -> bool:

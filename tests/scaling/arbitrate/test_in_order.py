@@ -256,6 +256,17 @@ def test_with_less_load_the_last_class_gives_up_first() -> None:
     assert moved(split, wanted, classes, [4, 6], [4, 6]) == [4, 2]
 
 
+def test_a_class_that_is_gone_serves_until_others_carry_the_need() -> None:
+    wanted = need(5)
+    full = room({"gone": True}, {"most": 1})
+    assert moved(in_order(wanted, full), wanted, full, [5, 5], [5, 1]) == [5, 2]
+    free = room({"gone": True}, {})
+    assert moved(in_order(wanted, free), wanted, free, [5, 5], [5, 4]) == [5, 5]
+    assert moved(in_order(wanted, free), wanted, free, [5, 5], [5, 5]) == [0, 5]
+    none = need(0, pinned=True)
+    assert moved(in_order(none, free), none, free, [5, 0], [5, 0]) == [0, 0]
+
+
 @given(several, limits, st.integers(1, 20), st.data())
 def test_no_step_takes_what_serves_from_a_need_that_is_not_carried_without_it(
     classes: list[dict[str, Any]], quota: list[int], replicas: int, data: st.DataObject

@@ -220,13 +220,17 @@ def hand_over(split: Split, need: Need, room: Room, *, running: Ints, ready: Int
 
     A class gives up replicas once those that are ready without them carry the need, or are all that is counted on.
     Until then it keeps those that serve; what is not ready goes at once. Where a quota takes them they go at once, too:
-    it is an order.
+    it is an order. Those of a class that is gone serve until others carry the need: a HardwareClass that somebody
+    deleted or misspelt is no order, and what the others have no room for it still does.
     """
     stays = np.minimum(ready, split.asked)
     left = stays.sum(axis=1)
     pace = np.where(need.is_pinned[:, None], need.rate_rps[:, None], room.rate_rps)
     slowest = np.where(stays > 0, pace, np.inf).min(axis=1, initial=np.inf)
     carries = (left > 0) & (left >= _enough(need, slowest))
-    done = carries | (left >= split.total)
+    complete = left >= split.total
+    done = np.where(
+        split.why == Why.GONE, (carries | (complete & split.carried))[:, None], (carries | complete)[:, None]
+    )
     kept = np.maximum(split.asked, np.minimum(running, ready))
-    return np.where(done[:, None] | (split.why == Why.QUOTA), split.asked, kept)
+    return np.where(done | (split.why == Why.QUOTA), split.asked, kept)
