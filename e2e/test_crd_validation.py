@@ -64,9 +64,11 @@ def test_defaults_are_those_of_the_models(cluster: Cluster) -> None:
         "backend": "python",
         "source": {"configMap": {"name": "code"}},
         "version": "1",
-        "maxBatchSize": 1,
         "parameters": {},
+        "warmup": False,
     }
+    assert answer["spec"]["batching"] == {"mode": "Auto"}
+    assert answer["spec"]["hardware"]["choose"] == "InOrder"
     answer = json.loads(created(cluster, specs.smallest_hardware_class()).stdout)
     assert answer["spec"]["resources"] == {"requests": {}, "limits": {}}
     assert answer["spec"]["triton"]["instances"] == "1"
