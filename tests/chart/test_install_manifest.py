@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic.alias_generators import to_snake
 
 from foretide.api.crdenvelope import definitions
 from foretide.app import settings
@@ -163,3 +164,13 @@ def test_the_selector_is_in_the_labels_of_the_pod_and_found_by_prometheus() -> N
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
     assert labels["app.kubernetes.io/name"] == "foretide"
+
+
+@pytest.mark.parametrize("value", ["tickSeconds", "rateWindowSeconds", "scaleDownHoldSeconds"])
+def test_helm_refuses_what_the_operator_would_refuse(value: str) -> None:
+    """A release with a tick of 1 ms was installed, and its operator ended in a loop."""
+    of_chart = charts.schema()["properties"]["autoscaler"]["properties"][value]
+    of_operator = settings.Settings.model_json_schema()["properties"][to_snake(value)]
+    assert {key: of_chart[key] for key in ("minimum", "maximum")} == {
+        key: of_operator[key] for key in ("minimum", "maximum")
+    }
