@@ -95,8 +95,8 @@ def test_standard_tools_read_the_service(applied: Applied) -> None:
     kubectl("wait", "--for=condition=Ready", "--timeout=20s", "infer/ranker")
     kubectl("wait", "--for=jsonpath={.status.desiredReplicas}=1", "--timeout=20s", "infer/ranker")
     header, row = (line.split() for line in kubectl("get", "infer", "ranker").splitlines())
-    assert header == ["NAME", "READY", "REPLICAS", "DESIRED", "REASON", "AGE"]
-    assert row[:5] == ["ranker", "True", "1", "1", "Available"]
+    assert header == ["NAME", "READY", "REPLICAS", "DESIRED", "CLASS", "REASON", "AGE"]
+    assert row[:6] == ["ranker", "True", "1", "1", sleeper.HARDWARE_CLASS, "Available"]
     assert applied.live["status"]["url"] in kubectl("get", "infer", "--output=wide")
     assert "ranker" in kubectl("get", "foretide"), "the category"
 
@@ -106,7 +106,7 @@ def test_children_belong_to_the_service(applied: Applied) -> None:
         DEPLOYMENT: applied.service.deployment_name,
         SERVICE: "ranker",
         SERVICE_ACCOUNT: "ranker-triton",
-        POD_DISRUPTION_BUDGET: "ranker",
+        POD_DISRUPTION_BUDGET: applied.service.deployment_name,
         CONFIG_MAP: None,  # named after its text
     }
     for resource, name in names.items():
