@@ -59,7 +59,7 @@ def test_the_operator_may_do_this_and_nothing_else() -> None:
         "services": write,
         "configmaps": {*write, "delete"},
         "serviceaccounts": write,
-        "policy/poddisruptionbudgets": write,
+        "policy/poddisruptionbudgets": {*write, "delete"},
         "pods": watch,
         "pods/log": {"get"},
         "autoscaling/horizontalpodautoscalers": {"list", "watch"},

@@ -30,7 +30,7 @@ _RULES: Final = (
     (("patch",), "apps", ("deployments/scale",), False),
     ((*_MADE, "delete"), "", ("configmaps",), False),
     (_MADE, "", ("services", "serviceaccounts"), False),
-    (_MADE, "policy", ("poddisruptionbudgets",), False),
+    ((*_MADE, "delete"), "policy", ("poddisruptionbudgets",), False),
     (_WATCHED, "", ("pods",), False),
     (("get",), "", ("pods/log",), False),
     (_WATCHED, "autoscaling", ("horizontalpodautoscalers",), False),
