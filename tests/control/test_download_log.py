@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from foretide.control.download_log import MESSAGE_LIMIT, download_failure, found_nothing
+from foretide.control.download_log import download_failure, found_nothing
+from foretide.control.pods import MESSAGE_LIMIT
 
 STATS = "2026/11/28 20:05:13 INFO  :           0 B / 0 B, -, 0 B/s, ETA -\n"
 FORBIDDEN = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from foretide.control.triton_log import MESSAGE_LIMIT, load_failure
+from foretide.control.pods import MESSAGE_LIMIT
+from foretide.control.triton_log import load_failure
 
 NOISE = (
     '2026-11-22T14:40:04Z W 31576 pinned_memory_manager.cc:273] "Unable to allocate pinned system memory"\n'

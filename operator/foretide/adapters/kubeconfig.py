@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from kubernetes.aio import client, config
 from kubernetes.aio.config import kube_config
 
 from foretide.adapters.errors import Rejected
-from foretide.adapters.kubernetes import KubernetesApi
+from foretide.adapters.kubernetes import KubernetesApi, opened
 
 NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 CONNECTIONS: Final = 32
@@ -44,11 +43,8 @@ async def connect(*, kubeconfig: str | None, context: str | None) -> AsyncIterat
     except _UNREADABLE as error:
         where = kubeconfig or kube_config.KUBE_CONFIG_DEFAULT_LOCATION
         raise Rejected(f"kubeconfig {where} cannot be used: {error}", reason="NoKubeconfig") from error
-    configuration.connection_pool_maxsize = CONNECTIONS
-    async with client.ApiClient(configuration) as api_client:
-        yield Cluster(KubernetesApi(api_client), namespace, configuration.host)
-        # As in `kubernetes.connect`: TLS transports are closed in the next iterations of the loop.
-        await asyncio.sleep(0)
+    async with opened(configuration, connections=CONNECTIONS) as api:
+        yield Cluster(api, namespace, configuration.host)
 
 
 async def _load(configuration: client.Configuration, kubeconfig: str | None, context: str | None) -> str:

@@ -150,7 +150,8 @@ class KubernetesApi:
             "tailLines": "400",
             "limitBytes": str(LOG_LIMIT_BYTES),
         }
-        return (await self._request("GET", path, query=query)).decode(errors="replace")
+        _, text = await self._request("GET", path, query=query)
+        return text.decode(errors="replace")
 
     async def replace(self, obj: Object) -> Object:
         metadata = obj["metadata"]
@@ -176,11 +177,12 @@ class KubernetesApi:
 
     async def proxied(self, path: str, *, query: Mapping[str, str]) -> bytes:
         """What a Service answers to a GET through the API server: `path` ends in `/proxy/...`."""
-        return await self._request("GET", path, query=query)
+        _, data = await self._request("GET", path, query=query)
+        return data
 
     async def now(self) -> float:
         """The API server's clock in seconds since the epoch, to the second; raises Unavailable where it tells none."""
-        headers, _ = await self._exchange("GET", "/version")
+        headers, _ = await self._request("GET", "/version")
         told = parsedate_tz(headers.get("Date", ""))
         if told is None:
             raise Unavailable("GET /version: the answer has no Date", reason="Malformed")
@@ -200,7 +202,7 @@ class KubernetesApi:
         body: Object | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        data = await self._request(method, path, query=query, body=body, content_type=content_type)
+        _, data = await self._request(method, path, query=query, body=body, content_type=content_type)
         try:
             answer = json.loads(data)
         except (ValueError, RecursionError) as error:
@@ -210,18 +212,6 @@ class KubernetesApi:
         return answer
 
     async def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Object | None = None,
-        content_type: str = "application/json",
-    ) -> bytes:
-        _, data = await self._exchange(method, path, query=query, body=body, content_type=content_type)
-        return data
-
-    async def _exchange(
         self,
         method: str,
         path: str,
@@ -282,7 +272,14 @@ async def connect() -> AsyncIterator[KubernetesApi]:
             await config.load_kube_config(client_configuration=configuration)
         except config.ConfigException as error:
             raise Rejected(f"no cluster to talk to: {error}", reason="NoKubeconfig") from error
-    configuration.connection_pool_maxsize = CONNECTIONS
+    async with opened(configuration, connections=CONNECTIONS) as api:
+        yield api
+
+
+@asynccontextmanager
+async def opened(configuration: client.Configuration, *, connections: int) -> AsyncIterator[KubernetesApi]:
+    """A gateway with this configuration and so many connections at most, inside `async with`."""
+    configuration.connection_pool_maxsize = connections
     async with client.ApiClient(configuration) as api_client:
         yield KubernetesApi(api_client)
         # aiohttp closes TLS transports in the next loop iterations; without a pause the loop warns of open ones.

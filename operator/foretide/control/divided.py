@@ -30,7 +30,6 @@ from foretide.scaling.journal import Lost, OfClass, decode_class
 from foretide.scaling.learned import Learned
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import Observation, PodList
-from foretide.scaling.tuning import Told as Profiled
 from foretide.serving.parallelism import instances
 
 Executed = Mapping[tuple[Key, str], list[BatchStatistics]]
@@ -220,7 +219,7 @@ class Divisions:
             bounds=table_rows.take(seen.bounds, of),
             promise=replace(table_rows.take(seen.promise, of), instances=np.array(several, dtype=np.int64)),
             tuning=table_rows.take(seen.tuning, of),
-            told=_profiled(units),
+            told=policies.told([unit.place.profile for unit in units]),
         )
 
     def _hindered(self, unit: _Unit, now_seconds: float) -> Hindered:
@@ -232,10 +231,6 @@ class Divisions:
             lambda: hindered(deployment, self._world.pods(unit.key), now_seconds=now_seconds),
             otherwise=UNHINDERED,
         )
-
-
-def _profiled(units: Sequence[_Unit]) -> Profiled:
-    return policies.told([unit.place.profile for unit in units])
 
 
 def _of_another_model(unit: _Unit, learned: Learned) -> Learned:

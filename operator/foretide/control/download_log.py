@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from foretide.control.pods import MESSAGE_LIMIT
+
 # `2026/11/28 20:16:50 ERROR : weights.bin: Failed to copy: ...`; NOTICE and CRITICAL have their colon without a space.
 _LINE: Final = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?P<level>[A-Z]+) *: (?P<message>.+)$", re.MULTILINE)
 _TOLD: Final = ("ERROR", "NOTICE", "CRITICAL")
@@ -16,7 +18,6 @@ _NOTHING: Final = "There was nothing to transfer"
 _QUERY: Final = re.compile(r"(?P<url>\w+://[^\s?\"']*)\?[^\s\"']*")
 _USER: Final = re.compile(r"(?<=://)[^\s/@\"']*@")
 _NOISE: Final = re.compile(r"(RequestID|HostID): [^,\s]*, ")
-MESSAGE_LIMIT: Final = 600
 
 
 def download_failure(text: str) -> str | None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.reasons import Reason
 from foretide.control.numbers import decimal
-
-MESSAGE_LIMIT: Final = 600
+from foretide.control.pods import MESSAGE_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

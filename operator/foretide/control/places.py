@@ -25,7 +25,7 @@ class Place:
     def running(self) -> int:
         """Replicas asked for. A Deployment that is to be made, or was made just now, has what status says: reconcile
         is about to write it."""
-        if self.told is not None and (self.deployment is None or _is_new(self.deployment)):
+        if self.told is not None and (self.deployment is None or is_new(self.deployment)):
             return self.told.replicas
         return 0 if self.deployment is None else rollout(self.deployment).wanted
 
@@ -39,7 +39,7 @@ class Place:
         return 0 if self.deployment is None else rollout(self.deployment).ready
 
 
-def _is_new(deployment: Object) -> bool:
+def is_new(deployment: Object) -> bool:
     """Whether nobody has changed its spec since it was made, with one replica."""
     return bool(deployment["metadata"].get("generation") == 1)
 

@@ -12,6 +12,7 @@ from foretide.adapters.resources import Object
 from foretide.api.reasons import Reason
 from foretide.serving.naming import CONTAINER, DOWNLOAD_CONTAINER
 
+# Of the words of others in status: the kubelet's, rclone's, Triton's.
 MESSAGE_LIMIT: Final = 600
 # Once is an accident.
 CRASHES: Final = 2

@@ -21,6 +21,7 @@ from foretide.control import hardware_status, pods, serving_status
 from foretide.control.children import Children, ForeignChild, controlled_by
 from foretide.control.hardware_status import Told
 from foretide.control.last_words import LastWords
+from foretide.control.places import is_new
 from foretide.control.pods import Failure
 from foretide.control.serving_status import Refused
 from foretide.control.status_writer import StatusWriter
@@ -172,7 +173,7 @@ class Reconciler:
         its creation and this, it still waits for its replicas. The autoscaler's field manager writes the number, so
         that no later apply of ours can take it back.
         """
-        if deployment["metadata"].get("generation") != 1:
+        if not is_new(deployment):
             return
         service, status = served.service, raw.get("status", {})
         told, remembered = hardware_status.told(status), status.get("desiredReplicas")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from foretide.control.pods import MESSAGE_LIMIT
+
 # --log-format=ISO8601: `2026-11-22T14:40:05Z E 31576 model_lifecycle.cc:642] "failed to load 'bad' version 1: ..."`
 _ERROR_LINE: Final = re.compile(r'^\S+ E \d+ \S+\] "?(?P<message>.*?)"?$', re.MULTILINE)
 _LAST_WORD: Final = re.compile(r"^error: (?P<message>.+)$", re.MULTILINE)
 # These name the model and the cause; other error lines are about the machine ("CudaDriverHelper has not been ...").
 _CAUSES: Final = ("failed to load", "Poll failed")
-MESSAGE_LIMIT: Final = 600
 
 
 def load_failure(text: str) -> str | None:

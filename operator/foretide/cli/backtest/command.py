@@ -26,6 +26,7 @@ from foretide.cli.operator import USUAL_WINDOW_SECONDS, operators, prometheus
 from foretide.cli.output import Format, console, document, show
 from foretide.cli.plan.files import read as read_documents
 from foretide.cli.plan.files import texts_of
+from foretide.cli.plan.planned import by_class
 from foretide.cli.service import read
 from foretide.simulate.command.processes import WorkerLost, perform_all
 from foretide.simulate.command.progress import Progress
@@ -164,15 +165,11 @@ async def _service(cluster: Cluster, name: str, given: Given) -> tuple[Inference
     hardware_class = None if raw_class is None else parse.hardware_class(raw_class)
     raws = await cluster.api.list(MODEL_PROFILE, namespace=cluster.namespace)
     profiles = [one for one in map(parse.model_profile, raws) if isinstance(one, ModelProfile)]
-    key = (service.name, service.hardware_classes[0])
-    fitting = sorted(
-        (one for one in profiles if (one.spec.service, one.spec.hardware_class) == key), key=lambda one: one.name
-    )
     case = of_service(
         service,
         read(raw).status,
         hardware_class if isinstance(hardware_class, HardwareClass) else None,
-        fitting[0] if fitting else None,
+        by_class(profiles).get((service.namespace, service.name, service.hardware_classes[0])),
         given,
     )
     created = moments.parse(str(raw["metadata"].get("creationTimestamp", "")))

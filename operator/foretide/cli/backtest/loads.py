@@ -16,6 +16,7 @@ from foretide.api.inferenceservice import InferenceService
 from foretide.cli.backtest.case import Load
 from foretide.cli.exits import Exit, Stop
 from foretide.control import past
+from foretide.control.backfill import FORTNIGHT_SECONDS, LAG_SECONDS, TOO_MUCH
 from foretide.control.world import Key
 from foretide.scaling.arrays import Bools, Floats
 from foretide.serving.naming import deployment_name
@@ -24,14 +25,9 @@ from foretide.simulate.traces import read_trace
 
 DAY_SECONDS: Final = 86_400.0
 MINUTE_SECONDS: Final = past.STEP_SECONDS
-# Who decides knows so much of what was before, where Prometheus still has it.
-PAST_SECONDS: Final = 14 * DAY_SECONDS
 # Half a day: an answer has the Deployments of all services.
 CHUNK_MINUTES: Final = 720
 LEAST_CHUNK_MINUTES: Final = 45
-TOO_MUCH: Final = frozenset({"PrometheusTooLarge", "PrometheusTimeout", "PrometheusRejected"})
-# Samples arrive late.
-LAG_SECONDS: Final = 60.0
 LEAST_KNOWN_SHARE: Final = 0.5
 STEPS_SECONDS: Final = (60.0, 30.0, 15.0, 5.0, 3.0, 1.0)
 # A lane needs its warm-up before what is judged.
@@ -60,7 +56,7 @@ async def of_prometheus(
     newest = math.floor((now_seconds - LAG_SECONDS) / MINUTE_SECONDS) * MINUTE_SECONDS
     wanted = round(days * DAY_SECONDS / MINUTE_SECONDS)
     most = min(
-        wanted + round(PAST_SECONDS / MINUTE_SECONDS),
+        wanted + round(FORTNIGHT_SECONDS / MINUTE_SECONDS),
         past.own_minutes(owner, newest, rate_window_seconds=rate_window_seconds),
     )
     pieces: list[tuple[Floats, Bools]] = []

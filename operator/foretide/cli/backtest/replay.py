@@ -15,19 +15,18 @@ import numpy as np
 
 from foretide.cli.backtest.candidates import Candidate
 from foretide.cli.backtest.case import Case, Load
+from foretide.control.backfill import FORTNIGHT_SECONDS
 from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.policy import Past
 from foretide.scaling.readings import Readings
 from foretide.simulate.fidelity import Fidelity
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions, Lane
-from foretide.simulate.state import BIN_SECONDS
 
 WARM_UP_SECONDS: Final = 1_800.0
 DAY_SECONDS: Final = 86_400.0
 PART_SECONDS: Final = 3 * 3_600.0
 PAST_STEP_SECONDS: Final = 60.0
-MOST_PAST_SECONDS: Final = 14 * DAY_SECONDS
 SATURDAY: Final = 5
 EPOCH_WEEKDAY: Final = 3  # 1970 began on a Thursday
 SEED: Final = 1
@@ -119,7 +118,7 @@ class Task:
         for part in self.parts:
             before = rates[: self._first(part)]
             before = before[len(before) % minute :].reshape(-1, minute).mean(axis=1)
-            pasts.append(before[-round(MOST_PAST_SECONDS / PAST_STEP_SECONDS) :])
+            pasts.append(before[-round(FORTNIGHT_SECONDS / PAST_STEP_SECONDS) :])
         longest = max(map(len, pasts))
         value, known = np.zeros((len(pasts), longest)), np.zeros((len(pasts), longest), dtype=np.bool_)
         for row, before in enumerate(pasts):
@@ -207,6 +206,3 @@ def joined(case: Case, candidates: Sequence[Candidate], runs: Sequence[dict[str,
             )
         )
     return results
-
-
-BIN: Final = BIN_SECONDS

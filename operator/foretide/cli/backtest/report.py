@@ -14,9 +14,10 @@ from rich.text import Text
 from foretide.api.durations import format_seconds
 from foretide.cli.backtest.case import Case, Load
 from foretide.cli.backtest.charts import COLOURS, Line, chart, thinned
-from foretide.cli.backtest.replay import BIN, PART_SECONDS, WARM_UP_SECONDS, Result
+from foretide.cli.backtest.replay import PART_SECONDS, WARM_UP_SECONDS, Result
 from foretide.cli.output import Column, table
 from foretide.simulate.fidelity import Fidelity
+from foretide.simulate.state import BIN_SECONDS
 
 TITLES: Final = ("POLICY", "LATE", "BUDGET USED", "REPLICA-HOURS", "COST", "SCALE EVENTS", "MOST REPLICAS")
 
@@ -96,8 +97,8 @@ def page(case: Case, load: Load, results: Sequence[Result], how: How) -> str:
         loader=jinja2.PackageLoader("foretide.cli"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     colours = [COLOURS[at % len(COLOURS)] for at in range(len(results))]
-    span = {"start_seconds": _start(load), "seconds": len(results[0].arrivals) * BIN}
-    arrivals = thinned(results[0].arrivals / BIN, largest=True)
+    span = {"start_seconds": _start(load), "seconds": len(results[0].arrivals) * BIN_SECONDS}
+    arrivals = thinned(results[0].arrivals / BIN_SECONDS, largest=True)
     named = list(zip(results, colours, strict=True))
     charts = (
         chart("Load, items a second", [Line("load", "#444444", arrivals)], **span),

@@ -139,7 +139,7 @@ async def online(files: Files, loads: Sequence[float], cluster: Cluster) -> Plan
     for namespace in sorted({one.namespace for one in services}):
         policies = await api.list(SCALING_POLICY, namespace=namespace)
         profiles = [parse.model_profile(raw) for raw in await api.list(MODEL_PROFILE, namespace=namespace)]
-        measured = _profiles([one for one in profiles if isinstance(one, ModelProfile)])
+        measured = by_class([one for one in profiles if isinstance(one, ModelProfile)])
         named = frozenset((namespace, raw["metadata"]["name"]) for raw in policies)
         known = replace(known, policies=known.policies | named, profiles={**measured, **known.profiles})
     for one in services:
@@ -204,11 +204,11 @@ def _of_files(files: Files) -> Known:
     return Known(
         classes={one.name: one for one in _all(files, HardwareClass)},
         policies=frozenset((one.namespace, one.name) for one in _all(files, ScalingPolicy)),
-        profiles=_profiles(_all(files, ModelProfile)),
+        profiles=by_class(_all(files, ModelProfile)),
     )
 
 
-def _profiles(found: Sequence[ModelProfile]) -> dict[tuple[str, str, str], ModelProfile]:
+def by_class(found: Sequence[ModelProfile]) -> dict[tuple[str, str, str], ModelProfile]:
     """Of two for the same, the one whose name comes first, as for the operator."""
     ordered = sorted(found, key=lambda one: one.name, reverse=True)
     return {(one.namespace, one.spec.service, one.spec.hardware_class): one for one in ordered}
