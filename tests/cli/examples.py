@@ -52,3 +52,16 @@ def service(name: str = "ranker", *, ago_seconds: float = 480.0, **changes: Any)
     ]
     written = {**written, **reconciled, "conditions": [*written["conditions"], *conditions]}
     return objects.service(name, status={**written, **changes.pop("status", {})}, **changes)
+
+
+def operator(**environment: str) -> Raw:
+    """The Deployment of the operator, as far as the plugin reads it."""
+    container = {"env": [{"name": name, "value": value} for name, value in environment.items()]}
+    return {
+        "metadata": {
+            "name": "foretide-operator",
+            "namespace": "foretide-system",
+            "labels": {"app.kubernetes.io/name": "foretide", "app.kubernetes.io/component": "operator"},
+        },
+        "spec": {"template": {"spec": {"containers": [container]}}},
+    }

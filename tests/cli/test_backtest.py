@@ -93,23 +93,7 @@ def matrix(rates: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
 def shop(cluster: ApiServer) -> ApiServer:
     """The example service, whose past Prometheus has for some hours, with a gap."""
     now = datetime.now(UTC).timestamp()
-    operator = {
-        "metadata": {
-            "name": "foretide-operator",
-            "namespace": "foretide-system",
-            "labels": {"app.kubernetes.io/name": "foretide", "app.kubernetes.io/component": "operator"},
-        },
-        "spec": {
-            "template": {
-                "spec": {
-                    "containers": [
-                        {"env": [{"name": "FORETIDE_PROMETHEUS_URL", "value": "http://prometheus.monitoring.svc:9090"}]}
-                    ]
-                }
-            }
-        },
-    }
-    cluster.put(DEPLOYMENT, operator)
+    cluster.put(DEPLOYMENT, examples.operator(FORETIDE_PROMETHEUS_URL="http://prometheus.monitoring.svc:9090"))
     cluster.put(HARDWARE_CLASS, objects.hardware_class(cost=examples.PRICE))
     raw = examples.service()
     raw["metadata"]["creationTimestamp"] = "2025-01-01T00:00:00Z"

@@ -24,6 +24,9 @@ from foretide.cli.exits import Exit
 from foretide.cli.plan import planned, shown
 from foretide.cli.plan.feasibility import Source, feasibility
 from foretide.cli.plan.files import read
+from foretide.serving.download import DownloadSettings
+from foretide.serving.manifests import ServingSettings, build
+from tests.cli import examples
 from tests.cli.conftest import CommandLine
 from tests.cli.server import ApiServer
 from tests.control import objects
@@ -167,6 +170,31 @@ def test_what_lives_already_is_unchanged(tmp_path: Path, living: ApiServer, run:
     changes = [*found["objects"], *found["services"][0]["children"]]
     assert {one["action"] for one in changes} == {"unchanged"}
     assert found["faults"] == []
+
+
+def test_what_lives_is_unchanged_by_the_settings_that_the_operator_has(
+    tmp_path: Path, cluster: ApiServer, run: CommandLine
+) -> None:
+    mirrored = DownloadSettings(
+        image="mirror.example.com/rclone:1", flags=("--bwlimit=1M", "--verbose"), size_limit="5Gi"
+    )
+    variables = {
+        "FORETIDE_DRAIN_SECONDS": "7",
+        "FORETIDE_DOWNLOAD_IMAGE": mirrored.image,
+        "FORETIDE_DOWNLOAD_FLAGS": " ".join(mirrored.flags),
+        "FORETIDE_DOWNLOAD_SIZE_LIMIT": mirrored.size_limit,
+    }
+    raw = objects.service(model={"backend": "python", "source": {"uri": "s3://models/ranker/3"}})
+    service, hardware = parse.inference_service(raw), parse.hardware_class(objects.hardware_class())
+    assert isinstance(service, InferenceService)
+    assert isinstance(hardware, HardwareClass)
+    cluster.put(DEPLOYMENT, examples.operator(**variables))
+    cluster.put(HARDWARE_CLASS, objects.hardware_class())
+    cluster.services(raw)
+    for child in build(service, hardware, settings=ServingSettings(drain_seconds=7, download=mirrored)):
+        cluster.put(resource_of(child), {**child})
+    found = plan(run, "-f", written(tmp_path, {**raw, "metadata": {"name": "ranker"}}))
+    assert {one["action"] for one in found["services"][0]["children"]} == {"unchanged"}
 
 
 def test_a_change_is_shown_line_by_line_and_says_that_pods_are_replaced(

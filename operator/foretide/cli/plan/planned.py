@@ -18,12 +18,17 @@ from foretide.cli.plan.changes import CHILD_MANAGER, Action, Change, change, wit
 from foretide.cli.plan.feasibility import Feasibility, Source, feasibility
 from foretide.cli.plan.files import Document, Files, Typed, Wrong
 from foretide.cli.service import read
+from foretide.serving.download import DownloadSettings
 from foretide.serving.manifests import ServingSettings, build
 
 if TYPE_CHECKING:
     from foretide.adapters.kubeconfig import Cluster
 
+# As the chart hands its values to the operator.
 DRAIN_VARIABLE: Final = "FORETIDE_DRAIN_SECONDS"
+IMAGE_VARIABLE: Final = "FORETIDE_DOWNLOAD_IMAGE"
+FLAGS_VARIABLE: Final = "FORETIDE_DOWNLOAD_FLAGS"
+SIZE_LIMIT_VARIABLE: Final = "FORETIDE_DOWNLOAD_SIZE_LIMIT"
 T = TypeVar("T")
 
 
@@ -162,8 +167,16 @@ async def _settings(cluster: Cluster) -> ServingSettings:
         found = await operators(cluster)
     except Rejected:
         return ServingSettings()
-    drains = [one.environment[DRAIN_VARIABLE] for one in found if one.environment.get(DRAIN_VARIABLE, "").isdecimal()]
-    return ServingSettings(drain_seconds=int(drains[0])) if drains else ServingSettings()
+    usual, given = ServingSettings(), found[0].environment if found else {}
+    drain = given.get(DRAIN_VARIABLE, "")
+    return ServingSettings(
+        drain_seconds=int(drain) if drain.isdecimal() else usual.drain_seconds,
+        download=DownloadSettings(
+            image=given.get(IMAGE_VARIABLE, usual.download.image),
+            flags=tuple(given.get(FLAGS_VARIABLE, "").split()),
+            size_limit=given.get(SIZE_LIMIT_VARIABLE, usual.download.size_limit),
+        ),
+    )
 
 
 def _in_use(one: InferenceService, known: Known, live: Mapping[str, Any] | None) -> list[HardwareClass]:
