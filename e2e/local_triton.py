@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +24,7 @@ from e2e.cluster.images import IMAGES
 from e2e.cluster.paths import cache_folder
 from e2e.cluster.progress import Progress
 from e2e.load import Target
+from e2e.own_process import free_ports, stop
 
 START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 40.0
@@ -108,7 +107,7 @@ def serving(
     root: Path, repository: Path, *, flags: Sequence[str] = (), environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
     """The server with the models of a repository, from ready until it has ended; NotStartedError where it is not."""
-    http, grpc, metrics = _free_ports(3)
+    http, grpc, metrics = free_ports(3)
     work = repository.parent / f"{repository.name}.server"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -131,19 +130,7 @@ def serving(
             _until_ready(process, server)
             yield server
         finally:
-            _stop(process)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody uses now; held together, so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+            stop(process, grace_seconds=STOP_SECONDS)
 
 
 def _until_ready(process: subprocess.Popen[bytes], server: Server) -> None:
@@ -157,15 +144,6 @@ def _until_ready(process: subprocess.Popen[bytes], server: Server) -> None:
             return
     told = server.log.read_text(encoding="utf-8", errors="replace")[-2_000:]
     raise NotStartedError(f"tritonserver is not ready (exit code {process.poll()}):\n{told}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _get(url: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,9 +16,11 @@ import httpx
 import pytest
 
 from e2e.cluster import Cluster
+from e2e.own_process import free_ports, stop
 from e2e.scenarios.waiting import until
 
 READY_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 15.0
 
 
 def program(cluster: Cluster, name: str) -> str:
@@ -75,9 +76,7 @@ def running(cluster: Cluster, folder: Path, samples: Iterable[Sample], rules: Se
     subprocess.run(blocks, check=True, capture_output=True, timeout=120)
     config = {"global": {"evaluation_interval": "2s"}, "rule_files": [str(path) for path in rules]}
     (folder / "prometheus.json").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     words = [
         program(cluster, "prometheus"),
         f"--config.file={folder / 'prometheus.json'}",
@@ -91,12 +90,7 @@ def running(cluster: Cluster, folder: Path, samples: Iterable[Sample], rules: Se
         until("Prometheus is ready", lambda: _ready(started.url, process), within_seconds=READY_SECONDS)
         yield started
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, grace_seconds=STOP_SECONDS)
 
 
 def _ready(url: str, process: subprocess.Popen[bytes]) -> bool:
