@@ -118,7 +118,7 @@ _LOAD: Final = Row(
         ),
         Panel(
             title="Replicas by namespace",
-            text="spec.replicas of the Deployments.",
+            text="spec.replicas of the Deployments; of several hardware classes, those that are counted on.",
             queries=(Query(f"sum by (namespace) ({_each('foretide_replicas')})", "{{namespace}}"),),
             stacked=True,
         ),

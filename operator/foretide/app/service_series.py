@@ -114,7 +114,12 @@ def _compared_seconds(key: Key, verdict: Verdict) -> Samples:
 
 
 GAUGES: Final = (
-    _gauge("replicas", "spec.replicas of the Deployment.", "replicas", _column(lambda made: made.fleet.replicas)),
+    _gauge(
+        "replicas",
+        "spec.replicas of the Deployment; of several hardware classes, those that are counted on.",
+        "replicas",
+        _column(lambda made: made.fleet.replicas),
+    ),
     _gauge("desired_replicas", "Replicas of the last decision.", "replicas", _column(lambda made: made.desired)),
     _gauge("ready_replicas", "Replicas that are ready.", "replicas", _column(lambda made: made.seen.ready)),
     _gauge("min_replicas", "Fewest replicas by the spec.", "replicas", _column(lambda made: made.bounds.minimum)),
