@@ -42,7 +42,7 @@ def test_F15_gaps_stay_gaps_and_two_tellers_are_one(team: Team, tmp_path: Path) 
     found = [*past.samples(team.namespace, "ranker", holed, days=DAYS)]
     twice = [Sample(one.name, {**one.labels, "way": "annotations"}, one.value, one.at_seconds) for one in found]
     past.give(team.stand, tmp_path, _by_metric([*found, *twice]), days=DAYS)
-    service = team.serve(rate_rps=FOUR_PODS_RPS)
+    service = team.serve(foresees=True, rate_rps=FOUR_PODS_RPS)
     team.until_four(service)
     team.stays("the load decides", lambda: 4 <= service.replicas() <= 5, seconds=15)
     assert condition(service.live(), "ForecastHealthy")["reason"] != "ForecastMissed"
@@ -52,7 +52,7 @@ def test_F15_gaps_stay_gaps_and_two_tellers_are_one(team: Team, tmp_path: Path) 
 def test_F16_no_shape_of_history_hurts(team: Team, tmp_path: Path) -> None:
     found = chain.from_iterable(past.samples(team.namespace, name, load, days=DAYS) for name, load in F16.items())
     past.give(team.stand, tmp_path, _by_metric([*found]), days=DAYS)
-    services = [team.serve(name, rate_rps=FOUR_PODS_RPS, maxReplicas=10) for name in F16]
+    services = [team.serve(name, foresees=True, rate_rps=FOUR_PODS_RPS, maxReplicas=10) for name in F16]
     past.until_read(team.stand)
     for service in services:
         until("the load of now is served", partial(_has_four, service), within_seconds=60, shows=service.story)

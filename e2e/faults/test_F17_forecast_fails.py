@@ -14,7 +14,7 @@ def test_the_load_of_now_decides(team: Team, mode: str) -> None:
     operator = team.stand.operator
     operator.expected.append("the forecast failed")
     with operator.as_module("e2e.faults.stand.odd_forecast", mode):
-        service = team.serve(rate_rps=FOUR_PODS_RPS, maxReplicas=10)
+        service = team.serve(foresees=True, rate_rps=FOUR_PODS_RPS, maxReplicas=10)
         team.until_four(service)
         assert service.replicas() <= 10
         if mode == "raises":

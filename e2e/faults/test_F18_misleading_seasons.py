@@ -32,7 +32,7 @@ def daily(now_rps: float, otherwise_rps: float) -> Callable[[float], float]:
 
 def test_F18_a_forecast_of_nothing_takes_nothing_away(team: Team, tmp_path: Path) -> None:
     past.give(team.stand, tmp_path, past.samples(team.namespace, "ranker", daily(0.0, 20.0), days=DAYS), days=DAYS)
-    service = team.serve(rate_rps=FOUR_PODS_RPS, maxReplicas=MOST)
+    service = team.serve(foresees=True, rate_rps=FOUR_PODS_RPS, maxReplicas=MOST)
     past.until_read(team.stand)
     team.until_four(service)
     with Recording(team.stand.cluster, team.stand.api, DEPLOYMENT, namespace=team.namespace) as recording:
@@ -45,7 +45,7 @@ def test_F18_a_forecast_of_nothing_takes_nothing_away(team: Team, tmp_path: Path
 def test_F19_a_forecast_of_ten_times_too_much_is_bounded(team: Team, tmp_path: Path) -> None:
     high = 10 * FOUR_PODS_RPS
     past.give(team.stand, tmp_path, past.samples(team.namespace, "ranker", daily(high, high), days=DAYS), days=DAYS)
-    service = team.serve(rate_rps=FOUR_PODS_RPS, maxReplicas=MOST)
+    service = team.serve(foresees=True, rate_rps=FOUR_PODS_RPS, maxReplicas=MOST)
     past.until_read(team.stand)
     team.until_four(service)
     with Recording(team.stand.cluster, team.stand.api, DEPLOYMENT, namespace=team.namespace) as recording:
