@@ -63,6 +63,10 @@ test: check e2e ## All tests.
 faults: setup ## The whole fault matrix, docs/fault-matrix.md, beside any cluster; half an hour. FAULTS="-k F07" for one.
 	$(BIN)/pytest e2e/faults --timeout=600 --durations=15 $(FAULTS)
 
+.PHONY: soak
+soak: setup ## Random faults of the matrix on ten services under load: HOURS=1 SEED=1; build/soak/SEED.json says what held.
+	$(BIN)/python -m e2e.faults.soak --hours=$(or $(HOURS),1) --seed=$(or $(SEED),1)
+
 .PHONY: proof
 proof: setup ## Promises that take tens of minutes each to measure, two and a half hours in all; PROOF="-k ramps" for one.
 	$(BIN)/python -m e2e.cluster up

@@ -13,7 +13,7 @@ def test_there_is_a_row_for_each_number() -> None:
 
 
 def test_each_of_the_rows_has_its_test() -> None:
-    found = matrix.tests()
+    found = matrix.of_rows()
     assert [number for number in OWN if number not in found] == []
     assert found.keys() <= matrix.ROWS.keys()
 
