@@ -68,7 +68,7 @@ proof: setup ## Promises that take tens of minutes each to measure, two and a ha
 # --- documentation ------------------------------------------------------------------------------------------------
 .PHONY: docs
 docs: setup ## Build the site of the documentation into build/site; a link that leads nowhere fails.
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # --- benchmarks ---------------------------------------------------------------------------------------------------
 .PHONY: bench-scaling

@@ -89,7 +89,9 @@ def _day(axes: Axes, outcome: Outcome, rate_rps: float, name: str, colour: str) 
     axes.step(hours, carried, where="mid", color=colour, linewidth=1.4, label="carried by the ready replicas")
     late = line.violations[shown] / np.maximum(line.arrivals[shown], 1)
     many = late > 1.0 - OBJECTIVE
-    axes.plot(hours[many], np.zeros(many.sum()), "|", color=LATE, markersize=9, label="more than 1 % late", clip_on=False)
+    axes.plot(
+        hours[many], np.zeros(many.sum()), "|", color=LATE, markersize=9, label="more than 1 % late", clip_on=False
+    )
     hours_of_replicas = outcome.replica_seconds / HOUR_SECONDS
     axes.set_title(f"{name}: {outcome.violation_share:.2%} late, {hours_of_replicas:.0f} replica-hours", loc="left")
     axes.set_ylabel("requests/s")

@@ -20,7 +20,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 DOCS: Final = "docs/"
 FRONT: Final = "README.md"
 BESIDE: Final = (FRONT, "CHANGELOG.md", "CONTRIBUTING.md", "charts/foretide/README.md", "examples/**/*.*")
-_FENCED: Final = re.compile(r"(^```.*?^```)", re.MULTILINE | re.DOTALL)
+_FENCED: Final = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
 
 
@@ -47,7 +47,7 @@ def rewritten(markdown: str, page: str) -> str:
             target += f"/{FRONT}"
         return f"]({posixpath.relpath(place(target), here)}{link[2] or ''})"
 
-    return "".join(part if part.startswith("```") else _LINK.sub(moved, part) for part in parts)
+    return "".join(part if part.lstrip(" ").startswith("```") else _LINK.sub(moved, part) for part in parts)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
