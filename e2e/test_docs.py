@@ -18,11 +18,15 @@ from e2e.scenarios import loopback, sleeper
 from e2e.scenarios.api import NAMESPACE, Api
 from e2e.scenarios.operator import SYSTEM, Operator
 from e2e.scenarios.reader import Reader, copied
+from e2e.scenarios.store import EMBEDDED
 from e2e.scenarios.tenant import OURS, Tenant
+from e2e.scenarios.waiting import until
 from foretide.adapters.resources import HARDWARE_CLASS
 from foretide.serving.naming import deployment_name
 from tests.docs import blocks, coverage
 from tests.docs.blocks import Command
+
+pytestmark = pytest.mark.skipif(not EMBEDDED, reason="a cluster of yours may have a namespace `shop` of its own")
 
 SHOP: Final = "shop"
 RANKER: Final = "ranker"
@@ -50,6 +54,13 @@ def reader(
     """In a namespace `shop` with a service `ranker` that serves, as most pages have it."""
     folder = tmp_path_factory.mktemp("reader")
     copied(folder)
+    for namespace in MADE:
+        api.delete(NAMESPACE, namespace)
+    until(
+        "what a killed session left is gone",
+        lambda: not any(api.get(NAMESPACE, name) for name in MADE),
+        within_seconds=120,
+    )
     api.apply(NAMESPACE, {"metadata": {"name": SHOP, "labels": OURS}})
     tenant = Tenant(cluster, api, SHOP)
     tenant.put_model("sleeper")
@@ -117,9 +128,11 @@ def test_every_example_is_accepted_by_a_real_api_server(path: Path, reader: Read
 
 
 def _accepted(cluster: Cluster, raw: dict[str, Any]) -> None:
-    """Without keeping it; namespaces that it names need not exist."""
-    metadata = {**raw["metadata"], **({"namespace": SHOP} if "namespace" in raw["metadata"] else {})}
-    command = [str(cluster.bin / "kubectl"), "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f=-"]
+    """As a new object, without keeping it; a namespace that it names need not exist."""
+    metadata = {**raw["metadata"], "name": f"{raw['metadata']['name']}-shown"}
+    if "namespace" in metadata:
+        metadata["namespace"] = SHOP
+    command = [str(cluster.bin / "kubectl"), "create", "--dry-run=server", "-f=-"]
     if cluster.context:
         command.append(f"--context={cluster.context}")
     text = json.dumps({**raw, "metadata": metadata})
