@@ -29,7 +29,6 @@ HARMLESS: Final = ("(AlreadyExists)", "previous terminated container")
 # What they do in earnest, e2e/test_chart_lifecycle.py does.
 REHEARSED: Final[Mapping[str, str]] = {
     "helm upgrade": "--dry-run=server",
-    "helm rollback": "--dry-run",
     "helm -n foretide-system rollback": "--dry-run",
     "helm -n foretide-system uninstall": "--dry-run",
     "kubectl delete crd": "--dry-run=server",
