@@ -97,7 +97,9 @@ def foreseen(file: Path) -> None:
 def _day(axes: Axes, outcome: Outcome, rate_rps: float, name: str, colour: str) -> None:
     line = outcome.timeline
     hours = SHOWN_HOURS[0] + (np.arange(len(line.arrivals)) + 0.5) * BIN_SECONDS / HOUR_SECONDS
-    axes.fill_between(hours, line.arrivals / BIN_SECONDS, color=ASKED, alpha=0.5, linewidth=0, label="asked")
+    minute = round(MINUTE_SECONDS / BIN_SECONDS)
+    asked = line.arrivals.reshape(-1, minute).sum(axis=1) / MINUTE_SECONDS
+    axes.fill_between(hours[::minute], asked, color=ASKED, alpha=0.5, linewidth=0, label="asked")
     carried = line.ready * rate_rps
     axes.step(hours, carried, where="mid", color=colour, linewidth=1.4, label="carried by the ready replicas")
     late = line.violations / np.maximum(line.arrivals, 1)
