@@ -69,6 +69,10 @@ proof: setup ## Promises that take tens of minutes each to measure, two and a ha
 bench-scaling: setup ## Every autoscaler on real traces; an hour on two processors, goes on where it was stopped.
 	$(BIN)/python -m bench.scaling $(BENCH_ARGS)
 
+.PHONY: bench-live
+bench-live: setup ## Foretide beside HPA and KEDA on the embedded cluster; four hours, goes on where it was stopped.
+	$(BIN)/python -m bench.live $(BENCH_ARGS)
+
 .PHONY: bench-serving
 bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; an hour.
 	$(BIN)/python -m bench.serving $(BENCH_ARGS)
