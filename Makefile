@@ -79,6 +79,10 @@ sbom: setup ## The bill of materials of the operator's image (CycloneDX) and its
 bench-scaling: setup ## Every autoscaler on real traces; an hour on two processors, goes on where it was stopped.
 	$(BIN)/python -m bench.scaling $(BENCH_ARGS)
 
+.PHONY: bench-live
+bench-live: setup ## Foretide beside HPA and KEDA on the embedded cluster; four hours, goes on where it was stopped.
+	$(BIN)/python -m bench.live $(BENCH_ARGS)
+
 .PHONY: bench-serving
 bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; an hour.
 	$(BIN)/python -m bench.serving $(BENCH_ARGS)
