@@ -55,8 +55,7 @@ def copied(folder: Path) -> None:
     for name in ("charts", "crds", "examples", "manifests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "README.md", folder)
-    (folder / ".venv" / "bin").mkdir(parents=True)
-    (folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    (folder / ".venv").symlink_to(sys.prefix)
     for file in (folder / "examples").rglob("*.yaml"):
         documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
         if any(fits(document) for document in documents):
