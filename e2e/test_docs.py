@@ -92,28 +92,6 @@ def reader(
     cluster.kubectl(f"--namespace={SYSTEM}", "delete", "secret", "prometheus-access", "--ignore-not-found")
 
 
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.timeout(400)
-def test_the_commands_of_a_page_work(page: str, reader: Reader) -> None:
-    with reader.page():
-        for command in typed(page):
-            reader.type(command)
-            if page == FILETYPE and "namespace.yaml" in command.text:
-                _model_on_a_claim(reader)
-
-
-def _model_on_a_claim(reader: Reader) -> None:
-    """What the page describes in words: its claim has the model."""
-    folder = reader.folder / "volume"
-    version = folder / "filetype" / "1"
-    version.mkdir(parents=True)
-    shutil.copy(model_file(), version / "model.onnx")
-    for path in (folder, folder / "filetype", version):
-        path.chmod(0o755)
-    (version / "model.onnx").chmod(0o644)
-    reader.cluster.host_volume("docs-filetype", folder, "foretide-demo", "models")
-
-
 @pytest.mark.parametrize("block", SHOWN, ids=str)
 def test_what_is_shown_is_accepted_by_a_real_api_server(block: blocks.Block, reader: Reader) -> None:
     for raw in coverage.documents(block):
@@ -179,3 +157,25 @@ def test_the_gallery_serves(
         assert (output["name"], len(output["data"])) == answer
     finally:
         reader.cluster.kubectl("delete", f"--filename={file}", "--wait=false")
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.timeout(400)
+def test_what_a_page_tells_to_type_works(page: str, reader: Reader) -> None:
+    with reader.page():
+        for command in typed(page):
+            reader.type(command)
+            if page == FILETYPE and "namespace.yaml" in command.text:
+                _model_on_a_claim(reader)
+
+
+def _model_on_a_claim(reader: Reader) -> None:
+    """What the page describes in words: its claim has the model."""
+    folder = reader.folder / "volume"
+    version = folder / "filetype" / "1"
+    version.mkdir(parents=True)
+    shutil.copy(model_file(), version / "model.onnx")
+    for path in (folder, folder / "filetype", version):
+        path.chmod(0o755)
+    (version / "model.onnx").chmod(0o644)
+    reader.cluster.host_volume("docs-filetype", folder, "foretide-demo", "models")
