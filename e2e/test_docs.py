@@ -160,7 +160,7 @@ def test_the_gallery_serves(
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(500)
 def test_what_a_page_tells_to_type_works(page: str, reader: Reader) -> None:
     with reader.page():
         for command in typed(page):

@@ -74,13 +74,13 @@ def _locked(text: str) -> Iterator[tuple[str, str]]:
 def _licence(name: str) -> tuple[str, bool]:
     """The expression where there is one (then True), else the classifiers, else a short name."""
     about = metadata.metadata(name)
-    if expression := about.get("License-Expression"):
-        return expression, True
+    if expression := about.get_all("License-Expression"):
+        return str(expression[0]), True
     classifiers = [each for each in about.get_all("Classifier") or () if each.startswith("License ::")]
     names = [each.rpartition(" :: ")[2] for each in classifiers if not each.endswith("OSI Approved")]
     if names:
         return " and ".join(names), False
-    given = (about.get("License") or "").strip()
+    given = "".join(about.get_all("License") or ()).strip()
     if not given or "\n" in given or len(given) > LONGEST_NAME:
         raise ValueError(f"{name}: its metadata names no licence: {given[:LONGEST_NAME]!r}")
     return given, False

@@ -22,7 +22,7 @@ from e2e.cluster.target import image
 from foretide.api import group
 from tests.docs.blocks import ROOT, Command
 
-SECONDS: Final = 240.0
+SECONDS: Final = 300.0
 # What is said on standard error, and is no failure: the reader has done it before, or nothing has crashed yet.
 HARMLESS: Final = ("(AlreadyExists)", "previous terminated container")
 # The operator of the tests is not replaced, and the cluster not emptied, by a page: these are tried without being kept.
@@ -46,7 +46,7 @@ ANSWERS: Final[Mapping[str, tuple[int, ...]]] = {
 }
 BROKEN_PIPE: Final = 141  # of what `head` has read enough of
 PLACEHOLDER: Final = re.compile(r"\b(NAMESPACE|SERVICE|DEPLOYMENT|POD)\b")
-LOAD_STEPS: Final = 180
+LOAD_STEPS: Final = 45  # minutes, of which 30 warm up
 SMALL: Final = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
 
 
