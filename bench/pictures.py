@@ -85,7 +85,7 @@ def run(policy: str, knobs: dict[str, float]) -> Outcome:
 
 def foreseen(file: Path) -> None:
     """The same day under two autoscalers: what was asked, what the ready replicas carry, what was late."""
-    rate = float(_capacity(np.array([SLO_SECONDS]), OBJECTIVE).rate_rps[0])
+    rate = float(capacity(np.array([SLO_SECONDS]), OBJECTIVE).rate_rps[0])
     figure = Figure(figsize=(9.6, 5.6), layout="constrained")
     panels = figure.subplots(2, 1, sharex=True, sharey=True)
     _day(panels[0], run("foretide", {}), rate, "Foretide", OURS)
@@ -122,7 +122,7 @@ def rates(file: Path) -> None:
     figure = Figure(figsize=(9.6, 3.6), layout="constrained")
     axes = figure.subplots()
     for objective, colour in ((0.95, "#56b4e9"), (0.99, OURS), (0.999, "#004c7a")):
-        axes.plot(1e3 * slos, _capacity(slos, objective).rate_rps, color=colour, label=f"{100 * objective:g} % in time")
+        axes.plot(1e3 * slos, capacity(slos, objective).rate_rps, color=colour, label=f"{100 * objective:g} % in time")
     saturation = LAW.max_batch / (LAW.per_item_seconds * LAW.max_batch + LAW.fixed_seconds)
     axes.axhline(saturation, color=ASKED, linestyle="--", linewidth=1)
     axes.annotate("full batches, any latency", (62, saturation), va="bottom", fontsize=8, color="#666666")
@@ -138,7 +138,8 @@ def rates(file: Path) -> None:
     _save(figure, file)
 
 
-def _capacity(slos: Floats, objective: float) -> Capacity:
+def capacity(slos: Floats, objective: float) -> Capacity:
+    """What one replica with LAW is counted on for, at each SLO in seconds."""
     ones = np.ones(len(slos))
     law = LearnedLaw(
         per_item_seconds=LAW.per_item_seconds * ones,
