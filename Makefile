@@ -70,6 +70,10 @@ proof: setup ## Promises that take tens of minutes each to measure, two and a ha
 docs: setup ## Build the site of the documentation into build/site; a link that leads nowhere fails.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+.PHONY: sbom
+sbom: setup ## The bill of materials of the operator's image (CycloneDX) and its licences, into build/sbom.
+	$(BIN)/python -m manifests.sbom
+
 # --- benchmarks ---------------------------------------------------------------------------------------------------
 .PHONY: bench-scaling
 bench-scaling: setup ## Every autoscaler on real traces; an hour on two processors, goes on where it was stopped.
