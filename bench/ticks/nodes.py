@@ -28,7 +28,7 @@ from foretide.adapters.resources import POD, Object
 from foretide.api import group
 from foretide.serving.naming import HTTP_PORT, METRICS_PORT
 
-POD_NETWORK: Final = ipaddress.ip_network("10.64.0.0/12")
+POD_NETWORK: Final = ipaddress.IPv4Network("10.64.0.0/12")
 EXPORTER_PORT: Final = 9100
 # Of the exporter: each is scraped at a moment of its own.
 SHARDS: Final = 20
@@ -95,7 +95,7 @@ class Fleet:
 
     def exposition(self, services: range) -> str:
         """The metrics of all pods of these services."""
-        lines = []
+        lines: list[str] = []
         for service in services:
             self.count(service)
             for server in self.by_service[service].values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -21,9 +22,9 @@ from bench.ticks.loads import (
     Loads,
     name,
 )
-from foretide.adapters.errors import Unavailable
+from foretide.adapters.errors import Conflict, Unavailable
 from foretide.adapters.kubernetes import KubernetesApi
-from foretide.adapters.resources import DEPLOYMENT, Object
+from foretide.adapters.resources import DEPLOYMENT, INFERENCE_SERVICE, Object
 from foretide.api import group, parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
@@ -49,7 +50,7 @@ async def seed(api: KubernetesApi, loads: Loads) -> int:
 
     async def one(service: int) -> None:
         async with gate:
-            made = await _again(partial(api.create, _service(service)))
+            made = await _made(api, _service(service))
             await _serve(api, made, hardware_class, memory, service, replicas[service])
 
     async with asyncio.TaskGroup() as tasks:
@@ -72,7 +73,17 @@ async def _serve(
     for manifest in build(parsed, hardware_class, settings=ServingSettings()):
         child = await _again(partial(api.apply, manifest, manager=group.RECONCILE_MANAGER))
         if manifest["kind"] == DEPLOYMENT.kind and replicas != 1:
-            await _again(partial(api.scale, child, replicas=replicas, manager=group.AUTOSCALE_MANAGER))
+            with suppress(Conflict):  # it was done, and the answer was lost
+                await _again(partial(api.scale, child, replicas=replicas, manager=group.AUTOSCALE_MANAGER))
+
+
+async def _made(api: KubernetesApi, obj: Object) -> Object:
+    with suppress(Conflict):
+        return await _again(partial(api.create, obj))
+    found = await api.get(INFERENCE_SERVICE, namespace=NAMESPACE, name=obj["metadata"]["name"])
+    if found is None:
+        raise LookupError(f"{obj['metadata']['name']} is there, and is not")
+    return found
 
 
 async def _again(write: Callable[[], Awaitable[Written]]) -> Written:
