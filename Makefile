@@ -73,6 +73,10 @@ bench-scaling: setup ## Every autoscaler on real traces; an hour on two processo
 bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; an hour.
 	$(BIN)/python -m bench.serving $(BENCH_ARGS)
 
+.PHONY: bench-ticks
+bench-ticks: setup ## Ticks of one operator with 100, 1,000 and 5,000 services on real servers; two hours, as root.
+	$(BIN)/python -m bench.ticks $(BENCH_ARGS)
+
 # --- cluster ------------------------------------------------------------------------------------------------------
 .PHONY: cluster
 cluster: setup ## Bring the embedded cluster up (idempotent).

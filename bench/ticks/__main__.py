@@ -30,7 +30,7 @@ PAGE: Final = REPOSITORY / "docs" / "limits.md"
 # A past that ended longer ago is made anew; the hours since are unknown to the operator, as after an outage.
 FRESH_SECONDS: Final = 12 * 3_600.0
 # Set in the process that has a network namespace of its own.
-INSIDE: Final = "FORETIDE_BENCH_TICKS_INSIDE"
+INSIDE: Final = "BENCH_TICKS_INSIDE"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -16,6 +16,8 @@ def drift(intended: Any, live: Any, *, path: str = "") -> str | None:
     A quantity that the API server rewrites (0.5 -> 500m) reads as drift for ever; that costs one apply an
     event and no loop, because an apply that changes nothing makes no event.
     """
+    if intended == live:
+        return None  # as nearly always, and told in a tenth of the time
     # The API server leaves out empty maps, lists and strings; a `false` it keeps, and one that is gone was taken away.
     if isinstance(intended, Mapping):
         live = {} if live is None else live
@@ -35,4 +37,4 @@ def drift(intended: Any, live: Any, *, path: str = "") -> str | None:
             if (found := drift(value, other, path=f"{path}[{index}]")) is not None:
                 return found
         return None
-    return None if intended == live or (live is None and intended == "") else path
+    return None if live is None and intended == "" else path
