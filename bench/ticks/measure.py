@@ -25,6 +25,7 @@ from bench.ticks import past, plane
 from bench.ticks.loads import NAMESPACE, Loads
 from bench.ticks.nodes import EXPORTER_PORT, POD_NETWORK, SHARDS
 from bench.ticks.seed import seed
+from e2e.own_process import stop
 from foretide.adapters.kubernetes import opened
 from foretide.adapters.promql import history, record
 from foretide.scaling.policy import Quantity
@@ -241,7 +242,7 @@ def _python(
     try:
         yield process
     finally:
-        plane.stop(process, grace_seconds=plane.STOP_SECONDS)
+        stop(process, grace_seconds=plane.STOP_SECONDS)
 
 
 def _told(ticks: Path) -> list[dict[str, Any]]:

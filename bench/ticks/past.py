@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.ticks.loads import NAMESPACE, NOISE, Loads, workload
 from foretide.adapters.promql import record
-from foretide.scaling.arrays import Floats
+from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.policy import Quantity
 
 DAYS: Final = 14
@@ -59,14 +59,15 @@ def backfill(promtool: Path, folder: Path, loads: Loads, *, end_seconds: float) 
         done.touch()
 
 
-def _blocks(first: int, last: int) -> Iterator[Floats]:
+def _blocks(first: int, last: int) -> Iterator[Ints]:
     """The minutes from the first to the last, those of one block at a time."""
     a_block = BLOCK_SECONDS // MINUTE_SECONDS
     for block in range(first // a_block, last // a_block + 1):
-        yield np.arange(max(first, block * a_block), min(last, (block + 1) * a_block - 1) + 1)
+        begin, end = max(first, block * a_block), min(last, (block + 1) * a_block - 1)
+        yield np.arange(begin, end + 1, dtype=np.int64)
 
 
-def _write(path: Path, loads: Loads, minutes: Floats) -> None:
+def _write(path: Path, loads: Loads, minutes: Ints) -> None:
     """As OpenMetrics; requests carry one item each, and none fails."""
     times = [f" {minute * MINUTE_SECONDS}\n" for minute in minutes.tolist()]
     random = np.random.default_rng(int(minutes[0]))
@@ -84,7 +85,7 @@ def _write(path: Path, loads: Loads, minutes: Floats) -> None:
         file.write("# EOF\n")
 
 
-def _one(loads: Loads, service: int, minutes: Floats) -> Floats:
+def _one(loads: Loads, service: int, minutes: Ints) -> Floats:
     """The rates of one service: those of all would be gigabytes."""
     one = slice(service, service + 1)
     alone = Loads(base_rps=loads.base_rps[one], swing=loads.swing[one], phase=loads.phase[one])

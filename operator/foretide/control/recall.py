@@ -83,8 +83,8 @@ class Recall:
                 row, length = length, length + 1
             rows.append(row)
         # The new ones first: each that is put to the others by itself would be another copy of them.
-        known = [self._memory, Memory.concatenate(new)] if new else [self._memory]
-        return Memory.concatenate(known, np.array(rows, dtype=np.int64))
+        all_rows = [self._memory, Memory.concatenate(new)] if new else [self._memory]
+        return Memory.concatenate(all_rows, np.array(rows, dtype=np.int64))
 
     def keep(self, identities: Sequence[Identity], memory: Memory) -> None:
         """The rows after the decisions of this tick."""
