@@ -53,6 +53,7 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
     "batching.mode": {"batching.mode": "None"},
     "batching.maxQueueDelay": {"batching.maxQueueDelay": "2ms"},
     "batching.preferredSizes": {"batching.preferredSizes": [8]},
+    "responseCache.size": {"responseCache.size": "64Mi"},
     "slo.latency": {"slo.latency": "20s"},  # beyond the slack of the exit timeout
 }
 OF_A_VARIANT: Final[dict[str, Any]] = {

@@ -9,7 +9,7 @@ from foretide.api import group
 from foretide.api.hardwareclass import Family, HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.model import Model
-from foretide.serving import latency_metrics, lifecycle, naming, security, shared_memory
+from foretide.serving import latency_metrics, lifecycle, naming, response_cache, security, shared_memory
 from foretide.serving.backends import RUNS
 from foretide.serving.download import DownloadSettings
 from foretide.serving.model_source import ModelFiles, model_files
@@ -34,7 +34,8 @@ def deployment(
         instances=instances(model, hardware_class),
     )
     files = model_files(model, hardware_class, download)
-    shared = f"{shared_memory.limit_mib(model, hardware_class)}Mi"
+    cache_bytes = response_cache.size_bytes(service)
+    shared = f"{shared_memory.limit_mib(model, hardware_class, cache_bytes=cache_bytes)}Mi"
     placement = hardware_class.spec.placement
     selector = naming.selector(service.name, hardware_class.name)
     pod: dict[str, Any] = {
@@ -103,7 +104,7 @@ def _container(
         "image": hardware_class.spec.triton.image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["tritonserver"],
-        "args": _arguments(model, hardware_class, times),
+        "args": _arguments(service, model, hardware_class, times),
         "env": _environment(model, hardware_class),
         "ports": [
             {"name": naming.HTTP_PORT_NAME, "containerPort": naming.HTTP_PORT, "protocol": "TCP"},
@@ -129,7 +130,9 @@ def _container(
     }
 
 
-def _arguments(model: Model, hardware_class: HardwareClass, times: lifecycle.Shutdown) -> list[str]:
+def _arguments(
+    service: InferenceService, model: Model, hardware_class: HardwareClass, times: lifecycle.Shutdown
+) -> list[str]:
     """Flags of tritonserver; none of them holds a user's text."""
     arguments = [
         f"--model-repository={naming.REPOSITORY}",
@@ -137,6 +140,7 @@ def _arguments(model: Model, hardware_class: HardwareClass, times: lifecycle.Shu
         "--exit-on-error=true",
         "--strict-readiness=true",
         f"--exit-timeout-secs={times.exit_timeout_seconds}",
+        *response_cache.flags(service),
         *latency_metrics.flags(hardware_class),
         "--allow-gpu-metrics=false",  # one DCGM exporter a node instead of one in each pod
         "--log-format=ISO8601",
