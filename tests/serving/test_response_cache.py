@@ -29,7 +29,7 @@ def flags(found: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize(("size", "bytes_"), [("1Mi", MIB), ("64Mi", 64 * MIB), ("2Gi", 2048 * MIB)])
 def test_a_cache_has_its_size_in_bytes_and_the_model_uses_it(size: str, bytes_: int) -> None:
-    cached = {"responseCache": {"size": size}}
+    cached: Any = {"responseCache": {"size": size}}
     assert flags(pod(**cached)) == [f"--cache-config=local,size={bytes_}"]
     assert read(model_config(service(**cached), hardware())).response_cache.enable
 

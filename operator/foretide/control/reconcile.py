@@ -17,7 +17,7 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.problems import Problems
 from foretide.api.reasons import Reason
-from foretide.control import hardware_status, pods, serving_status
+from foretide.control import hardware_status, pods, serving_status, startup
 from foretide.control.children import Children, ForeignChild, controlled_by
 from foretide.control.hardware_status import Told
 from foretide.control.last_words import LastWords
@@ -90,7 +90,12 @@ class Reconciler:
         wanted = self._wanted(key, served, told)
         if not any(self._world.child(key, DEPLOYMENT.kind, name) for name in wanted):
             self._world.served.pop(key, None)  # no tick decides on the one replica that a new Deployment starts with
-        manifests = build(service, *(_usable(served)[name] for name in wanted), settings=self._settings)
+        classes, found = [_usable(served)[name] for name in wanted], self._world.pods(key)
+        budgets = {
+            one.name: startup.budget_seconds(self._world.child(key, DEPLOYMENT.kind, name), found)
+            for name, one in zip(wanted, classes, strict=True)
+        }
+        manifests = build(service, *classes, settings=self._settings, startup_seconds=budgets)
         self._refusals[key] = refusals = await self._children.apply(key, manifests)
         shown = {name: self._world.child(key, DEPLOYMENT.kind, name) for name in wanted}
         served = _accepted(_with_their_files(served, shown), refusals)

@@ -24,6 +24,7 @@ def deployment(
     *,
     config: str,
     drain_seconds: int,
+    startup_seconds: int,
     download: DownloadSettings,
 ) -> dict[str, Any]:
     """The Deployment's spec without `replicas`, which the autoscale loop alone writes."""
@@ -48,7 +49,7 @@ def deployment(
         "securityContext": security.pod_security_context(),
         "terminationGracePeriodSeconds": times.grace_seconds,
         **({"initContainers": files.init_containers} if files.init_containers else {}),
-        "containers": [_container(service, model, hardware_class, times, files)],
+        "containers": [_container(service, model, hardware_class, times, files, startup_seconds)],
         "volumes": [
             *files.volumes,
             {"name": _CONFIG, "configMap": {"name": naming.config_map_name(service.name, config)}},
@@ -77,7 +78,7 @@ def deployment(
         # A new pod is Ready before an old one leaves: no roll-out takes capacity away.
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}},
         "revisionHistoryLimit": 2,
-        "progressDeadlineSeconds": lifecycle.STARTUP_SECONDS + 60,
+        "progressDeadlineSeconds": startup_seconds + 60,
         "template": {
             "metadata": {
                 "labels": naming.labels(service.name, hardware_class.name),
@@ -97,6 +98,7 @@ def _container(
     hardware_class: HardwareClass,
     times: lifecycle.Shutdown,
     files: ModelFiles,
+    startup_seconds: int,
 ) -> dict[str, Any]:
     folder = f"{naming.version_folder(service.model_name, model.version)}/{RUNS[model.backend].folder}".rstrip("/")
     return {
@@ -115,7 +117,7 @@ def _container(
         "securityContext": security.container_security_context(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "lifecycle": lifecycle.pre_stop(times.drain_seconds),
-        **lifecycle.probes(service.model_name),
+        **lifecycle.probes(service.model_name, startup_seconds=startup_seconds),
         "volumeMounts": [
             {**files.mount, "mountPath": folder},
             {
