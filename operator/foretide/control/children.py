@@ -42,14 +42,17 @@ class Children:
         """Brings every child to its manifest, in order. What is refused of one hardware class ends that class alone:
         returns why, by the name of the class.
 
-        Raises ForeignChild before anything is written, and the gateway's errors, Conflict of any child and all others
-        of what the classes share.
+        Objects of somebody else are found before anything is written: ForeignChild is raised for those that all classes
+        share. So are the gateway's errors, a Conflict of any child too.
         """
         refused: dict[str, Rejected] = {}
         looked_at: list[tuple[Object, Object | None]] = []
         for manifest in manifests:
             with _ending(_class_of(manifest), refused):
                 looked_at.append((manifest, await self._live(key, manifest)))
+        classes = {_class_of(manifest) for manifest in manifests} - {None}
+        if classes and classes == refused.keys():
+            return refused  # there is nobody to write anything for
         for manifest, live in looked_at:
             if _class_of(manifest) not in refused:
                 with _ending(_class_of(manifest), refused):
