@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
+from pydantic import BaseModel
 
 from foretide.api.crdschema import structural
 from foretide.api.hardwareclass import HardwareClassSpec
@@ -26,7 +27,7 @@ from tests.control.fakes import BRAIN
 from tests.control.test_policies import policy, profile
 from tests.scaling.build import same
 from tests.serving.test_every_field import FIELDS as OF_SERVING
-from tests.serving.test_every_field import OF_A_CLASS
+from tests.serving.test_every_field import LEAVES, OF_A_CLASS, OF_A_VARIANT
 
 SERVICE: Final[dict[str, Any]] = {
     "hardware": {"classes": ["cpu-16"]},
@@ -81,6 +82,12 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
         "maxBatchSize": 4,
         "coldStart": "77s",
     },
+}
+SPECS: Final[dict[str, type[BaseModel]]] = {
+    "InferenceService": InferenceServiceSpec,
+    "HardwareClass": HardwareClassSpec,
+    "ScalingPolicy": ScalingPolicySpec,
+    "ModelProfile": ModelProfileSpec,
 }
 # There is one word for it so far.
 ONE_WORD: Final = {"hardware.choose"}
@@ -139,26 +146,44 @@ async def test_a_field_changes_what_is_decided_or_told(kind: str, path: str) -> 
     assert not (same(before[0], after[0]) and before[1:] == after[1:])
 
 
-def _fields(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Of two levels, as the tables have them; below those a change of any is a change of the field."""
+def _leaves(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Down to what has no members; `[]` stands for an item."""
     for name, member in schema["properties"].items():
-        below = f"{path}{name}"
-        if "properties" in member and "." not in below:
-            yield from _fields(member, f"{below}.")
+        if "properties" in member:
+            yield from _leaves(member, f"{path}{name}.")
+        elif "properties" in member.get("items", {}):
+            yield from _leaves(member["items"], f"{path}{name}[].")
         else:
-            yield below
+            yield f"{path}{name}"
+
+
+def _field(leaf: str) -> str:
+    """The first two levels, as the tables have them."""
+    return ".".join(leaf.replace("[]", "").split(".")[:2])
 
 
 def test_every_field_of_every_kind_is_in_one_of_the_two_tables_and_none_in_both() -> None:
     served = {"InferenceService": set(OF_SERVING), "HardwareClass": set(OF_A_CLASS)}
-    for kind, spec in (
-        ("InferenceService", InferenceServiceSpec),
-        ("HardwareClass", HardwareClassSpec),
-        ("ScalingPolicy", ScalingPolicySpec),
-        ("ModelProfile", ModelProfileSpec),
-    ):
+    for kind, spec in SPECS.items():
         here, there = set(FIELDS[kind]), served.get(kind, set())
         assert here.isdisjoint(there)
-        assert set(_fields(structural(spec))) == (here | there | (ONE_WORD if kind == "InferenceService" else set()))
+        found = {_field(leaf) for leaf in _leaves(structural(spec))}
+        assert found == (here | there | (ONE_WORD if kind == "InferenceService" else set()))
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_what_is_deeper_is_in_the_table_of_leaves_or_the_only_part_of_its_field(kind: str) -> None:
+    leaves = list(_leaves(structural(SPECS[kind])))
+    several = [leaf for leaf in leaves if sum(_field(other) == _field(leaf) for other in leaves) > 1]
+    of_a_variant, others = (
+        [leaf for leaf in several if leaf.startswith("model.variants[].") is which] for which in (True, False)
+    )
+    assert set(others) == {leaf for leaf in LEAVES if leaf in leaves}
+    for name in (leaf.removeprefix("model.variants[].") for leaf in of_a_variant):
+        # A variant is chosen by its class, and its source is what the model's is.
+        assert name == "hardwareClass" or name in OF_A_VARIANT or f"model.{name}" in LEAVES
+
+
+def test_what_has_one_word_only_has_one() -> None:
     choose = structural(InferenceServiceSpec)["properties"]["hardware"]["properties"]["choose"]
     assert choose["enum"] == ["InOrder"], "with a second word it needs a place in the table"
