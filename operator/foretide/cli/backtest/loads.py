@@ -52,6 +52,7 @@ async def of_prometheus(
         since_seconds=created_seconds,
         max_batch=service.spec.model.largest_batch,
         others=tuple(workloads[1:]),
+        caches=service.spec.response_cache is not None,
     )
     newest = math.floor((now_seconds - LAG_SECONDS) / MINUTE_SECONDS) * MINUTE_SECONDS
     wanted = round(days * DAY_SECONDS / MINUTE_SECONDS)
