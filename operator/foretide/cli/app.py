@@ -18,7 +18,7 @@ EXIT_CODES: Final = "\b\nExit codes:\n" + "\n".join(f"  {code.value:<4} {code.sh
 app: Final = typer.Typer(
     name="kubectl foretide",
     help="Ask Foretide: how services do, why they have as many replicas, what a change would do. Of a cluster nothing "
-    "is ever written.",
+    "is written, but by `profile`.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -284,5 +284,72 @@ def backtest(
         whole=whole,
         workers=workers,
         report=report,
+    )
+    return command.run(Target(kubeconfig, context, namespace), asked, form=output)
+
+
+@app.command(
+    short_help="How fast a model is on a class, measured",
+    epilog=examples(
+        "kubectl foretide profile ranker --class gpu-t4 --apply",
+        "kubectl foretide profile ranker --class gpu-t4 --request one.json -o yaml > profile.yaml",
+        "kubectl foretide profile ranker --class cpu-16 --against ranker--cpu-16-5d9c7-x2k4p --in-production",
+    ),
+)
+def profile(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Name of the InferenceService.")],
+    hardware_class: Annotated[
+        str, typer.Option("--class", metavar="CLASS", help="HardwareClass; it need not be one that the service lists.")
+    ],
+    apply: Annotated[bool, typer.Option("--apply", help="Write the ModelProfile into the cluster, too.")] = False,
+    request: Annotated[
+        Path | None,
+        typer.Option("--request", metavar="FILE", help="Body of a request of one item, as JSON. [default: zeros]"),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="POD|URL", help="Load this one, which runs already, in place of a new pod."),
+    ] = None,
+    in_production: Annotated[
+        bool, typer.Option("--in-production", help="Although it may have clients: they will have to wait.")
+    ] = False,
+    open_seconds: Annotated[
+        float,
+        typer.Option("--open-seconds", metavar="N", min=2.0, max=600.0, help="Of each step of the open loop."),
+    ] = 15.0,
+    wait_seconds: Annotated[
+        float,
+        typer.Option("--wait-seconds", metavar="N", min=1.0, max=21_600.0, help="For a node, the image and the model."),
+    ] = 600.0,
+    image: Annotated[
+        str | None,
+        typer.Option("--image", metavar="IMAGE", help="With the generator of load. [default: the operator's]"),
+    ] = None,
+    output: Output = Format.TABLE,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> Exit:
+    """How long a batch takes on a class of hardware, and what a replica is good for within the SLO: measured.
+
+    In a pod of its own, as the operator would make it, which no client is sent to, which no autoscaler counts, and
+    which ends with this command, by itself where the command is killed. The load comes from beside Triton in the same
+    pod: closed loops for the law of batch times, by the server's own statistics, then open loops around the rate that
+    follows from it, until the SLO is not kept. Takes some two minutes once the model is loaded. -o yaml is the
+    ModelProfile, with what it rests on in an annotation. Exits with 1 where the class cannot keep the SLO, or the open
+    loop finds another rate than the table, by more than 10 %.
+    """
+    from foretide.cli.profile import command
+
+    asked = command.Asked(
+        service=service,
+        hardware_class=hardware_class,
+        against=against,
+        in_production=in_production,
+        request=request,
+        open_seconds=open_seconds,
+        wait_seconds=wait_seconds,
+        image=image,
+        apply=apply,
     )
     return command.run(Target(kubeconfig, context, namespace), asked, form=output)
