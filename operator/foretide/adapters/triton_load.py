@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import aiohttp
 import numpy as np
@@ -51,8 +51,24 @@ class Prepared:
     inputs: tuple[InferInput, ...]
 
 
+class Server(Protocol):
+    """One model on one server, under load."""
+
+    async def served(self) -> Served:
+        """What the server says of the model. Raises Unavailable or Rejected."""
+        ...
+
+    async def infer(self, request: Prepared) -> None:
+        """One request, until its answer is there. Raises Rejected for an answer that is an error, else Unavailable."""
+        ...
+
+    async def batch_counts(self) -> tuple[BatchCount, ...]:
+        """Cumulative executions per batch size; raises Unavailable."""
+        ...
+
+
 class TritonLoad:
-    """One model on one server, inside `async with`; connections are kept while it lasts."""
+    """`Server` over HTTP, inside `async with`; connections are kept while it lasts."""
 
     def __init__(self, address: str, model: str) -> None:
         self._address: Final = address
@@ -70,7 +86,6 @@ class TritonLoad:
         await self._client.close()
 
     async def served(self) -> Served:
-        """What the server says of the model. Raises Unavailable."""
         try:
             async with asyncio.timeout(DESCRIBE_TIMEOUT_SECONDS):
                 config = await self._client.get_model_config(self._model)
@@ -83,14 +98,12 @@ class TritonLoad:
             raise self._failure(error) from error
 
     async def infer(self, request: Prepared) -> None:
-        """One request, until its answer is there. Raises Rejected for an answer that is an error, else Unavailable."""
         try:
             await self._client.infer(self._model, request.inputs)
         except _FAILURES as error:
             raise self._failure(error) from error
 
     async def batch_counts(self) -> tuple[BatchCount, ...]:
-        """As `Triton`; raises Unavailable."""
         return await TritonHttp().batch_counts(address=self._address, model=self._model)
 
     def _failure(self, error: Exception) -> AdapterError:

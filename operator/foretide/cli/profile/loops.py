@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -36,13 +35,13 @@ class Tally:
 
 async def closed(send: Send, *, clients: int, seconds: float) -> Tally:
     """So many clients for that long, and for LEAST_ROUNDS requests each. Raises AdapterError with the first failure."""
-    began = time.monotonic()
-    done = 0
+    clock = asyncio.get_running_loop().time
+    began, done = clock(), 0
 
     async def client() -> None:
         nonlocal done
         rounds = 0
-        while (elapsed := time.monotonic() - began) < LONGEST_SECONDS:
+        while (elapsed := clock() - began) < LONGEST_SECONDS:
             if elapsed >= seconds and rounds >= LEAST_ROUNDS:
                 return
             await send()
@@ -51,7 +50,7 @@ async def closed(send: Send, *, clients: int, seconds: float) -> Tally:
     async with asyncio.TaskGroup() as group:
         for _ in range(clients):
             group.create_task(client())
-    return Tally(done, time.monotonic() - began)
+    return Tally(done, clock() - began)
 
 
 def arrivals(rate: float, seconds: float) -> Floats:
@@ -69,21 +68,22 @@ async def opened(send: Send, *, rate: float, seconds: float, slo_seconds: float,
     lags: list[float] = []
     failed = 0
     in_flight: set[asyncio.Task[None]] = set()
-    began = time.monotonic()
+    clock = asyncio.get_running_loop().time
+    began = clock()
 
     async def one() -> None:
         nonlocal failed
-        sent = time.monotonic()
+        sent = clock()
         try:
             await send()
         except AdapterError:
             failed += 1
         else:
-            latencies.append(time.monotonic() - sent)
+            latencies.append(clock() - sent)
 
     for at in planned:
-        await asyncio.sleep(max(began + at - time.monotonic(), 0.0))
-        lags.append(time.monotonic() - began - at)
+        await asyncio.sleep(max(began + at - clock(), 0.0))
+        lags.append(clock() - began - at)
         if len(in_flight) >= MOST_IN_FLIGHT:
             failed += 1
             continue

@@ -7,13 +7,13 @@ neither the network nor the generator is in the law.
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from foretide.adapters.errors import Rejected
-from foretide.adapters.triton_load import Tensors, TritonLoad, prepared
+from foretide.adapters.triton_load import Server, Tensors, prepared
 from foretide.cli.profile import loops, request
 from foretide.cli.profile.law import Measured, is_disturbed, measured, tells
 from foretide.cli.profile.steps import Closed, Doing, Open, Order, Step
@@ -44,14 +44,15 @@ class CannotMeasure(Exception):
 class Measurement:
     """One server under one order."""
 
-    server: TritonLoad
+    server: Server
     order: Order
     emit: Emit
-    _began: float = field(default_factory=time.monotonic)
     _steps: list[Closed] = field(default_factory=list)
+    _ends: float = 0.0  # by the clock of the event loop
 
     async def run(self) -> None:
         """All steps. Raises CannotMeasure, or AdapterError where the server does not answer."""
+        self._ends = asyncio.get_running_loop().time() + self.order.limit_seconds
         one = await self._item()
         await self._law(one)
         found = self._found()
@@ -165,7 +166,7 @@ class Measurement:
         return step
 
     def _in_time(self) -> None:
-        if time.monotonic() - self._began > self.order.limit_seconds:
+        if asyncio.get_running_loop().time() > self._ends:
             raise CannotMeasure(
                 f"the model is too slow to be measured in {self.order.limit_seconds:.0f} s: --open-seconds takes less "
                 "time, and a profile written by hand none"
