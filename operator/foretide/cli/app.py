@@ -46,6 +46,7 @@ def status(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it anew every 5 s, until Ctrl-C.")] = False,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Services of all namespaces.")] = False,
+    prometheus: PrometheusUrl = None,
     output: Output = Format.TABLE,
     namespace: Namespace = None,
     context: Context = None,
@@ -53,14 +54,15 @@ def status(
 ) -> Exit:
     """How services do: SLO, error budget, load, replicas, cost, and what decided last.
 
-    Everything is what the status of the InferenceService tells. LOAD and FORECAST are of the last change of replicas,
-    in items a second; BURN is over the shortest window, 1 being the rate at which the error budget just lasts. ? is
-    what is not known: never 0.
+    What the status of the InferenceService tells, and from the operator's metrics in Prometheus the load of now and
+    what is provided for when a replica started now is ready (LOAD and FORECAST, in items a second); where Prometheus
+    cannot be asked they are of the last change of replicas, and a line says so. BURN is over the shortest window, 1
+    being the rate at which the error budget just lasts. ? is what is not known: never 0.
     """
     from foretide.cli import status as command
 
     target = Target(kubeconfig, context, namespace)
-    return command.run(target, service, everywhere=everywhere, watch=watch, form=output)
+    return command.run(target, service, everywhere=everywhere, watch=watch, prometheus_url=prometheus, form=output)
 
 
 @app.command(
@@ -76,6 +78,7 @@ def explain(
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="A time in UTC, or how long ago. [default: now]")
     ] = None,
+    prometheus: PrometheusUrl = None,
     output: Output = Format.TABLE,
     namespace: Namespace = None,
     context: Context = None,
@@ -85,11 +88,14 @@ def explain(
 
     What was known, how many replicas each of it asks for, which bound won, and what the HorizontalPodAutoscaler would
     have run. It is the record of the decision itself, which status keeps for the last ten changes: --at finds the one
-    that was in force then, and says so where it is older than that.
+    that was in force then. For what is older it asks Prometheus for the operator's own metrics of that time: replicas,
+    when their number changed, load, forecast and capacity then, and the conditions. What is not recorded there is said
+    to be so.
     """
     from foretide.cli import explain as command
 
-    return command.run(Target(kubeconfig, context, namespace), service, at=at, form=output)
+    target = Target(kubeconfig, context, namespace)
+    return command.run(target, service, at=at, prometheus_url=prometheus, form=output)
 
 
 @app.command(
