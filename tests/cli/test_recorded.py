@@ -25,6 +25,7 @@ from foretide.cli.recorded import GAUGES, MEDIAN, PROVIDED, last_change, moment_
 from tests.cli import examples
 from tests.cli.conftest import CommandLine
 from tests.cli.server import ApiServer
+from tests.control import objects
 
 PROXY: Final = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/"
 AT: Final = datetime(2026, 11, 28, 14, 5, tzinfo=UTC)
@@ -130,6 +131,24 @@ def test_what_was_not_known_then_is_no_zero(shop: ApiServer, run: CommandLine) -
     assert "not in the 336h before" in said
     shop.proxies[f"{PROXY}query"] = lambda query: success([])
     assert "Prometheus has no series of the operator of this time" in run("explain", "ranker", "--at", "1h").out
+
+
+def test_a_time_without_an_operator_has_the_load_by_triton(shop: ApiServer, run: CommandLine) -> None:
+    raw = examples.service()
+    raw["metadata"]["creationTimestamp"] = "2025-01-01T00:00:00Z"
+    shop.services(raw)
+    rates = {"nv_inference_request_success": "12", "nv_inference_request_failure": "0", "nv_inference_count": "12"}
+
+    def ranged(query: dict[str, str]) -> Told:
+        told = next((rate for name, rate in rates.items() if name in query["query"]), None)
+        metric = {"namespace": "shop", "workload": objects.DEPLOYMENT}
+        return success([] if told is None else [{"metric": metric, "values": [[float(query["start"]), told]]}])
+
+    shop.proxies |= {f"{PROXY}query": lambda query: success([]), f"{PROXY}query_range": ranged}
+    assert "load by Triton 12 items/s" in " ".join(run("explain", "ranker", "--at", "1h").out.split())
+    found = json.loads(run("explain", "ranker", "--at", "1h", "-o", "json").out)["recorded"]
+    assert found["itemsPerSecondByTriton"] == 12.0
+    assert found["then"]["itemsPerSecond"] is None
 
 
 def test_without_prometheus_it_says_why(cluster: ApiServer, shop: ApiServer, run: CommandLine) -> None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from foretide.api import parse
 from foretide.api.conditions import ConditionType
+from foretide.api.inferenceservice import InferenceService
 from foretide.api.reasons import Reason
 from foretide.api.status import MAX_DECISIONS, DecisionEntry
 from foretide.cli import bounds, explain_recorded, moments
@@ -18,11 +20,11 @@ from foretide.cli.cluster import Target, ask, sentence
 from foretide.cli.exits import Exit, Stop
 from foretide.cli.operator import operators, prometheus
 from foretide.cli.output import Format, document, facts, show
-from foretide.cli.recorded import Recorded, recall
 from foretide.cli.status import services
 
 if TYPE_CHECKING:
     from foretide.adapters.kubeconfig import Cluster
+    from foretide.cli.recorded import Recorded
     from foretide.cli.service import Service
 
 # Where one of these is not as it should be, the number does not follow the load whatever was decided.
@@ -89,14 +91,21 @@ def answer_for(service: Service, at: datetime | None) -> Answer:
 def _with_record(target: Target, answer: Answer, at: datetime, url: str | None) -> Answer:
     """With what Prometheus has of that time, or why it has nothing."""
     from foretide.adapters.errors import AdapterError
+    from foretide.adapters.resources import INFERENCE_SERVICE
+    from foretide.cli.recorded import recall
 
     service = answer.service
 
     async def question(cluster: Cluster) -> Recorded | str:
         try:
+            raw = await cluster.api.get(INFERENCE_SERVICE, namespace=service.namespace, name=service.name)
+            asked = None if raw is None else parse.inference_service(raw)
+            if raw is None or not isinstance(asked, InferenceService):
+                return f"{service.name} breaks rules, or is gone"
+            created = moments.parse(str(raw["metadata"].get("creationTimestamp", ""))) or at
             installed = await operators(cluster) if url is None else []
             async with prometheus(cluster, url=url, operator=installed[0] if installed else None) as server:
-                return await recall(server, namespace=service.namespace, name=service.name, at=at)
+                return await recall(server, asked, created=created, at=at)
         except Stop as stop:
             return str(stop)
         except AdapterError as error:

@@ -30,8 +30,11 @@ TELLING: Final = (
 def shown(recorded: Recorded) -> list[RenderableType]:
     """For a person."""
     moment, change = recorded.moment, recorded.change
+    by_triton = recorded.demand_of_triton
+    asked = [] if by_triton is None else [("load by Triton", f"{figures(by_triton)} items/s, in the minute before")]
     if not moment.known:
-        return [Text("Prometheus has no series of the operator of this time: was it scraped then, and is it kept?")]
+        absent = Text("Prometheus has no series of the operator of this time: was it scraped then, and is it kept?")
+        return [absent, *([facts(asked)] if asked else [])]
     parts: list[RenderableType] = [
         Text("\nThen, by the operator's metrics", style="bold"),
         facts(
@@ -39,6 +42,7 @@ def shown(recorded: Recorded) -> list[RenderableType]:
                 ("replicas", _replicas(moment)),
                 ("changed", _changed(recorded)),
                 *_load(moment),
+                *asked,
                 ("error budget", _budget(moment)),
             ]
         ),
@@ -66,6 +70,7 @@ def as_document(recorded: Recorded) -> dict[str, Any]:
     change, decided = recorded.change, recorded.decided
     return {
         "then": _document(recorded.moment),
+        "itemsPerSecondByTriton": recorded.demand_of_triton,
         "change": None
         if change is None
         else {

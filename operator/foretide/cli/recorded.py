@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from foretide.adapters.prometheus_series import Series, SeriesSource
+    from foretide.api.inferenceservice import InferenceService
 
 # By the names of docs/metrics.md; a test holds them against those that the operator exports.
 DESIRED: Final = "foretide_desired_replicas"
@@ -82,10 +83,24 @@ class Recorded:
     change: Change | None
     decided: Moment | None  # what was known when it changed
     unchanged_seconds: float  # how far back nothing changed, where `change` is None
+    demand_of_triton: float | None = None  # items a second by Triton's own counters, where the operator told none
 
 
-async def recall(prometheus: SeriesSource, *, namespace: str, name: str, at: datetime) -> Recorded:
+async def recall(prometheus: SeriesSource, service: InferenceService, *, created: datetime, at: datetime) -> Recorded:
     """Of one service; raises AdapterError."""
+    from foretide.control import past  # with numpy, which `status` does without
+
+    found = await _recorded(prometheus, namespace=service.namespace, name=service.name, at=at)
+    if DEMAND in found.moment.gauges:
+        return found
+    minute = math.floor(at.timestamp() / past.STEP_SECONDS) * past.STEP_SECONDS
+    owner = past.owner_of(service, since_seconds=created.timestamp())
+    chunk = await past.read(prometheus, [owner], steps=1, end_seconds=minute, rate_window_seconds=past.STEP_SECONDS)
+    demand = chunk.of([owner.service]).demand
+    return replace(found, demand_of_triton=float(demand.value[0, 0]) if demand.known[0, 0] else None)
+
+
+async def _recorded(prometheus: SeriesSource, *, namespace: str, name: str, at: datetime) -> Recorded:
     chosen = f"namespace={json.dumps(namespace)},service={json.dumps(name)}"  # names hold neither quote nor backslash
     moment = await _moment(prometheus, chosen, at)
     unchanged = 0.0
