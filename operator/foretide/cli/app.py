@@ -298,7 +298,7 @@ def backtest(
     short_help="How fast a model is on a class, measured",
     epilog=examples(
         "kubectl foretide profile ranker --class gpu-t4 --apply",
-        "kubectl foretide profile ranker --class gpu-t4 --request one.json -o yaml > profile.yaml",
+        "kubectl foretide profile ranker --class gpu-t4 --request one.json -o yaml | kubectl apply --server-side -f -",
         "kubectl foretide profile ranker --class cpu-16 --against ranker--cpu-16-5d9c7-x2k4p --in-production",
     ),
 )
