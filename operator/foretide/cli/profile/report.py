@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -214,8 +213,3 @@ def _short(seconds: float) -> str:
 def _duration(seconds: float) -> str:
     """To a microsecond, in as few digits as that takes."""
     return format_seconds(float(f"{seconds:.4g}"))
-
-
-def spoken(steps: Sequence[Closed | Open]) -> str:
-    """How much was sent."""
-    return f"{sum(one.requests if isinstance(one, Closed) else one.sent for one in steps):,} requests"
