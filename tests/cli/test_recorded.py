@@ -47,8 +47,8 @@ GAUGES_THEN: Final = {
 
 
 def vector(at: float, gauges: Told, *, provided: float | None = 34.0) -> list[Told]:
-    labels = {"namespace": "shop", "service": "ranker"}
-    found = [
+    labels: Told = {"namespace": "shop", "service": "ranker"}
+    found: list[Told] = [
         {"metric": {**labels, "__name__": f"foretide_{name}"}, "value": [at, str(value)]}
         for name, value in gauges.items()
     ]
