@@ -23,7 +23,7 @@ from foretide.cli.profile.steps import Open
 
 SLO_SECONDS: Final = 0.3
 OBJECTIVE: Final = 0.99
-FACTORS: Final = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
+FACTORS: Final = (0.8, 0.9, 1.0, 1.1, 1.2)
 # 99 % of 50 items/s: some 20 may be late in a step.
 SECONDS: Final = 40.0
 BAR: Final = 0.10
@@ -60,7 +60,7 @@ def test_the_rate_of_a_profile_is_the_rate_that_clients_find(
     command = [sys.executable, "-m", "foretide.cli", "profile", "ranker", "--class", sleeper.HARDWARE_CLASS]
     command += ["-n", tenant.namespace, "--kubeconfig", str(cluster.kubeconfig), "-o", "json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode in (Exit.OK, Exit.FOUND), done.stderr
+    assert done.returncode in (Exit.OK, Exit.FOUND), done.stderr  # FOUND: its own open loop disagrees
     profile = json.loads(done.stdout)
     evidence = json.loads(profile["metadata"]["annotations"][EVIDENCE_ANNOTATION])
     promised = float(evidence["itemsPerSecond"])

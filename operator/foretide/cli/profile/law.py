@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -115,40 +114,24 @@ def tells(step: Open, *, slo_seconds: float, objective: float) -> bool:
 def rate_found(steps: Sequence[Open], *, slo_seconds: float, objective: float) -> float | None:
     """The rate at which the share in time is just the objective; None where the steps do not enclose it.
 
-    Late shares never fall with the rate: where chance made them, neighbours are taken together (isotonic regression by
-    pooling adjacent violators). Between two of them on a line through their logarithms, for near saturation they grow
-    exponentially with the rate.
+    Between the highest rate that was kept and the next one above it, on a line through the logarithms of the late
+    shares: near saturation these grow exponentially with the rate. Late at a lower rate than one that was kept was the
+    machine: others can make a server late, and nobody can make it faster than it is. On two processors with thirty
+    that wanted them 34 and 38 items/s were late, 43 were kept, and 48 were not.
     """
     told = [step for step in steps if tells(step, slo_seconds=slo_seconds, objective=objective)]
-    pools: list[_Pool] = []
-    for step in sorted(told, key=lambda each: each.rate):
-        pools.append(_Pool(rate=step.rate, late=float(step.sent - step.in_time), sent=step.sent))
-        while len(pools) > 1 and pools[-2].share >= pools[-1].share:
-            after, before = pools.pop(), pools.pop()
-            pools.append(before.with_(after))
-    wanted = 1.0 - objective
-    for below, above in pairwise(pools):
-        if below.share <= wanted < above.share:
-            # Half a request where none was late, whose logarithm there is not.
-            low, high = (math.log(max(one.share, 0.5 / one.sent)) for one in (below, above))
-            part = (math.log(wanted) - low) / (high - low) if high > low else 0.5
-            return below.rate + min(max(part, 0.0), 1.0) * (above.rate - below.rate)
-    return None
+    kept = [step for step in told if step.kept_share >= objective]
+    if not kept:
+        return None
+    below = max(kept, key=lambda step: step.rate)
+    above = min((step for step in told if step.rate > below.rate), key=lambda step: step.rate, default=None)
+    if above is None:
+        return None
+    low, high = (math.log(_late_share(step)) for step in (below, above))
+    part = (math.log(1.0 - objective) - low) / (high - low)
+    return below.rate + part * (above.rate - below.rate)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pool:
-    """Steps that are taken together."""
-
-    rate: float
-    late: float
-    sent: int
-
-    @property
-    def share(self) -> float:
-        return self.late / self.sent
-
-    def with_(self, other: _Pool) -> _Pool:
-        sent = self.sent + other.sent
-        rate = (self.rate * self.sent + other.rate * other.sent) / sent
-        return _Pool(rate=rate, late=self.late + other.late, sent=sent)
+def _late_share(step: Open) -> float:
+    """Of half a request where none was late, whose logarithm there is not."""
+    return max(step.sent - step.in_time, 0.5) / step.sent

@@ -123,9 +123,9 @@ def terminal(profile: Profile, *, name: str, width: int, took_seconds: float) ->
     if profile.cold_start_seconds is not None:
         start = format_seconds(profile.cold_start_seconds)
         parts.append(Text(f"\nCold start: {start}, of one pod; its node may have had the image already"))
-    return Group(
-        *parts, Text("\nModelProfile", style="bold"), Text(document(manifest(profile, name=name), Format.YAML))
-    )
+    made = manifest(profile, name=name)
+    del made["metadata"]["annotations"]  # for scripts
+    return Group(*parts, Text("\nModelProfile", style="bold"), Text(document(made, Format.YAML).rstrip()))
 
 
 def _sizes(found: Measured, width: int) -> RenderableType:
