@@ -70,7 +70,7 @@ bench-scaling: setup ## Every autoscaler on real traces; an hour on two processo
 	$(BIN)/python -m bench.scaling $(BENCH_ARGS)
 
 .PHONY: bench-serving
-bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; 40 minutes.
+bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; 15 minutes.
 	$(BIN)/python -m bench.serving $(BENCH_ARGS)
 
 # --- cluster ------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from e2e.cluster.progress import Progress
 from e2e.local_triton import install
 
 PAGE: Final = PAGES / "serving.md"
-WHOLE: Final = Effort(rough_seconds=2.0, seconds=6.0, rounds=10, finalists=3)
+WHOLE: Final = Effort(rough_seconds=2.0, seconds=5.0, rounds=8, finalists=2)
 QUICK: Final = Effort(rough_seconds=1.5, seconds=3.0, rounds=4, finalists=1)
 
 
@@ -31,10 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.serving",
         description="The rate that one Triton serves within the SLO, configured by Foretide, by nobody and by hand. "
-        "Runs the server of the embedded cluster as a process, 40 minutes in all, best on a quiet machine. Models that "
+        "Runs the server of the embedded cluster as a process, 15 minutes in all on a quiet machine. Models that "
         "are done are kept, the same command goes on from there.",
     )
-    parser.add_argument("--quick", action="store_true", help="short loads and a small sweep; writes no page (8 min)")
+    parser.add_argument("--quick", action="store_true", help="short loads and a small sweep; writes no page (5 min)")
     parser.add_argument("--only", default="", help="models whose name contains this, e.g. mlp; writes no page")
     parser.add_argument("--again", action="store_true", help="measure also what is done")
     parser.add_argument("--out", type=Path, default=FOLDER / "serving", help="folder of the models that are done")

@@ -20,6 +20,7 @@ from e2e.local_triton import NotStartedError, Server, serving
 LEAST_REQUESTS: Final = 300
 STRIDE: Final = 6  # levels: a rate of 1.42 times
 CLOSE: Final = 2
+FLOOR_RPS: Final = 1.0
 
 Say = Callable[[str], None]
 
@@ -40,7 +41,8 @@ class Measured:
 
     model: str
     configuration: str
-    rough_rps: float  # 0 where it kept the SLO at no rate
+    rough_rps: float  # 0 where it kept the SLO at no rate that it was asked
+    lowest_rps: float = FLOOR_RPS  # the lowest that it would have been asked
     rate_rps: float | None = None  # by the rounds; None for those that did not get so far
     between_rps: tuple[float, float] = (0.0, 0.0)
     late: int = 0  # rounds in which the machine kept the sender from its schedule
@@ -95,10 +97,13 @@ def measure(
     rows: list[Measured] = []
     first = level_of(model.first_rps)
     for way in ways:
-        row = _rough(root, model, way, folder, first=first, effort=effort)
+        # Who of the sweep does not keep 0.7 of the best so far is not searched any further.
+        best = max((row.rough_rps for row in rows), default=0.0)
+        ends_early = best > 0.0 and way.name not in (DERIVED, DEFAULTS)
+        floor = level_of(best) - STRIDE if ends_early else level_of(FLOOR_RPS)
+        row = _rough(root, model, way, folder, first=floor if ends_early else first, floor=floor, effort=effort)
         say(f"{model.name}, {way.name}: {row.error or f'about {row.rough_rps:.0f}/s'}")
         rows.append(row)
-        first = level_of(row.rough_rps) if row.rough_rps > 0.0 else first
     chosen = finalists(rows, effort.finalists)
     final = _side_by_side(root, model, [way for way in ways if way.name in chosen], folder, rows, effort, say)
     return [final.get(row.configuration, row) for row in rows]
@@ -112,7 +117,9 @@ def finalists(rows: Sequence[Measured], count: int) -> set[str]:
     return {row.configuration for row in [*best, *(row for row in able if row not in swept)]}
 
 
-def _rough(root: Path, model: Measurable, way: Configuration, folder: Path, *, first: int, effort: Effort) -> Measured:
+def _rough(
+    root: Path, model: Measurable, way: Configuration, folder: Path, *, first: int, floor: int, effort: Effort
+) -> Measured:
     try:
         with loaded(root, model, way, folder / "rough") as server:
 
@@ -120,10 +127,10 @@ def _rough(root: Path, model: Measurable, way: Configuration, folder: Path, *, f
                 return window(server, model, level, seconds=effort.rough_seconds, seed=0).kept
 
             keeps(first - 2 * STRIDE)  # what a first request pays for is no one's rate
-            level = roughly(keeps, first=first, stride=STRIDE, close=CLOSE)
+            level = roughly(keeps, first=first, floor=floor, stride=STRIDE, close=CLOSE)
     except NotStartedError as error:
         return Measured(model.name, way.name, 0.0, error=str(error))
-    return Measured(model.name, way.name, 0.0 if level is None else rate_of(level))
+    return Measured(model.name, way.name, 0.0 if level is None else rate_of(level), rate_of(floor))
 
 
 def _side_by_side(

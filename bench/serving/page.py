@@ -73,11 +73,17 @@ def table(models: Sequence[Measurable], rows: Sequence[Measured]) -> list[str]:
 
 
 def _line(row: Measured) -> str:
-    found = [f"not loaded: {row.error.splitlines()[0]}" if row.error else f"{row.rough_rps:.0f}/s"]
+    found = [_roughly(row)]
     if row.rate_rps is not None:
         low, high = row.between_rps
         found += [f"{row.rate_rps:.0f}/s", f"{low:.0f} to {high:.0f}/s", f"{row.late}"]
     return f"| {' | '.join([row.model, row.configuration, *found, '', '', ''][:6])} |"
+
+
+def _roughly(row: Measured) -> str:
+    if row.error:
+        return f"not loaded: {row.error.splitlines()[0]}"
+    return f"{row.rough_rps:.0f}/s" if row.rough_rps > 0.0 else f"less than {row.lowest_rps:.0f}/s"
 
 
 def write(models: Sequence[Measurable], rows: Sequence[Measured], *, cpus: int, effort: Effort, page: Path) -> None:
@@ -104,8 +110,9 @@ def write(models: Sequence[Measurable], rows: Sequence[Measured], *, cpus: int, 
         "derived one, that is not measured twice: the best is the best of both.",
         "",
         f"Every configuration is first searched for its rate by windows of {effort.rough_seconds:g} s (*roughly*: to "
-        f"12 %). The derived one, the defaults and the {effort.finalists} best of the others are then measured in "
-        f"{effort.rounds} rounds side by side. All their servers run, and in each round each gets one window of "
+        "12 %); one of the sweep that does not keep 0.7 of the best before it is left. The derived one, the defaults "
+        f"and the {effort.finalists} best of the others are then measured in {effort.rounds} rounds side by side. All "
+        "their servers run, and in each round each gets one window of "
         f"{effort.seconds:g} s, with the same arrivals where the rate is the same: 6 % above its last rate where that "
         "kept the SLO, and 6 % below where it did not. The rate is the geometric mean since the first turn. *Lowest to "
         "highest* is how far it went: how unsteady machine and server were. In a late round the machine kept the "

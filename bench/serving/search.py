@@ -22,23 +22,25 @@ def level_of(rate_rps: float) -> int:
     return round(math.log(rate_rps) / math.log(STEP))
 
 
-def roughly(keeps: Callable[[int], bool], *, first: int, stride: int, close: int) -> int | None:
+def roughly(keeps: Callable[[int], bool], *, first: int, floor: int, stride: int, close: int) -> int | None:
     """The highest level found that keeps the objective, `close` levels at most below one that does not.
 
-    Goes up or down by strides from the first level, then halves the gap. None where none keeps it within the strides.
-    A level that fails is asked once more: a machine stalls now and then, and no stall makes a rate look kept that is
-    not.
+    Goes up or down by strides from the first level, then halves the gap. None where the floor does not keep it: below
+    that nobody asks. A level that fails is asked once more: a machine stalls now and then, and no stall makes a rate
+    look kept that is not.
     """
 
     def kept(level: int) -> bool:
         return any(keeps(level) for _ in range(2))
 
-    low, high, level = None, None, first
+    low, high, level = None, None, max(first, floor)
     for _ in range(MOST_STRIDES):
         if kept(level):
             low, level = level, level + stride
+        elif level > floor:
+            high, level = level, max(floor, level - stride)
         else:
-            high, level = level, level - stride
+            return None
         if low is not None and high is not None:
             break
     while low is not None and high is not None and high - low > close:
