@@ -53,12 +53,20 @@ check: setup ## Lint, types, layers, generated files, unit tests: what to run be
 .PHONY: e2e
 e2e: setup ## End-to-end tests on the cluster; at the end the embedded one is taken down, and nothing of it is left.
 	$(BIN)/python -m e2e.cluster up
-	$(BIN)/pytest e2e -m "not cluster_lifecycle and not proof" --timeout=300 --durations=15
+	$(BIN)/pytest e2e -m "not cluster_lifecycle and not proof and not slow_fault" --timeout=300 --durations=15
 	$(BIN)/pytest e2e -m cluster_lifecycle --durations=5
 	$(BIN)/python -m e2e.cluster down
 
 .PHONY: test
 test: check e2e ## All tests.
+
+.PHONY: faults
+faults: setup ## The whole fault matrix, docs/fault-matrix.md, beside any cluster; half an hour. FAULTS="-k F07" for one.
+	$(BIN)/pytest e2e/faults --timeout=600 --durations=15 $(FAULTS)
+
+.PHONY: soak
+soak: setup ## Random faults of the matrix on ten services under load: HOURS=1 SEED=1; build/soak/SEED.json says what held.
+	$(BIN)/python -m e2e.faults.soak --hours=$(or $(HOURS),1) --seed=$(or $(SEED),1)
 
 .PHONY: proof
 proof: setup ## Promises that take tens of minutes each to measure, two and a half hours in all; PROOF="-k ramps" for one.
