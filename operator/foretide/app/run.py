@@ -14,6 +14,7 @@ from foretide.adapters.clock import SystemClock
 from foretide.adapters.events import KubernetesEvents
 from foretide.adapters.kubernetes import KubernetesApi, connect
 from foretide.adapters.lease import LEASE_NAME, Lease
+from foretide.adapters.pod_http import PodHttp
 from foretide.adapters.prometheus import PrometheusApi
 from foretide.adapters.prometheus_access import Access
 from foretide.adapters.scrape import ScrapeHttp
@@ -47,11 +48,11 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = SelfMetrics()
-    prometheus, scraper = PrometheusApi(_access(settings)), ScrapeHttp()
+    prometheus, pods = PrometheusApi(_access(settings)), PodHttp()
     try:
         async with connect() as api:
             identity = settings.pod_name or f"{socket.gethostname()}-{os.getpid()}"
-            loops = _loops(settings, api, prometheus, scraper, metrics, identity=identity)
+            loops = _loops(settings, api, prometheus, pods, metrics, identity=identity)
             endpoint = Endpoint(
                 port=settings.listen_port,
                 alive=lambda: _stuck(loops),
@@ -65,7 +66,7 @@ async def run(settings: Settings) -> None:
                 await runner.cleanup()
     finally:
         prometheus.close()
-        await scraper.close()
+        await pods.close()
 
 
 async def _lead(
@@ -111,7 +112,7 @@ def _loops(
     settings: Settings,
     api: KubernetesApi,
     prometheus: PrometheusApi,
-    scraper: ScrapeHttp,
+    pods: PodHttp,
     metrics: SelfMetrics,
     *,
     identity: str,
@@ -119,7 +120,12 @@ def _loops(
     world, clock = World(), SystemClock()
     events = KubernetesEvents(api, clock, instance=identity)
     ports = Ports(
-        kubernetes=api, prometheus=prometheus, triton=TritonHttp(), scraper=scraper, events=events, clock=clock
+        kubernetes=api,
+        prometheus=prometheus,
+        triton=TritonHttp(pods),
+        scraper=ScrapeHttp(pods),
+        events=events,
+        clock=clock,
     )
     scaling = ScalingSettings(
         tick_seconds=settings.tick_seconds, scale_down_hold_seconds=settings.scale_down_hold_seconds
