@@ -103,7 +103,7 @@ def _operator_stands_still(stand: Stand, _: Team, __: str) -> Any:
 
 @contextmanager
 def _operator_crashes(stand: Stand, _: Team, __: str) -> Any:
-    stand.operator.program.kill()
+    stand.operator.kill()
     yield
     stand.operator.start()
 

@@ -37,7 +37,7 @@ def test_F33_nothing_is_written_for_a_service_that_is_deleted(team: Team) -> Non
 
 def test_F33_a_service_can_be_deleted_while_no_operator_lives(team: Team) -> None:
     service = team.serve_four()
-    team.stand.operator.program.kill()
+    team.stand.operator.kill()
     team.stand.api.delete(INFERENCE_SERVICE, service.name, namespace=team.namespace)
     until("its children are gone", lambda: not any(map(service.children, CHILDREN)), within_seconds=60)
     team.stand.operator.start()
