@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from e2e.faults.team import Team
 from e2e.scenarios.conditions import condition
 from e2e.scenarios.recording import Recording
 from foretide.adapters.resources import DEPLOYMENT
+
+pytestmark = pytest.mark.slow_fault
 
 
 def test_it_is_told_with_numbers_and_nothing_runs_away(team: Team) -> None:
