@@ -73,6 +73,10 @@ bench-scaling: setup ## Every autoscaler on real traces; an hour on two processo
 bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; an hour.
 	$(BIN)/python -m bench.serving $(BENCH_ARGS)
 
+.PHONY: bench-backtest
+bench-backtest: setup ## How long `kubectl foretide backtest` takes, of one service and of a hundred; ten minutes.
+	$(BIN)/python -m bench.backtest $(BENCH_ARGS)
+
 # --- cluster ------------------------------------------------------------------------------------------------------
 .PHONY: cluster
 cluster: setup ## Bring the embedded cluster up (idempotent).
