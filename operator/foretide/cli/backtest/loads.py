@@ -12,15 +12,12 @@ import numpy as np
 
 from foretide.adapters.errors import AdapterError
 from foretide.adapters.prometheus import Prometheus
-from foretide.adapters.prometheus_grid import Workload
 from foretide.api.inferenceservice import InferenceService
 from foretide.cli.backtest.case import Load
 from foretide.cli.exits import Stop
 from foretide.control import past
 from foretide.control.backfill import FORTNIGHT_SECONDS, LAG_SECONDS, TOO_MUCH
-from foretide.control.world import Key
 from foretide.scaling.arrays import Bools, Floats
-from foretide.serving.naming import deployment_name
 from foretide.simulate.run import EPOCH_SECONDS
 from foretide.simulate.traces import Trace, read_trace
 
@@ -54,7 +51,7 @@ async def of_prometheus(
 ) -> list[Load | str]:
     """Of each the last days, by the minute, and up to two weeks before them; or why it is not enough for a backtest:
     less than half is known."""
-    owners = [_owner(one) for one in services]
+    owners = [past.owner_of(one.service, since_seconds=one.created_seconds) for one in services]
     newest = math.floor((now_seconds - LAG_SECONDS) / MINUTE_SECONDS) * MINUTE_SECONDS
     wanted = round(days * DAY_SECONDS / MINUTE_SECONDS)
     longest = wanted + round(FORTNIGHT_SECONDS / MINUTE_SECONDS)
@@ -83,18 +80,6 @@ async def of_prometheus(
         _known_part(one.service, value[row], known[row], own[row], newest_seconds=newest, wanted=wanted)
         for row, one in enumerate(services)
     ]
-
-
-def _owner(one: Created) -> past.Owner:
-    service = one.service
-    workloads = [Workload(service.namespace, deployment_name(service.name, name)) for name in service.hardware_classes]
-    return past.Owner(
-        past.ServiceId(Key(service.namespace, service.name), service.uid),
-        workloads[0],
-        since_seconds=one.created_seconds,
-        max_batch=service.spec.model.largest_batch,
-        others=tuple(workloads[1:]),
-    )
 
 
 def _known_part(
