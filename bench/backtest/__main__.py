@@ -95,7 +95,7 @@ def one(days: float, workers: int) -> tuple[Took, str]:
         file, page = Path(folder) / "load.csv", Path(folder) / "report.html"
         counts = np.round(np.cumsum(rates) * STEP_SECONDS)
         rows = zip(np.arange(len(rates)) * STEP_SECONDS, np.diff(counts, prepend=0.0), strict=True)
-        file.write_text("t_s,a\n" + "".join(f"{at:g},{count:g}\n" for at, count in rows))
+        file.write_text("t_s,a\n" + "".join(f"{at:.0f},{count:.0f}\n" for at, count in rows))
         options = {
             "-f": file, "--days": days, "--workers": workers, "--report": page, "--slo": SERVICE.slo,
             "--batch-time": SERVICE.batch_time, "--cold-start": SERVICE.cold_start,
