@@ -294,14 +294,17 @@ def digest(runs: list[dict[str, Any]]) -> dict[tuple[int, int], tuple[object, ..
 
 def wavy(case: Case, seed: int) -> Subject:
     """A load that moves a small fleet, other for each seed."""
-    load = loaded(0.25)
+    load = loaded(1 / 48)
     waves = 20.0 + 15.0 * np.sin(np.arange(len(load.rates_rps)) / (40.0 + 5.0 * seed))
     return Subject(case, replace(load, rates_rps=waves))
 
 
 @pytest.mark.timeout(180)
-def test_what_is_replayed_beside_a_service_and_in_how_many_processes_changes_nothing() -> None:
-    cases = [replace(CASE, name=f"s{number}", maximum=6 + 10 * number) for number in range(3)]
+def test_what_is_replayed_beside_a_service_and_in_how_many_processes_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replay, "PART_SECONDS", 900.0)  # of half an hour
+    cases = [replace(CASE, name=f"s{number}", maximum=6 + 10 * number) for number in range(2)]
     subjects = [wavy(case, number) for number, case in enumerate(cases)]
 
     def run(some: list[Subject], workers: int) -> dict[tuple[int, int], tuple[object, ...]]:
@@ -392,15 +395,15 @@ def test_hardware_classes_in_their_order_within_their_quotas(shop: ApiServer, ru
             "batchTime": {"perItem": per_item, "fixed": "1ms"},
         }  # fmt: skip
         shop.put(MODEL_PROFILE, {"metadata": {"namespace": "shop", "name": name}, "spec": spec})
-    found = results(run, "ranker", "--days", "0.0625", "--against", "static", cluster=True)
+    found = results(run, "ranker", "--days", "0.025", "--against", "static", cluster=True)
     assert [one["name"] for one in found["classes"]] == ["tiny", "slow", "cpu-16"]  # where nobody knows how fast it is
     assert any(note.startswith("unknown is left out") for note in found["notes"])
     ours, static = found["results"]
     hours = ours["replicaHoursByClass"]
     assert hours["tiny"] == 0.0  # a single item takes longer than the SLO
-    assert hours["slow"] == pytest.approx(1.5, rel=0.01)  # all the time, and no more than its quota
-    assert hours["cpu-16"] > 1.5
+    assert hours["slow"] == pytest.approx(0.6, rel=0.01)  # all the time, and no more than its quota
+    assert hours["cpu-16"] > 0.6
     assert ours["costs"] == {"USD": pytest.approx(hours["slow"] + 3.0 * hours["cpu-16"], rel=1e-4)}
-    assert ours["items"] == pytest.approx(10.0 * 5_400, rel=0.02)  # each asked for once, whoever serves it
+    assert ours["items"] == pytest.approx(10.0 * 2_160, rel=0.03)  # each asked for once, whoever serves it
     assert list(static["replicaHoursByClass"]) == ["slow"]  # it knows of one class
     assert ours["lateShare"] < static["lateShare"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from foretide.simulate.scenario import Conditions, Duration, Lane, Law, Routing
 from tests.simulate.worlds import constant, lane, run
 
 
-def pair(first: int, second: int, **more: object) -> list[Lane]:
+def pair(first: int, second: int, **more: Any) -> list[Lane]:
     """Two classes of one service with so many pods."""
     return [
         lane(60.0, seconds=1_200.0, seed=place, shares="one", min_replicas=0, initial_replicas=pods, **more)

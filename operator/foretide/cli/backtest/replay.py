@@ -180,7 +180,8 @@ class Task:
 
 def _summed(lines: Sequence[Ints]) -> npt.NDArray[np.int32]:
     """Two weeks of a hundred services are 130 MB for each policy, and not twice that."""
-    return np.array(lines).sum(axis=0).astype(np.int32)
+    together: npt.NDArray[np.int32] = np.array(lines).sum(axis=0).astype(np.int32)
+    return together
 
 
 def used(case: Case, candidate: Candidate) -> tuple[OnClass, ...]:
