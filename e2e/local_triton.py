@@ -142,6 +142,7 @@ def _until_ready(process: subprocess.Popen[bytes], server: Server) -> None:
     while time.monotonic() < ends and process.poll() is None:
         try:
             server.get("v2/health/ready")
+            _get(f"http://127.0.0.1:{server.metrics_port}/metrics")  # its port opens after that of HTTP
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.05)
         else:

@@ -11,11 +11,13 @@ import numpy as np
 from foretide.adapters import promql
 from foretide.adapters.prometheus import Prometheus
 from foretide.adapters.prometheus_grid import Workload
+from foretide.api.inferenceservice import InferenceService
 from foretide.control.world import Key
 from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.demand import past_demand
 from foretide.scaling.policy import Past, Quantity
 from foretide.scaling.readings import Readings
+from foretide.serving.naming import deployment_name
 
 STEP_SECONDS: Final = 60.0
 OF_EVERY_MODEL: Final = (Quantity.SUCCESS, Quantity.FAILURE, Quantity.INFERENCE)
@@ -61,6 +63,21 @@ class Chunk:
             step_seconds=self.past.step_seconds,
             end_seconds=self.past.end_seconds,
         )
+
+
+def owner_of(service: InferenceService, *, since_seconds: float) -> Owner:
+    """The service with the Deployments of all classes that it lists."""
+    first, *others = (
+        Workload(service.namespace, deployment_name(service.name, name)) for name in service.hardware_classes
+    )
+    return Owner(
+        ServiceId(Key(service.namespace, service.name), service.uid),
+        first,
+        since_seconds=since_seconds,
+        max_batch=service.spec.model.largest_batch,
+        others=tuple(others),
+        caches=service.spec.response_cache is not None,
+    )
 
 
 def own_minutes(owner: Owner, end_seconds: float, *, rate_window_seconds: float) -> int:

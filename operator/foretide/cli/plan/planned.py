@@ -139,7 +139,7 @@ async def online(files: Files, loads: Sequence[float], cluster: Cluster) -> Plan
     objects = [await change(api, {**document.raw}) for document, _ in files.good]
     plans, settings = [], ServingSettings()
     if services:
-        settings = await _settings(cluster)
+        settings = await serving_settings(cluster)
         classes = [parse.hardware_class(raw) for raw in await api.list(HARDWARE_CLASS)]
         there = {one.name: one for one in classes if isinstance(one, HardwareClass)}
         known = replace(known, classes={**there, **known.classes})
@@ -162,7 +162,7 @@ async def online(files: Files, loads: Sequence[float], cluster: Cluster) -> Plan
     return Plan(files.wrong, files.others, tuple(objects), tuple(plans), cluster.server, "")
 
 
-async def _settings(cluster: Cluster) -> ServingSettings:
+async def serving_settings(cluster: Cluster) -> ServingSettings:
     """As the operator has them; the defaults where it cannot be looked at."""
     from foretide.adapters.errors import Rejected
 
