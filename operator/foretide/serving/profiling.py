@@ -17,6 +17,7 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.serving import naming, security
 from foretide.serving.deployment import deployment
+from foretide.serving.lifecycle import STARTUP_SECONDS
 from foretide.serving.manifests import Manifest, ServingSettings, owner_reference
 from foretide.serving.model_config import model_config
 
@@ -56,7 +57,12 @@ def profiling_job(
     service = replace(service, spec=service.spec.model_copy(update={"response_cache": None}))
     config = model_config(service, hardware_class)
     made = deployment(
-        service, hardware_class, config=config, drain_seconds=settings.drain_seconds, download=settings.download
+        service,
+        hardware_class,
+        config=config,
+        drain_seconds=settings.drain_seconds,
+        download=settings.download,
+        startup_seconds=STARTUP_SECONDS,
     )
     pod: dict[str, Any] = {**made["template"]["spec"]}
     pod.pop("topologySpreadConstraints")
