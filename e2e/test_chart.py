@@ -9,7 +9,7 @@ import pytest
 from e2e.cluster import Cluster
 from foretide.adapters import promql
 from foretide.app import settings
-from foretide.scaling.policy import Quantity
+from foretide.control.past import RECORDED
 from manifests import render
 from manifests.dashboards import __main__ as dashboards
 from tests.chart import charts
@@ -108,7 +108,7 @@ def test_recording_rules_keep_what_the_operator_asks_about_the_past(helm: str, w
     [group] = rule["spec"]["groups"]
     assert group["rules"] == [
         {"record": promql.record(quantity), "expr": promql.history(quantity, rate_window_seconds=asked)}
-        for quantity in (Quantity.SUCCESS, Quantity.FAILURE, Quantity.INFERENCE)
+        for quantity in RECORDED
     ]
 
 

@@ -16,23 +16,31 @@ def drift(intended: Any, live: Any, *, path: str = "") -> str | None:
     A quantity that the API server rewrites (0.5 -> 500m) reads as drift for ever; that costs one apply an
     event and no loop, because an apply that changes nothing makes no event.
     """
+    if intended == live:
+        return None  # as nearly always, and told in a tenth of the time
     # The API server leaves out empty maps, lists and strings; a `false` it keeps, and one that is gone was taken away.
     if isinstance(intended, Mapping):
-        live = {} if live is None else live
-        if not isinstance(live, Mapping):
-            return path
-        if path.endswith(ATOMIC) and live.keys() != intended.keys():
-            return path
-        for key, value in intended.items():
-            if (found := drift(value, live.get(key), path=f"{path}.{key}")) is not None:
-                return found
-        return None
+        return _of_map(intended, {} if live is None else live, path)
     if isinstance(intended, Sequence) and not isinstance(intended, str):
-        live = () if live is None else live
-        if not isinstance(live, Sequence) or isinstance(live, str) or len(live) != len(intended):
-            return path
-        for index, (value, other) in enumerate(zip(intended, live, strict=True)):
-            if (found := drift(value, other, path=f"{path}[{index}]")) is not None:
-                return found
-        return None
-    return None if intended == live or (live is None and intended == "") else path
+        return _of_list(intended, () if live is None else live, path)
+    return None if live is None and intended == "" else path
+
+
+def _of_map(intended: Mapping[str, Any], live: Any, path: str) -> str | None:
+    if not isinstance(live, Mapping):
+        return path
+    if path.endswith(ATOMIC) and live.keys() != intended.keys():
+        return path
+    for key, value in intended.items():
+        if (found := drift(value, live.get(key), path=f"{path}.{key}")) is not None:
+            return found
+    return None
+
+
+def _of_list(intended: Sequence[Any], live: Any, path: str) -> str | None:
+    if not isinstance(live, Sequence) or isinstance(live, str) or len(live) != len(intended):
+        return path
+    for index, (value, other) in enumerate(zip(intended, live, strict=True)):
+        if (found := drift(value, other, path=f"{path}[{index}]")) is not None:
+            return found
+    return None
