@@ -25,7 +25,6 @@ from bench.ticks import past, plane
 from bench.ticks.loads import NAMESPACE, Loads
 from bench.ticks.nodes import EXPORTER_PORT, POD_NETWORK, SHARDS
 from bench.ticks.seed import seed
-from e2e.own_process import stop
 from foretide.adapters.kubernetes import opened
 from foretide.adapters.promql import history, record
 from foretide.scaling.policy import Quantity
@@ -87,7 +86,14 @@ def measure(order: Order, say: Any) -> dict[str, Any]:
         kubeconfig = stack.enter_context(plane.running(order.programs, order.folder))
         _prepare(order.programs, kubeconfig)
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
-        stack.enter_context(_python("nodes", ["bench.ticks.nodes", str(order.services)], order.folder, environment))
+        stack.enter_context(
+            plane.started(
+                "nodes",
+                [sys.executable, "-m", "bench.ticks.nodes", str(order.services)],
+                order.folder,
+                environment,
+            )
+        )
         say("seeding")
         pods = asyncio.run(_seed(kubeconfig, loads))
         prometheus = stack.enter_context(_prometheus(order))
@@ -225,24 +231,11 @@ def _operator(order: Order, environment: Mapping[str, str]) -> Iterator[subproce
         "FORETIDE_LISTEN_PORT": str(LISTEN_PORT),
         "FORETIDE_LOG_FORMAT": "text",
     }
-    words = ["bench.ticks.operator", str(order.folder / "ticks")]
+    words = ["taskset", "--cpu-list", str(order.core), sys.executable, "-m", "bench.ticks.operator"]
+    words += [str(order.folder / "ticks")]
     words += [str(order.folder / "profile")] if order.profile else []
-    pinned = ["taskset", "--cpu-list", str(order.core)]
-    with _python("operator", words, order.folder, {**environment, **settings}, pinned=pinned) as process:
+    with plane.started("operator", words, order.folder, {**environment, **settings}) as process:
         yield process
-
-
-@contextmanager
-def _python(
-    name: str, words: Sequence[str], folder: Path, environment: Mapping[str, str], *, pinned: Sequence[str] = ()
-) -> Iterator[subprocess.Popen[bytes]]:
-    with (folder / f"{name}.log").open("w", encoding="utf-8") as log:
-        command = [*pinned, sys.executable, "-m", *words]
-        process = subprocess.Popen(command, env=dict(environment), stdout=log, stderr=subprocess.STDOUT)
-    try:
-        yield process
-    finally:
-        stop(process, grace_seconds=plane.STOP_SECONDS)
 
 
 def _told(ticks: Path) -> list[dict[str, Any]]:

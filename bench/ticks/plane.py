@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -68,10 +68,15 @@ def running(programs: Path, folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def started(name: str, words: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A program with its log in the folder; at the end of `with` it has ended."""
+def started(
+    name: str, words: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program with its log in the folder; at the end of `with` it has ended.
+
+    Its session is its own, as the cgroup of a container is: by sessions Linux shares processors out (autogroup).
+    """
     with (folder / f"{name}.log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
     try:
         yield process
     finally:
