@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from bench.ticks.nodes import EXPORTER_PORT, POD_NETWORK, SHARDS
 from bench.ticks.seed import seed
 from foretide.adapters.kubernetes import opened
 from foretide.adapters.promql import history, record
+from foretide.api import group
 from foretide.scaling.policy import Quantity
 
 PROMETHEUS: Final = "http://127.0.0.1:9090"
@@ -96,6 +98,8 @@ def measure(order: Order, say: Any) -> dict[str, Any]:
         )
         say("seeding")
         pods = asyncio.run(_seed(kubeconfig, loads))
+        created = datetime.now(UTC) - timedelta(days=past.DAYS)
+        plane.age(f"/registry/{group.GROUP}/{group.INFERENCE_SERVICES}/", created.strftime("%Y-%m-%dT%H:%M:%SZ"))
         prometheus = stack.enter_context(_prometheus(order))
         say(f"{pods} pods are to come")
         _until(lambda: _count("count(nv_inference_count)") >= pods, PODS_SECONDS, "the pods are scraped")
