@@ -53,12 +53,20 @@ check: setup ## Lint, types, layers, generated files, unit tests: what to run be
 .PHONY: e2e
 e2e: setup ## End-to-end tests on the cluster; at the end the embedded one is taken down, and nothing of it is left.
 	$(BIN)/python -m e2e.cluster up
-	$(BIN)/pytest e2e -m "not cluster_lifecycle and not proof" --timeout=300 --durations=15
+	$(BIN)/pytest e2e -m "not cluster_lifecycle and not proof and not slow_fault" --timeout=300 --durations=15
 	$(BIN)/pytest e2e -m cluster_lifecycle --durations=5
 	$(BIN)/python -m e2e.cluster down
 
 .PHONY: test
 test: check e2e ## All tests.
+
+.PHONY: faults
+faults: setup ## The whole fault matrix, docs/fault-matrix.md, beside any cluster; half an hour. FAULTS="-k F07" for one.
+	$(BIN)/pytest e2e/faults --timeout=600 --durations=15 $(FAULTS)
+
+.PHONY: soak
+soak: setup ## Random faults of the matrix on ten services under load: HOURS=1 SEED=1; build/soak/SEED.json says what held.
+	$(BIN)/python -m e2e.faults.soak --hours=$(or $(HOURS),1) --seed=$(or $(SEED),1)
 
 .PHONY: proof
 proof: setup ## Promises that take tens of minutes each to measure, two and a half hours in all; PROOF="-k ramps" for one.
@@ -70,6 +78,10 @@ proof: setup ## Promises that take tens of minutes each to measure, two and a ha
 docs: setup ## Build the site of the documentation into build/site; a link that leads nowhere fails.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+.PHONY: sbom
+sbom: setup ## The bill of materials of the operator's image (CycloneDX) and its licences, into build/sbom.
+	$(BIN)/python -m manifests.sbom
+
 # --- benchmarks ---------------------------------------------------------------------------------------------------
 .PHONY: bench-scaling
 bench-scaling: setup ## Every autoscaler on real traces; an hour on two processors, goes on where it was stopped.
@@ -80,7 +92,7 @@ bench-live: setup ## Foretide beside HPA and KEDA on the embedded cluster; four 
 	$(BIN)/python -m bench.live $(BENCH_ARGS)
 
 .PHONY: bench-serving
-bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; an hour.
+bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; 15 minutes.
 	$(BIN)/python -m bench.serving $(BENCH_ARGS)
 
 .PHONY: bench-ticks

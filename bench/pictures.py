@@ -1,7 +1,8 @@
 """The charts of the pages that explain: `python -m bench.pictures` writes docs/pictures/ (a minute on one core).
 
 Each is what the operator's own code computes: the second of two days of the demo's trace, request by request, under
-Foretide and under the HorizontalPodAutoscaler, and the rate of a replica by the capacity table.
+Foretide, which has read the first one from Prometheus, and under the HorizontalPodAutoscaler; and the rate of a replica
+by the capacity table.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.places import REPOSITORY
+from foretide.scaling.arrays import Floats
 from foretide.scaling.capacity.law import Law as LearnedLaw
 from foretide.scaling.capacity.rate import Capacity, rate_per_replica
+from foretide.scaling.policy import Past
+from foretide.scaling.readings import Readings
 from foretide.simulate.observe import profile, promise
 from foretide.simulate.outcome import Outcome
 from foretide.simulate.policies import POLICIES
-from foretide.simulate.run import simulate
+from foretide.simulate.run import EPOCH_SECONDS, simulate
 from foretide.simulate.scenario import Conditions, Duration, Lane, Law
 from foretide.simulate.state import BIN_SECONDS
 from foretide.simulate.traces import read_trace
@@ -36,18 +40,27 @@ COLD_START_SECONDS: Final = 180.0
 PEAK_RPS: Final = 400.0
 DAY_SECONDS: Final = 86_400.0
 HOUR_SECONDS: Final = 3_600.0
+MINUTE_SECONDS: Final = 60.0
 SHOWN_HOURS: Final = (6.0, 22.0)
+WARM_UP_SECONDS: Final = 1_800.0
 ASKED, OURS, THEIRS, LATE = "#9a9a9a", "#0072b2", "#d55e00", "#c00000"
 
 
-def lane(name: str) -> Lane:
-    """Two days of the trace, the first to learn from."""
+def rates_rps() -> Floats:
+    """Both days, by the minute, the busiest five of which ask for PEAK_RPS."""
     trace = read_trace(TRACE)
     counts = trace.counts[0].astype(np.float64)
-    return Lane(
-        name=name,
-        rates_rps=counts / counts.max() * PEAK_RPS,
-        step_seconds=trace.step_seconds,
+    return np.repeat(counts / counts.max() * PEAK_RPS, round(trace.step_seconds / MINUTE_SECONDS))
+
+
+def run(policy: str, knobs: dict[str, float]) -> Outcome:
+    """The hours that are shown, request by request; before them half an hour that does not count."""
+    rates, begin, end = rates_rps(), *(DAY_SECONDS + hour * HOUR_SECONDS for hour in SHOWN_HOURS)
+    first = round((begin - WARM_UP_SECONDS) / MINUTE_SECONDS)
+    lane = Lane(
+        name="service",
+        rates_rps=rates[first : round(end / MINUTE_SECONDS)],
+        step_seconds=MINUTE_SECONDS,
         seed=1,
         law=LAW,
         slo_latency_seconds=SLO_SECONDS,
@@ -55,22 +68,24 @@ def lane(name: str) -> Lane:
         cold_start=Duration.constant(COLD_START_SECONDS),
         min_replicas=1,
         max_replicas=60,
-        initial_replicas=3,
+        initial_replicas=2,
     )
-
-
-def run(policy: str, knobs: dict[str, float]) -> Outcome:
-    """Request by request; the first day is not counted."""
-    lanes = [lane("service")]
-    made = POLICIES[policy].policy(profile(lanes), promise(lanes), knobs)
-    conditions = Conditions(scrape_seconds=POLICIES[policy].scrape_seconds)
-    (outcome,) = simulate(made, lanes, conditions=conditions, warm_up_seconds=DAY_SECONDS)
+    starts = EPOCH_SECONDS + begin - WARM_UP_SECONDS
+    before = Readings(value=rates[None, :first], known=np.ones((1, first), dtype=np.bool_))
+    (outcome,) = simulate(
+        POLICIES[policy].policy(profile([lane]), promise([lane]), knobs),
+        [lane],
+        conditions=Conditions(scrape_seconds=POLICIES[policy].scrape_seconds),
+        past=Past(demand=before, step_seconds=MINUTE_SECONDS, end_seconds=starts),
+        warm_up_seconds=WARM_UP_SECONDS,
+        epoch_seconds=starts,
+    )
     return outcome
 
 
 def foreseen(file: Path) -> None:
     """The same day under two autoscalers: what was asked, what the ready replicas carry, what was late."""
-    rate = float(_capacity(np.array([SLO_SECONDS]), OBJECTIVE).rate_rps[0])
+    rate = float(capacity(np.array([SLO_SECONDS]), OBJECTIVE).rate_rps[0])
     figure = Figure(figsize=(9.6, 5.6), layout="constrained")
     panels = figure.subplots(2, 1, sharex=True, sharey=True)
     _day(panels[0], run("foretide", {}), rate, "Foretide", OURS)
@@ -81,13 +96,13 @@ def foreseen(file: Path) -> None:
 
 def _day(axes: Axes, outcome: Outcome, rate_rps: float, name: str, colour: str) -> None:
     line = outcome.timeline
-    hours = (np.arange(len(line.arrivals)) + 0.5) * BIN_SECONDS / HOUR_SECONDS
-    shown = (hours >= SHOWN_HOURS[0]) & (hours < SHOWN_HOURS[1])
-    hours = hours[shown]
-    axes.fill_between(hours, line.arrivals[shown] / BIN_SECONDS, color=ASKED, alpha=0.5, linewidth=0, label="asked")
-    carried = line.ready[shown] * rate_rps
+    hours = SHOWN_HOURS[0] + (np.arange(len(line.arrivals)) + 0.5) * BIN_SECONDS / HOUR_SECONDS
+    minute = round(MINUTE_SECONDS / BIN_SECONDS)
+    asked = line.arrivals.reshape(-1, minute).sum(axis=1) / MINUTE_SECONDS
+    axes.fill_between(hours[::minute], asked, color=ASKED, alpha=0.5, linewidth=0, label="asked")
+    carried = line.ready * rate_rps
     axes.step(hours, carried, where="mid", color=colour, linewidth=1.4, label="carried by the ready replicas")
-    late = line.violations[shown] / np.maximum(line.arrivals[shown], 1)
+    late = line.violations / np.maximum(line.arrivals, 1)
     many = late > 1.0 - OBJECTIVE
     axes.plot(
         hours[many], np.zeros(many.sum()), "|", color=LATE, markersize=9, label="more than 1 % late", clip_on=False
@@ -107,7 +122,7 @@ def rates(file: Path) -> None:
     figure = Figure(figsize=(9.6, 3.6), layout="constrained")
     axes = figure.subplots()
     for objective, colour in ((0.95, "#56b4e9"), (0.99, OURS), (0.999, "#004c7a")):
-        axes.plot(1e3 * slos, _capacity(slos, objective).rate_rps, color=colour, label=f"{100 * objective:g} % in time")
+        axes.plot(1e3 * slos, capacity(slos, objective).rate_rps, color=colour, label=f"{100 * objective:g} % in time")
     saturation = LAW.max_batch / (LAW.per_item_seconds * LAW.max_batch + LAW.fixed_seconds)
     axes.axhline(saturation, color=ASKED, linestyle="--", linewidth=1)
     axes.annotate("full batches, any latency", (62, saturation), va="bottom", fontsize=8, color="#666666")
@@ -123,7 +138,8 @@ def rates(file: Path) -> None:
     _save(figure, file)
 
 
-def _capacity(slos: np.ndarray[tuple[int], np.dtype[np.float64]], objective: float) -> Capacity:
+def capacity(slos: Floats, objective: float) -> Capacity:
+    """What one replica with LAW is counted on for, at each SLO in seconds."""
     ones = np.ones(len(slos))
     law = LearnedLaw(
         per_item_seconds=LAW.per_item_seconds * ones,

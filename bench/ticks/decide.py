@@ -68,6 +68,7 @@ class Case:
             ready_age_seconds=np.full(pods, 600.0),
             success_rps=readings(0, 50),
             failure_rps=readings(0, 1),
+            cache_hits_rps=readings(0, 10),
             inference_rps=readings(0, 50),
             pending=readings(0, 4),
             pending_growth_rps=readings(-1, 1),

@@ -20,6 +20,10 @@ LOOKED_UP: Final = frozenset({"make", "pip"})
 # By how the command begins.
 EXEMPT: Final[Mapping[str, str]] = {
     "kubectl foretide backtest ranker": "needs days of a service's past in Prometheus; `backtest -f load.csv` is run",
+    "helm upgrade foretide charts/foretide --namespace foretide-system --reuse-values --set podMonitor.enabled=true": (
+        "needs the definitions of the Prometheus Operator; e2e/test_chart.py and e2e/test_rules.py render these values"
+    ),
+    "kubectl foretide profile ranker": "takes minutes, and a GPU; e2e/test_cli_profile.py runs it on a CPU",
     "kubectl -n shop logs deploy/ranker--cpu-4 -c download": "needs a bucket; e2e/test_model_sources.py reads that log",
 }
 

@@ -25,6 +25,7 @@ from foretide.app.metrics import SelfMetrics
 from foretide.app.settings import Settings
 from foretide.control.autoscale import Autoscaler, Ports
 from foretide.control.backfill import Backfill
+from foretide.control.foresee import Guarded
 from foretide.control.policies import Policies
 from foretide.control.reconcile import Reconciler
 from foretide.control.world import World
@@ -130,6 +131,7 @@ def _loops(
         tick_seconds=settings.tick_seconds, scale_down_hold_seconds=settings.scale_down_hold_seconds
     )
     policies = Policies(world)
+    brain = Brain(scaling, settings.rate_window_seconds, foresee=Guarded())
     backfill = Backfill(
         prometheus,
         world,
@@ -155,7 +157,7 @@ def _loops(
                 ),
             ),
         ),
-        autoscaler=Autoscaler(ports, world, Brain(scaling, settings.rate_window_seconds), backfill, policies),
+        autoscaler=Autoscaler(ports, world, brain, backfill, policies),
         backfill=backfill,
         clock=clock,
         metrics=metrics,

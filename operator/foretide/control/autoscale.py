@@ -158,23 +158,22 @@ class Autoscaler:
         for key, served in sorted(self._world.served.items(), key=lambda item: item[0]):
             raw, uid = self._world.services.get(key), served.service.uid
             # One of that name that is not ours (restored from a backup, say) is not ours to scale.
-            deployments = self._world.deployments(key)
+            deployments = [one for one in self._world.deployments(key) if controlled_by(one, uid)]
             if raw is None or not deployments or "deletionTimestamp" in raw["metadata"]:
                 continue
-            if all(controlled_by(one, uid) for one in deployments):
-                scalers = (self._world.foreign_scaler(key, one.deployment) for one in served.classes)
-                rows.append(
-                    Row(
-                        key,
-                        served,
-                        raw,
-                        combined(deployments),
-                        next((scaler for scaler in scalers if scaler is not None), None),
-                        self._policies.of(served.service),
-                        profiles.get((key, served.hardware_class.name)),
-                        places=self._places(key, served, raw, deployments, profiles),
-                    )
+            scalers = (self._world.foreign_scaler(key, one.deployment) for one in served.classes)
+            rows.append(
+                Row(
+                    key,
+                    served,
+                    raw,
+                    combined(deployments),
+                    next((scaler for scaler in scalers if scaler is not None), None),
+                    self._policies.of(served.service),
+                    profiles.get((key, served.hardware_class.name)),
+                    places=self._places(key, served, raw, deployments, profiles),
                 )
+            )
         return rows
 
     def _places(

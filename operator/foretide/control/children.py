@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
-from foretide.adapters.errors import Rejected
+from foretide.adapters.errors import Conflict, Rejected
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.resources import CONFIG_MAP, DEPLOYMENT, POD_DISRUPTION_BUDGET, Object, resource_of
 from foretide.api import group
@@ -37,26 +38,26 @@ class Children:
         self._world: Final = world
         self._applied: dict[Key, dict[tuple[str, str], str]] = defaultdict(dict)
 
-    async def apply(self, key: Key, manifests: Sequence[Object]) -> list[Object]:
-        """Brings every child to its manifest, in order; returns those that had to be created.
+    async def apply(self, key: Key, manifests: Sequence[Object]) -> dict[str, Rejected]:
+        """Brings every child to its manifest, in order. What is refused of one hardware class ends that class alone:
+        returns why, by the name of the class.
 
-        Raises ForeignChild before anything is written, and the gateway's errors.
+        Objects of somebody else are found before anything is written: ForeignChild is raised for those that all classes
+        share. So are the gateway's errors, a Conflict of any child too.
         """
-        live = [await self._live(key, manifest) for manifest in manifests]
-        created: list[Object] = []
-        for manifest, now in zip(manifests, live, strict=True):
-            which = (manifest["kind"], manifest["metadata"]["name"])
-            digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-            if now is not None and self._applied[key].get(which) == digest and drift(manifest, now) is None:
-                continue
-            shown = self._world.child(key, *which)
-            after = await self._api.apply(_of_this_uid(manifest, now), manager=group.RECONCILE_MANAGER)
-            self._applied[key][which] = digest
-            self._world.answered(resource_of(manifest), after, shown=shown)
-            # The cache may be behind: what it shows may have been deleted and made anew by this very apply.
-            if now is None or now["metadata"].get("uid") != after["metadata"].get("uid"):
-                created.append(after)
-        return created
+        refused: dict[str, Rejected] = {}
+        looked_at: list[tuple[Object, Object | None]] = []
+        for manifest in manifests:
+            with _ending(_class_of(manifest), refused):
+                looked_at.append((manifest, await self._live(key, manifest)))
+        classes = {_class_of(manifest) for manifest in manifests} - {None}
+        if classes and classes == refused.keys():
+            return refused  # there is nobody to write anything for
+        for manifest, live in looked_at:
+            if _class_of(manifest) not in refused:
+                with _ending(_class_of(manifest), refused):
+                    await self._bring(key, manifest, live)
+        return refused
 
     def forget(self, key: Key) -> None:
         """Drops what was remembered of a deleted service."""
@@ -80,6 +81,17 @@ class Children:
                     self._applied[key].pop((resource.kind, metadata["name"]), None)
                     self._world.seen(resource, child, deleted=True)
 
+    async def _bring(self, key: Key, manifest: Object, live: Object | None) -> None:
+        """A child to its manifest, from what it is now."""
+        which = (manifest["kind"], manifest["metadata"]["name"])
+        digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+        if live is not None and self._applied[key].get(which) == digest and drift(manifest, live) is None:
+            return
+        shown = self._world.child(key, *which)
+        after = await self._api.apply(_of_this_uid(manifest, live), manager=group.RECONCILE_MANAGER)
+        self._applied[key][which] = digest
+        self._world.answered(resource_of(manifest), after, shown=shown)
+
     async def _live(self, key: Key, manifest: Object) -> Object | None:
         kind, metadata = manifest["kind"], manifest["metadata"]
         live = self._world.child(key, kind, metadata["name"])
@@ -89,6 +101,26 @@ class Children:
         if live is not None and not controlled_by(live, metadata["ownerReferences"][0]["uid"]):
             raise ForeignChild({"kind": kind, **live})
         return live
+
+
+def _class_of(manifest: Object) -> str | None:
+    """The hardware class that a child is for; None where all of them share it."""
+    name: str | None = manifest["metadata"]["labels"].get(group.HARDWARE_CLASS_LABEL)
+    return name
+
+
+@contextmanager
+def _ending(of_class: str | None, refused: dict[str, Rejected]) -> Iterator[None]:
+    """Puts a refusal of what is made for one class among those; one of what all share is raised. So is a Conflict: the
+    object changed meanwhile."""
+    try:
+        yield
+    except Conflict:
+        raise
+    except Rejected as error:
+        if of_class is None:
+            raise
+        refused.setdefault(of_class, error)
 
 
 def _of_this_uid(manifest: Object, live: Object | None) -> Object:

@@ -19,6 +19,8 @@ CRASHES: Final = 2
 # Why a container waits that is not going to be created without a person's help: no image, or no configuration.
 NO_IMAGE: Final = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 NOT_CREATED: Final = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+# SIGTERM, and SIGKILL where that did not do: how a container ends that a probe has given up.
+KILLED: Final = (143, 137)
 # From a node's choice until its kubelet has seen the pod.
 SEEN_WITHIN_SECONDS: Final = 20.0
 
@@ -103,6 +105,24 @@ def uncreated_since(pod: Object) -> float | None:
     created there; None for others."""
     stays = any(one["state"].get("waiting", {}).get("reason") in (*NO_IMAGE, *NOT_CREATED) for one in _needed(pod))
     return _unserved_since(pod) if stays else None
+
+
+def load_cut_after(pod: Object) -> float:
+    """Seconds for which Triton had loaded when it was killed in a pod that never was ready, for another reason than
+    memory; 0 for all others."""
+    if _unserved_since(pod) is None:
+        return 0.0
+    runs = _statuses(pod, "containerStatuses", CONTAINER)
+    ends = [run["state"].get("terminated") or run.get("lastState", {}).get("terminated", {}) for run in runs]
+    cut = [end for end in ends if end.get("exitCode") in KILLED and end.get("reason") != "OOMKilled"]
+    return max(
+        (
+            seconds(end["finishedAt"]) - seconds(end["startedAt"])
+            for end in cut
+            if {"startedAt", "finishedAt"} <= set(end)
+        ),
+        default=0.0,
+    )
 
 
 def _unserved_since(pod: Object) -> float | None:
