@@ -16,6 +16,7 @@ from tritonclient.http.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype, triton_to_np_dtype
 
 from foretide.adapters.errors import AdapterError, Rejected, Unavailable
+from foretide.adapters.pod_http import PodHttp
 from foretide.adapters.triton import BatchCount, TritonHttp
 
 CONNECTIONS: Final = 1_024
@@ -73,6 +74,7 @@ class TritonLoad:
     def __init__(self, address: str, model: str) -> None:
         self._address: Final = address
         self._model: Final = model
+        self._pods: Final = PodHttp()
 
     async def __aenter__(self) -> TritonLoad:
         self._client = InferenceServerClient(
@@ -84,6 +86,7 @@ class TritonLoad:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._client.close()
+        await self._pods.close()
 
     async def served(self) -> Served:
         try:
@@ -104,7 +107,7 @@ class TritonLoad:
             raise self._failure(error) from error
 
     async def batch_counts(self) -> tuple[BatchCount, ...]:
-        return await TritonHttp().batch_counts(address=self._address, model=self._model)
+        return await TritonHttp(self._pods).batch_counts(address=self._address, model=self._model)
 
     def _failure(self, error: Exception) -> AdapterError:
         message = f"{self._address}, model {self._model}: {str(error) or type(error).__name__}"
