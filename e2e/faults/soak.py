@@ -142,7 +142,8 @@ FAULTS: Final[Mapping[str, Hurt]] = {
 
 def plan(seed: int, seconds: float) -> list[Step]:
     """The same for the same seed, and a longer one begins like a shorter one."""
-    chance, steps, at = random.Random(seed), [], 0.0
+    chance, at = random.Random(seed), 0.0
+    steps: list[Step] = []
     while True:
         step = Step(
             calm_seconds=round(chance.uniform(*CALM_SECONDS), 1),

@@ -16,6 +16,7 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.serving import naming, security
 from foretide.serving.deployment import deployment
+from foretide.serving.lifecycle import STARTUP_SECONDS
 from foretide.serving.manifests import Manifest, ServingSettings, owner_reference
 from foretide.serving.model_config import model_config
 
@@ -51,7 +52,12 @@ def profiling_job(
     """The Job with a replica as `deployment` makes it, but for what is there for clients; `image` has the generator."""
     config = model_config(service, hardware_class)
     made = deployment(
-        service, hardware_class, config=config, drain_seconds=settings.drain_seconds, download=settings.download
+        service,
+        hardware_class,
+        config=config,
+        drain_seconds=settings.drain_seconds,
+        download=settings.download,
+        startup_seconds=STARTUP_SECONDS,
     )
     pod: dict[str, Any] = {**made["template"]["spec"]}
     pod.pop("topologySpreadConstraints")
