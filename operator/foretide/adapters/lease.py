@@ -31,8 +31,8 @@ LEASE_NAME: Final = "foretide-operator"
 class LeaseTimes:
     """Durations of the election; renewal must end before the lease does."""
 
-    duration_seconds: float = 300.0
-    renew_deadline_seconds: float = 200.0
+    duration_seconds: float = 15.0
+    renew_deadline_seconds: float = 10.0
     retry_seconds: float = 2.0
 
     def __post_init__(self) -> None:
