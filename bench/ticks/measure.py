@@ -32,6 +32,8 @@ from foretide.api import group
 from foretide.scaling.policy import Quantity
 
 PROMETHEUS: Final = "http://127.0.0.1:9090"
+# Bytes of the answers to instant queries, compressed as they are sent.
+ANSWERED: Final = 'prometheus_http_response_size_bytes_sum{handler="/api/v1/query"}'
 SCRAPE_SECONDS: Final = 15.0
 # Four scrapes, as docs/prometheus.md asks for.
 WINDOW_SECONDS: Final = 4 * SCRAPE_SECONDS
@@ -112,7 +114,7 @@ def measure(order: Order, say: Any) -> dict[str, Any]:
         read_at = time.time()
         say(f"the past is read after {read_at - began:.0f} s")
         time.sleep(2 * SCRAPE_SECONDS)
-        before, prometheus_before, answered = _Cost.of(operator.pid), _Cost.of(prometheus.pid), _answered()
+        before, prometheus_before, answered = _Cost.of(operator.pid), _Cost.of(prometheus.pid), _of_prometheus(ANSWERED)
         first = len(_told(ticks))
         _until(lambda: len(_told(ticks)) >= first + order.ticks, START_SECONDS, "ticks", every_seconds=1.0)
         cores, prometheus_cores = (
@@ -129,11 +131,11 @@ def measure(order: Order, say: Any) -> dict[str, Any]:
             "cpu_cores": cores,
             "startup_seconds": read_at - began,
             "first_tick_seconds": _first_whole(_told(ticks), order.services) - began,
-            "answered_bytes_per_tick": (_answered() - answered) / len(told),
+            "answered_bytes_per_tick": (_of_prometheus(ANSWERED) - answered) / len(told),
             "prometheus": {
                 "cpu_cores": prometheus_cores,
                 "memory_mib": _memory_mib(prometheus.pid, "VmRSS"),
-                "series": _count("sum(prometheus_tsdb_head_series)"),
+                "series": _of_prometheus("prometheus_tsdb_head_series"),
             },
             "known_minutes": told[-1]["known_minutes"],
             "load_average": os.getloadavg()[1],
@@ -281,10 +283,10 @@ def _count(promql: str) -> float:
         return 0.0
 
 
-def _answered() -> float:
-    """Bytes of all answers to instant queries so far, by Prometheus' own count."""
+def _of_prometheus(series: str) -> float:
+    """What Prometheus tells of itself; 0 before it has answered anything."""
     text = httpx.get(f"{PROMETHEUS}/metrics", timeout=30.0, trust_env=False).text
-    found = re.search(r'^prometheus_http_response_size_bytes_sum\{handler="/api/v1/query"\} (\S+)$', text, re.MULTILINE)
+    found = re.search(rf"^{re.escape(series)} (\S+)$", text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
 
