@@ -109,7 +109,7 @@ class Observer:
 def phases(state: State) -> Ints:
     """Of the places that a pod has ever had, [lanes, places]: of thrice the largest fleet most were never used, and
     each is in a cache line of its own."""
-    return state.pods["phase"][:, : int(state.lanes["places"].max(initial=0))]  # type: ignore[no-any-return]
+    return state.pods["phase"][:, : int(state.lanes["places"].max(initial=0))]
 
 
 def longest_window_seconds(*, scrape_seconds: float) -> float:
