@@ -95,6 +95,10 @@ bench-live: setup ## Foretide beside HPA and KEDA on the embedded cluster; four 
 bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; 15 minutes.
 	$(BIN)/python -m bench.serving $(BENCH_ARGS)
 
+.PHONY: bench-backtest
+bench-backtest: setup ## How long `kubectl foretide backtest` takes, of one service and of a hundred; ten minutes.
+	$(BIN)/python -m bench.backtest $(BENCH_ARGS)
+
 .PHONY: bench-ticks
 bench-ticks: setup ## Ticks of one operator with 100, 1,000 and 5,000 services on real servers; two hours, as root.
 	$(BIN)/python -m bench.ticks $(BENCH_ARGS)
