@@ -9,6 +9,8 @@ from e2e.faults.proxy.client import PROMETHEUS
 from e2e.faults.team import FOUR_PODS_RPS, ONE_POD_RPS, Team
 from e2e.scenarios.service import Service
 
+pytestmark = pytest.mark.slow_fault
+
 
 @pytest.mark.parametrize("how", ["stopped", "delayed", "byte-by-byte"])
 def test_ticks_end_and_what_needs_no_metrics_goes_on(steady: tuple[Team, Service], how: str) -> None:

@@ -12,6 +12,8 @@ from e2e.faults.stand.operator import TICK_SECONDS
 from e2e.faults.team import FOUR_PODS_RPS, ONE_POD_RPS, Team
 from e2e.scenarios.service import Service
 
+pytestmark = pytest.mark.slow_fault
+
 WATCHED_SECONDS = 8.0
 # Of a tick: the load, and its distributions.
 QUERIES = 12

@@ -9,6 +9,8 @@ from e2e.faults.proxy.client import INSTANT, PROMETHEUS
 from e2e.faults.team import FOUR_PODS_RPS, ONE_POD_RPS, Team
 from e2e.scenarios.service import Service
 
+pytestmark = pytest.mark.slow_fault
+
 # Four queries at once, of 16 MiB each that are read at most, and what Python makes of them.
 MEMORY_MIB = 200.0
 HUGE = 200 * 2**20

@@ -10,6 +10,8 @@ from e2e.faults.team import FOUR_PODS_RPS, ONE_POD_RPS, Team
 from e2e.scenarios.conditions import condition
 from e2e.scenarios.service import Service
 
+pytestmark = pytest.mark.slow_fault
+
 COUNTERS = ("nv_inference_request_success", "nv_inference_count", "nv_inference_request_failure")
 
 

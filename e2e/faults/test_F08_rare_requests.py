@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from e2e.faults.team import Team
 from e2e.scenarios.recording import Recording
 from foretide.adapters.resources import DEPLOYMENT
+
+pytestmark = pytest.mark.slow_fault
 
 
 def test_one_request_a_minute_is_no_spike(team: Team) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from e2e.faults.team import FOUR_PODS_RPS, ONE_POD_RPS, Team
 from e2e.scenarios.service import Service
+
+pytestmark = pytest.mark.slow_fault
 
 # scaling.settings: samples older than that tell nothing.
 STALE_AFTER_SECONDS = 30.0

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from e2e.faults.team import FOUR_PODS_RPS, Team
 from e2e.scenarios.service import Service
+
+pytestmark = pytest.mark.slow_fault
 
 # scaling.settings: a pod that is ready for so long must have been scraped.
 REPORT_GRACE_SECONDS = 30.0

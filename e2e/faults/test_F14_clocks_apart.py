@@ -10,6 +10,8 @@ from e2e.faults.stand.operator import FAKETIME
 from e2e.faults.team import FOUR_PODS_RPS, ONE_POD_RPS, Team
 from e2e.scenarios.service import Service
 
+pytestmark = pytest.mark.slow_fault
+
 MINUTES = 60.0
 
 

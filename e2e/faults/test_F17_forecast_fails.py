@@ -8,6 +8,8 @@ import pytest
 from e2e.faults.team import FOUR_PODS_RPS, ONE_POD_RPS, Team
 from e2e.scenarios.waiting import until
 
+pytestmark = pytest.mark.slow_fault
+
 
 @pytest.mark.parametrize("mode", ["raises", "nan", "infinite", "negative", "absurd"])
 def test_the_load_of_now_decides(team: Team, mode: str) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from e2e.faults.team import Team
 from e2e.faults.test_F11_half_of_the_pods_unscraped import until_expected
 from e2e.scenarios.service import Service
+
+pytestmark = pytest.mark.slow_fault
 
 
 def test_pods_without_series_are_not_idle(steady: tuple[Team, Service]) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from e2e.faults.fleet import Start
 from e2e.faults.team import FOUR_PODS_RPS, Team
 from e2e.scenarios.conditions import condition
 from foretide.adapters.resources import POD
+
+pytestmark = pytest.mark.slow_fault
 
 
 def test_growth_stops_where_it_is_no_cure(team: Team) -> None:

@@ -12,6 +12,8 @@ from e2e.faults.team import FOUR_PODS_RPS, Team
 from e2e.scenarios.api import Api
 from foretide.adapters.resources import Resource
 
+pytestmark = pytest.mark.slow_fault
+
 NODES = Resource("v1", "Node", "nodes", namespaced=False)
 # control.stuck: a pod that waits for a shorter time may wait for the scheduler only.
 UNSCHEDULABLE_SECONDS = 120.0
@@ -27,7 +29,6 @@ def no_room(api: Api) -> Iterator[None]:
         api.patch(NODES, NODE, {"spec": {"unschedulable": None}})
 
 
-@pytest.mark.slow_fault
 def test_no_more_is_asked_for_than_one_step_beyond_what_runs(team: Team) -> None:
     service = team.serve(maxReplicas=20)
     service.until_ready(replicas=1)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from e2e.faults.team import Team
 from e2e.scenarios.recording import Recording
 from e2e.scenarios.service import Service
 from foretide.adapters.resources import DEPLOYMENT
+
+pytestmark = pytest.mark.slow_fault
 
 TICKS = 20
 

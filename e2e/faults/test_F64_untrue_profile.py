@@ -10,6 +10,8 @@ from e2e.faults.team import FOUR_PODS_RPS, Team
 from e2e.scenarios import sleeper
 from foretide.adapters.resources import MODEL_PROFILE
 
+pytestmark = pytest.mark.slow_fault
+
 
 def put_profile(team: Team, *, fixed: str, hardware_class: str = sleeper.HARDWARE_CLASS) -> None:
     spec: dict[str, Any] = {

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from itertools import pairwise
 
+import pytest
+
 from e2e.faults.stand.operator import HOLD_SECONDS
 from e2e.faults.team import FOUR_PODS_RPS, Team
 from e2e.scenarios.recording import Recording
 from e2e.scenarios.service import Service
 from foretide.adapters.resources import DEPLOYMENT
+
+pytestmark = pytest.mark.slow_fault
 
 WAVES = 5
 

@@ -49,6 +49,8 @@ class Counters:
     def text(self, behaviour: Behaviour) -> str:
         """In the exposition format, with the names and labels of Triton 2.51."""
         labels = f'model="{self.model}",version="{self.version}"'
+        # Triton counts a request and its time when it is answered, both at once.
+        answered = self.request_seconds * int(self.success) / self.success if self.success else 0.0
         told = {
             "nv_inference_request_success": [(labels, int(self.success))],
             "nv_inference_request_failure": [
@@ -58,7 +60,7 @@ class Counters:
             "nv_inference_count": [(labels, int(self.success))],
             "nv_inference_exec_count": [(labels, int(self.success))],
             "nv_inference_pending_request_count": [(labels, int(self.pending))],
-            "nv_inference_request_duration_us": [(labels, int(self.request_seconds * 1e6))],
+            "nv_inference_request_duration_us": [(labels, int(answered * 1e6))],
             "nv_inference_request_summary_us": [
                 (f'{labels},quantile="{quantile}"', int(self.latency_seconds * 1e6 * (0.8 + 0.4 * quantile)))
                 for quantile in QUANTILES
