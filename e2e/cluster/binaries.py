@@ -1,4 +1,4 @@
-"""Builds every Go program of the cluster: from one go.mod of tool lines, and rclone from one of its own.
+"""Builds every Go program of the cluster: from one go.mod of tool lines, rclone and kwok each from one of its own.
 
 Together they would have to agree on the versions of what both are made from.
 """
@@ -20,6 +20,7 @@ from .progress import Progress
 
 MODULE: Final = HERE / "go"
 RCLONE: Final = HERE / "rclone"
+KWOK: Final = HERE / "kwok"  # of control planes without nodes only: built when one is wanted
 OLDEST_GO: Final = (1, 26)
 KUBERNETES: Final = re.compile(r"^\s*k8s\.io/kubernetes v(1\.(\d+)\.\d+)", re.MULTILINE)
 NETWORK_TROUBLE: Final = re.compile(
@@ -123,6 +124,23 @@ def build(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path
 
         try:
             return artefacts.ensure("bin", name, make)
+        except CommandFailed as error:
+            raise _explained(error) from error
+
+
+def build_kwok(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path:
+    """The folder with kwok, built now unless nothing changed."""
+    name = key_of(KWOK, str(go.version))
+    if artefacts.has("kwok", name):
+        return artefacts.path("kwok", name)
+    with progress.step("building kwok from its Go module"):
+
+        def make(folder: Path) -> None:
+            words = [str(go.program), "build", "-trimpath", COMPILE, "-ldflags=-s -w", "-o", f"{folder}/", "tool"]
+            run(words, cwd=KWOK, env=go.environment, log=cache / "log" / "go-build.log")
+
+        try:
+            return artefacts.ensure("kwok", name, make)
         except CommandFailed as error:
             raise _explained(error) from error
 

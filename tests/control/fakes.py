@@ -71,6 +71,10 @@ class FakeKubernetes:
             raise Rejected("not found", reason="NotFound")
         if metadata.get("uid", uid) != uid:
             raise Conflict("uid mismatch", reason="Conflict")
+        metadata = dict(metadata)
+        if metadata.pop("resourceVersion", None) == "1" and known is not None:
+            raise Conflict("the object has been modified", reason="Conflict")
+        obj = {**obj, "metadata": metadata}
         if known is None:
             merged = {**copy.deepcopy(dict(obj)), "metadata": {**metadata, "uid": f"uid-{next(self._numbers)}"}}
             merged["metadata"]["generation"] = 1

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-from foretide.adapters.errors import Rejected
+from foretide.adapters.errors import Conflict, Rejected
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.resources import CONFIG_MAP, DEPLOYMENT, POD_DISRUPTION_BUDGET, Object, resource_of
 from foretide.api import group
 from foretide.api.reasons import Reason
 from foretide.control.drift import drift
 from foretide.control.world import Key, World
+
+# An apply with this as its precondition creates the object, or is a Conflict where there is one: an object has the
+# revision of its last write, and the first revision of a cluster is older than the first namespace.
+NO_VERSION: Final = "1"
+DIGEST_LENGTH: Final = 16
 
 
 class ForeignChild(Rejected):
@@ -30,37 +34,33 @@ class ForeignChild(Rejected):
 
 
 class Children:
-    """Remembers what was applied, so that an event that changes nothing writes nothing."""
+    """Writes what the cluster does not show already; an event, or a restart, that changes nothing writes nothing."""
 
     def __init__(self, api: Kubernetes, world: World) -> None:
         self._api: Final = api
         self._world: Final = world
-        self._applied: dict[Key, dict[tuple[str, str], str]] = defaultdict(dict)
 
     async def apply(self, key: Key, manifests: Sequence[Object]) -> list[Object]:
         """Brings every child to its manifest, in order; returns those that had to be created.
 
-        Raises ForeignChild before anything is written, and the gateway's errors.
+        Raises ForeignChild, and the gateway's errors. No object that is somebody else's is ever written; of several
+        children those before it may be.
         """
-        live = [await self._live(key, manifest) for manifest in manifests]
+        intended = [with_digest(manifest) for manifest in manifests]
+        shown = [self._world.child(key, manifest["kind"], manifest["metadata"]["name"]) for manifest in intended]
+        for manifest, live in zip(intended, shown, strict=True):
+            if live is not None:
+                _refuse_foreign(manifest, live)
         created: list[Object] = []
-        for manifest, now in zip(manifests, live, strict=True):
-            which = (manifest["kind"], manifest["metadata"]["name"])
-            digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-            if now is not None and self._applied[key].get(which) == digest and drift(manifest, now) is None:
+        for manifest, live in zip(intended, shown, strict=True):
+            if live is not None and drift(manifest, live) is None:
                 continue
-            shown = self._world.child(key, *which)
-            after = await self._api.apply(_of_this_uid(manifest, now), manager=group.RECONCILE_MANAGER)
-            self._applied[key][which] = digest
-            self._world.answered(resource_of(manifest), after, shown=shown)
+            after = await (self._made(manifest) if live is None else self._put_right(manifest, live))
+            self._world.answered(resource_of(manifest), after, shown=live)
             # The cache may be behind: what it shows may have been deleted and made anew by this very apply.
-            if now is None or now["metadata"].get("uid") != after["metadata"].get("uid"):
+            if live is None or live["metadata"].get("uid") != after["metadata"].get("uid"):
                 created.append(after)
         return created
-
-    def forget(self, key: Key) -> None:
-        """Drops what was remembered of a deleted service."""
-        self._applied.pop(key, None)
 
     async def prune(self, key: Key, uid: str, *, keep: Sequence[Object]) -> None:
         """Deletes what `keep` has replaced: the Deployment of a hardware class that the service has left or does not
@@ -77,25 +77,40 @@ class Children:
                     await self._api.delete(
                         resource, namespace=key.namespace, name=metadata["name"], uid=metadata["uid"]
                     )
-                    self._applied[key].pop((resource.kind, metadata["name"]), None)
                     self._world.seen(resource, child, deleted=True)
 
-    async def _live(self, key: Key, manifest: Object) -> Object | None:
-        kind, metadata = manifest["kind"], manifest["metadata"]
-        live = self._world.child(key, kind, metadata["name"])
-        if live is None:
-            # Not seen yet is not absent: the watch may be behind, and it shows only objects with our labels.
+    async def _made(self, manifest: Object) -> Object:
+        """Creates the child. Not seen is not absent: the watch may be behind, and it shows only what has our labels."""
+        metadata = manifest["metadata"]
+        try:
+            return await self._api.apply(
+                {**manifest, "metadata": {**metadata, "resourceVersion": NO_VERSION}}, manager=group.RECONCILE_MANAGER
+            )
+        except Conflict:
             live = await self._api.get(resource_of(manifest), namespace=metadata["namespace"], name=metadata["name"])
-        if live is not None and not controlled_by(live, metadata["ownerReferences"][0]["uid"]):
-            raise ForeignChild({"kind": kind, **live})
-        return live
+            if live is None:
+                raise
+        _refuse_foreign(manifest, live)
+        return await self._put_right(manifest, live)
+
+    async def _put_right(self, manifest: Object, live: Object) -> Object:
+        """With the uid of what was looked at: an object that took its name since is a Conflict."""
+        metadata = {**manifest["metadata"], "uid": live["metadata"]["uid"]}
+        return await self._api.apply({**manifest, "metadata": metadata}, manager=group.RECONCILE_MANAGER)
 
 
-def _of_this_uid(manifest: Object, live: Object | None) -> Object:
-    """The manifest with the uid of what was looked at: an object that took its name since is a Conflict."""
-    if live is None:
-        return manifest
-    return {**manifest, "metadata": {**manifest["metadata"], "uid": live["metadata"]["uid"]}}
+def with_digest(manifest: Object) -> Object:
+    """The manifest with a digest of itself: what we intended once and no longer do is no drift, and has to go too."""
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), group.MANIFEST_DIGEST_ANNOTATION: digest}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _refuse_foreign(manifest: Object, live: Object) -> None:
+    if not controlled_by(live, manifest["metadata"]["ownerReferences"][0]["uid"]):
+        raise ForeignChild({"kind": manifest["kind"], **live})
 
 
 def controlled_by(obj: Object, uid: str) -> bool:

@@ -56,7 +56,6 @@ class Reconciler:
         if raw is None or "deletionTimestamp" in raw["metadata"]:
             # Nothing to undo: the garbage collector deletes the children, with or without an operator.
             self._world.served.pop(key, None)
-            self._children.forget(key)
             self._status.forget(key)
             return
         retry: AdapterError | None = None
