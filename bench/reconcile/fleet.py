@@ -19,7 +19,7 @@ from foretide.adapters.resources import CONFIG_MAP, DEPLOYMENT, HARDWARE_CLASS, 
 from foretide.api import group, parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
-from foretide.control.children import with_digest
+from foretide.control.children import Manifests
 from foretide.serving.manifests import ServingSettings, build
 
 # As many as the operator's workers: what a burst of the same size from one client is.
@@ -70,7 +70,7 @@ def children(raw: Object) -> list[tuple[str, bytes]]:
     read, on = parse.inference_service(whole), parse.hardware_class(hardware_class())
     if not isinstance(read, InferenceService) or not isinstance(on, HardwareClass):
         raise TypeError(f"the benchmark's own objects are refused: {read}, {on}")
-    manifests = [with_digest(manifest) for manifest in build(read, on, settings=ServingSettings())]
+    manifests = Manifests.of(build(read, on, settings=ServingSettings())).load()
     return [(_path(manifest), _disowned(manifest)) for manifest in manifests]
 
 

@@ -72,7 +72,8 @@ class FakeKubernetes:
         if metadata.get("uid", uid) != uid:
             raise Conflict("uid mismatch", reason="Conflict")
         metadata = dict(metadata)
-        if metadata.pop("resourceVersion", None) == "1" and known is not None:
+        version = metadata.pop("resourceVersion", None)
+        if version is not None and known is not None and version != known["metadata"].get("resourceVersion"):
             raise Conflict("the object has been modified", reason="Conflict")
         obj = {**obj, "metadata": metadata}
         if known is None:

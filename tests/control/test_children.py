@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from foretide.api import group
-from foretide.control.children import ForeignChild, with_digest
+from foretide.control.children import ForeignChild, Manifests
 from tests.control import objects
 from tests.control.cluster import Cluster, key
 
@@ -52,7 +52,7 @@ async def test_a_new_process_writes_no_child(cluster: Cluster) -> None:
 async def test_a_new_version_takes_back_what_it_no_longer_intends(cluster: Cluster, kind: str) -> None:
     """A field that only the old version set is no drift of the new one's; the digest of the whole says that it goes."""
     child = cluster.object(kind, NAMES[kind])
-    theirs = with_digest({**child, "spec": {**child.get("spec", {}), "old": True}})
+    (theirs,) = Manifests.of([{**child, "spec": {**child.get("spec", {}), "old": True}}]).load()
     cluster.add(theirs)
     cluster.start_operator()
     await cluster.reconcile()
@@ -146,5 +146,5 @@ async def test_an_answer_that_comes_late_brings_no_deleted_child_back(cluster: C
     account = cluster.object("ServiceAccount", "ranker-triton")
     cluster.add({**account, "metadata": {**account["metadata"], "labels": {}}})
     cluster.kubernetes.written = lambda obj: cluster.remove(obj["kind"], obj["metadata"]["name"])
-    await cluster.reconciler._children.apply(key(), [account])
+    await cluster.reconciler._children.apply(key(), Manifests.of([account]))
     assert cluster.world.child(key(), "ServiceAccount", "ranker-triton") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from foretide.adapters.errors import Conflict, Rejected
@@ -19,6 +20,8 @@ from foretide.control.world import Key, World
 # revision of its last write, and the first revision of a cluster is older than the first namespace.
 NO_VERSION: Final = "1"
 DIGEST_LENGTH: Final = 16
+# Its first one, and two more where only the status was another one.
+APPLY_ATTEMPTS: Final = 3
 
 
 class ForeignChild(Rejected):
@@ -33,26 +36,49 @@ class ForeignChild(Rejected):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """The children of one service as they should be, in the order in which they must exist; as text, which takes a
+    quarter of the memory (8 KiB a service)."""
+
+    names: tuple[tuple[str, str], ...]  # kind and name
+    text: str
+
+    @classmethod
+    def of(cls, manifests: Sequence[Object]) -> Manifests:
+        """Each with a digest of itself: what we intended once and no longer do is no drift, and has to go too."""
+        names = tuple((manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests)
+        return cls(names, json.dumps([_with_digest(manifest) for manifest in manifests]))
+
+    def load(self) -> list[Object]:
+        loaded: list[Object] = json.loads(self.text)
+        return loaded
+
+
 class Children:
     """Writes what the cluster does not show already; an event, or a restart, that changes nothing writes nothing."""
 
     def __init__(self, api: Kubernetes, world: World) -> None:
         self._api: Final = api
         self._world: Final = world
+        self._compared: Final[dict[Key, tuple[Manifests, list[Object | None]]]] = {}
 
-    async def apply(self, key: Key, manifests: Sequence[Object]) -> list[Object]:
+    async def apply(self, key: Key, manifests: Manifests) -> list[Object]:
         """Brings every child to its manifest, in order; returns those that had to be created.
 
         Raises ForeignChild, and the gateway's errors. No object that is somebody else's is ever written; of several
         children those before it may be.
         """
-        intended = [with_digest(manifest) for manifest in manifests]
-        shown = [self._world.child(key, manifest["kind"], manifest["metadata"]["name"]) for manifest in intended]
-        for manifest, live in zip(intended, shown, strict=True):
+        shown = self._shown(key, manifests)
+        before, there = self._compared.get(key, (None, []))
+        if before is manifests and list(map(id, there)) == list(map(id, shown)):
+            return []
+        pairs = list(zip(manifests.load(), shown, strict=True))
+        for manifest, live in pairs:
             if live is not None:
                 _refuse_foreign(manifest, live)
         created: list[Object] = []
-        for manifest, live in zip(intended, shown, strict=True):
+        for manifest, live in pairs:
             if live is not None and drift(manifest, live) is None:
                 continue
             after = await (self._made(manifest) if live is None else self._put_right(manifest, live))
@@ -60,24 +86,32 @@ class Children:
             # The cache may be behind: what it shows may have been deleted and made anew by this very apply.
             if live is None or live["metadata"].get("uid") != after["metadata"].get("uid"):
                 created.append(after)
+        if all(live is not None and drift(manifest, live) is None for manifest, live in pairs):
+            self._compared[key] = manifests, shown
         return created
 
-    async def prune(self, key: Key, uid: str, *, keep: Sequence[Object]) -> None:
+    def forget(self, key: Key) -> None:
+        """Drops what was remembered of a deleted service."""
+        self._compared.pop(key, None)
+
+    async def prune(self, key: Key, uid: str, *, keep: Manifests) -> None:
         """Deletes what `keep` has replaced: the Deployment of a hardware class that the service has left or does not
         use, its PodDisruptionBudget, and earlier texts of config.pbtxt. To be called once no pod of an earlier template
         is left.
 
         Everything else has one name for the life of a service, and goes with it by garbage collection.
         """
-        kept = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in keep}
         for resource in (DEPLOYMENT, POD_DISRUPTION_BUDGET, CONFIG_MAP):
             for child in self._world.children(key, resource.kind):
                 metadata = child["metadata"]
-                if (resource.kind, metadata["name"]) not in kept and controlled_by(child, uid):
+                if (resource.kind, metadata["name"]) not in keep.names and controlled_by(child, uid):
                     await self._api.delete(
                         resource, namespace=key.namespace, name=metadata["name"], uid=metadata["uid"]
                     )
                     self._world.seen(resource, child, deleted=True)
+
+    def _shown(self, key: Key, manifests: Manifests) -> list[Object | None]:
+        return [self._world.child(key, kind, name) for kind, name in manifests.names]
 
     async def _made(self, manifest: Object) -> Object:
         """Creates the child. Not seen is not absent: the watch may be behind, and it shows only what has our labels."""
@@ -94,14 +128,35 @@ class Children:
         return await self._put_right(manifest, live)
 
     async def _put_right(self, manifest: Object, live: Object) -> Object:
-        """With the uid of what was looked at: an object that took its name since is a Conflict."""
-        metadata = {**manifest["metadata"], "uid": live["metadata"]["uid"]}
-        return await self._api.apply({**manifest, "metadata": metadata}, manager=group.RECONCILE_MANAGER)
+        """With the uid and the resourceVersion of what was looked at: an object that took its name since, or that says
+        something else since, is a Conflict, so that no old view of the cluster is ever written into it."""
+        metadata, looked_at, attempts = manifest["metadata"], live, APPLY_ATTEMPTS
+        while True:
+            seen = looked_at["metadata"]
+            same = {name: seen[name] for name in ("uid", "resourceVersion") if name in seen}
+            try:
+                return await self._api.apply(
+                    {**manifest, "metadata": {**metadata, **same}}, manager=group.RECONCILE_MANAGER
+                )
+            except Conflict:
+                attempts -= 1
+                found = await self._api.get(
+                    resource_of(manifest), namespace=metadata["namespace"], name=metadata["name"]
+                )
+                # Each pod that becomes ready makes another resourceVersion, and no other generation.
+                if not attempts or found is None or not _says_the_same(found, live):
+                    raise
+                looked_at = found
 
 
-def with_digest(manifest: Object) -> Object:
-    """The manifest with a digest of itself: what we intended once and no longer do is no drift, and has to go too."""
-    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+def _says_the_same(found: Object, live: Object) -> bool:
+    """Whether it is the very object with the same spec; kinds whose specs have no generation never do."""
+    now, then = found["metadata"], live["metadata"]
+    return "generation" in now and all(now.get(name) == then.get(name) for name in ("uid", "generation", "labels"))
+
+
+def _with_digest(manifest: Object) -> Object:
+    text = json.dumps(manifest, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
     metadata = manifest["metadata"]
     annotations = {**metadata.get("annotations", {}), group.MANIFEST_DIGEST_ANNOTATION: digest}
