@@ -105,9 +105,7 @@ class Children:
             for child in self._world.children(key, resource.kind):
                 metadata = child["metadata"]
                 if (resource.kind, metadata["name"]) not in keep.names and controlled_by(child, uid):
-                    await self._api.delete(
-                        resource, namespace=key.namespace, name=metadata["name"], uid=metadata["uid"]
-                    )
+                    await self._api.delete(resource, child)
                     self._world.seen(resource, child, deleted=True)
 
     def _shown(self, key: Key, manifests: Manifests) -> list[Object | None]:
