@@ -27,6 +27,8 @@ from e2e.cluster.processes import Daemon
 from e2e.cluster.progress import Progress
 from e2e.own_process import free_ports, stop
 from e2e.scenarios.api import Api, ApiRefused
+from e2e.scenarios.waiting import until
+from foretide.adapters.resources import HARDWARE_CLASS, INFERENCE_SERVICE, MODEL_PROFILE, SCALING_POLICY
 
 START_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 10.0
@@ -78,10 +80,13 @@ class ControlPlane:
 
 
 @contextmanager
-def running(folder: Path, *, nodes: int = 0, progress: Progress | None = None) -> Iterator[ControlPlane]:
+def running(
+    folder: Path, *, controllers: bool = True, nodes: int = 0, progress: Progress | None = None
+) -> Iterator[ControlPlane]:
     """A control plane with Foretide's kinds and the chart's rights in it, until the end of `with`; its folder stays.
 
-    With nodes, pods are scheduled to them, and each is Ready a moment later.
+    With nodes, pods are scheduled to them, and each is Ready a moment later. Without controllers nothing happens that
+    the test does not do: no Deployment gets a status, and nothing is collected.
     """
     shown = progress or Progress(quiet=True)
     cache = cache_folder()
@@ -98,10 +103,12 @@ def running(folder: Path, *, nodes: int = 0, progress: Progress | None = None) -
         audit = ["--audit-log-mode=batch", f"--audit-log-path={folder}/audit.log"]
         start(components.apiserver(programs, place), *audit, f"--audit-policy-file={folder}/audit.yaml")
         start.wait_for("kube-apiserver", lambda: _is_ready(cluster))
-        start(components.controller_manager(programs, place))
+        if controllers:
+            start(components.controller_manager(programs, place))
         api = Api(cluster)
         stack.callback(api.close)
         _install(cluster)
+        until("Foretide's kinds are served", lambda: _serves_kinds(api), within_seconds=START_SECONDS)
         if nodes:
             start(components.scheduler(programs, place))
             kwok = binaries.build_kwok(binaries.find_go(cache), artefacts, cache, shown) / "kwok"
@@ -158,6 +165,18 @@ def _install(cluster: Cluster) -> None:
     names = [each["metadata"]["name"] for each in parts if each["kind"] == "CustomResourceDefinition"]
     words = (f"customresourcedefinition/{name}" for name in names)
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *words)
+
+
+def _serves_kinds(api: Api) -> bool:
+    """A kind that was just made is Established before its storage is ready: 429, storage is (re)initializing."""
+    try:
+        for resource in (INFERENCE_SERVICE, HARDWARE_CLASS, SCALING_POLICY, MODEL_PROFILE):
+            api.select(resource)
+    except ApiRefused as refusal:
+        if refusal.status in (404, 429):
+            return False
+        raise
+    return True
 
 
 def _node(number: int) -> dict[str, object]:
