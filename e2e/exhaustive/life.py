@@ -45,7 +45,7 @@ class Death:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write that came to the API server, and whether it changed anything."""
+    """One write that came to the API server, and whether it changed anything that lasts."""
 
     verb: str
     what: str
@@ -150,10 +150,13 @@ class Mortal:
 
     def _ends(self, verb: str, resource: Resource, name: str, before: Object | None, after: Object | None) -> None:
         changed = _version(before) != _version(after)
+        if changed and verb == "status" and before is not None and after is not None:
+            # A decision that was remembered and not acted on is decided anew, and has the time of that.
+            changed = self.stage.lasting(before).get("status") != self.stage.lasting(after)["status"]
         self.diary.writes.append(Write(verb, f"{resource.kind} {name}", changed))
-        if changed and after is not None:
+        if after is not None and _version(before) != _version(after):
             self.stage.tell(resource, after)
-        elif changed and before is not None:
+        elif after is None and before is not None:
             self.stage.tell(resource, before, deleted=True)
         self._may_die(after=True)
 

@@ -57,6 +57,11 @@ class Stage:
         made = self.api.patch(INFERENCE_SERVICE, NAME, {"spec": spec}, namespace=self.namespace)
         self.tell(INFERENCE_SERVICE, made)
 
+    def replace(self, spec: Mapping[str, Any]) -> None:
+        """A user writes the whole spec anew."""
+        change = [{"op": "replace", "path": "/spec", "value": spec}]
+        self.tell(INFERENCE_SERVICE, self.api.patch(INFERENCE_SERVICE, NAME, change, namespace=self.namespace))
+
     def delete(self) -> None:
         """A user deletes it, and the garbage collector what it owns."""
         for resource in (INFERENCE_SERVICE, *CHILDREN):

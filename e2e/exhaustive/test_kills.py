@@ -27,4 +27,7 @@ async def test_a_kill_is_not_seen(
 ) -> None:
     story = await play(api, operator, namespace, death=Death(write, after))
     assert story.states == undisturbed.states
-    assert story.diary.changes() == undisturbed.diary.changes()
+    assert story.diary.child_changes() == undisturbed.diary.child_changes()
+    # A successor that finds a Deployment whose controller has not seen its new size yet cannot know that the template
+    # is the same, and calls it a roll-out until it has.
+    assert len(story.diary.changes()) - len(undisturbed.diary.changes()) in (0, 1)
