@@ -30,7 +30,7 @@ from e2e.scenarios.api import Api, ApiRefused
 from e2e.scenarios.waiting import until
 from foretide.adapters.resources import HARDWARE_CLASS, INFERENCE_SERVICE, MODEL_PROFILE, SCALING_POLICY
 
-START_SECONDS: Final = 90.0
+START_SECONDS: Final = 180.0
 STOP_SECONDS: Final = 10.0
 INSTALL: Final = REPOSITORY / "manifests" / "install.yaml"
 OPERATOR: Final = ("foretide-system", "foretide-operator")  # namespace and name of its service account
@@ -111,8 +111,9 @@ def running(
         until("Foretide's kinds are served", lambda: _serves_kinds(api), within_seconds=START_SECONDS)
         if nodes:
             start(components.scheduler(programs, place))
-            kwok = binaries.build_kwok(binaries.find_go(cache), artefacts, cache, shown) / "kwok"
-            start(Daemon("kwok", (str(kwok), f"--kubeconfig={cluster.kubeconfig}", "--manage-all-nodes=true")))
+            kwok = binaries.build_kwok(binaries.find_go(cache), artefacts, cache, shown)
+            words = (f"--config={kwok}/stages.yaml", f"--kubeconfig={cluster.kubeconfig}", "--manage-all-nodes=true")
+            start(Daemon("kwok", (f"{kwok}/kwok", *words)))
             cluster.apply(*map(_node, range(nodes)))
         yield ControlPlane(cluster, server, folder)
 

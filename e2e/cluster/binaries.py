@@ -22,6 +22,12 @@ MODULE: Final = HERE / "go"
 RCLONE: Final = HERE / "rclone"
 KWOK: Final = HERE / "kwok"  # of control planes without nodes only: built when one is wanted
 OLDEST_GO: Final = (1, 26)
+# Of its own module: a node is Ready, a pod is Ready as soon as it has a node, and gone as soon as it is told to go.
+KWOK_STAGES: Final = (
+    "node/fast/node-initialize.yaml",
+    "node/heartbeat/node-heartbeat.yaml",
+    *(f"pod/fast/pod-{name}.yaml" for name in ("ready", "complete", "delete")),
+)
 KUBERNETES: Final = re.compile(r"^\s*k8s\.io/kubernetes v(1\.(\d+)\.\d+)", re.MULTILINE)
 NETWORK_TROUBLE: Final = re.compile(
     r"dial tcp|no such host|i/o timeout|connection refused|connection reset|proxyconnect|network is unreachable"
@@ -129,8 +135,8 @@ def build(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path
 
 
 def build_kwok(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path:
-    """The folder with kwok, built now unless nothing changed."""
-    name = key_of(KWOK, str(go.version))
+    """The folder with kwok and the stages by which its nodes and pods live, made now unless nothing changed."""
+    name = key_of(KWOK, str(go.version), *KWOK_STAGES)
     if artefacts.has("kwok", name):
         return artefacts.path("kwok", name)
     with progress.step("building kwok from its Go module"):
@@ -138,6 +144,9 @@ def build_kwok(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) ->
         def make(folder: Path) -> None:
             words = [str(go.program), "build", "-trimpath", COMPILE, "-ldflags=-s -w", "-o", f"{folder}/", "tool"]
             run(words, cwd=KWOK, env=go.environment, log=cache / "log" / "go-build.log")
+            words = [str(go.program), "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"]
+            module = Path(run(words, cwd=KWOK, env=go.environment).strip()) / "kustomize" / "stage"
+            (folder / "stages.yaml").write_text("---\n".join((module / stage).read_text() for stage in KWOK_STAGES))
 
         try:
             return artefacts.ensure("kwok", name, make)

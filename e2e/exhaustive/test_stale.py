@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(240)
 NAMES = [name for name in STEPS if name != "delete"]
 
 
-@pytest.mark.parametrize(("then", "now"), combinations(NAMES, 2))
+@pytest.mark.parametrize(("then", "now"), list(combinations(NAMES, 2)))
 async def test_no_child_becomes_what_it_was(
     api: Api, operator: KubernetesApi, namespace: str, undisturbed: Story, then: str, now: str
 ) -> None:
