@@ -73,6 +73,10 @@ bench-scaling: setup ## Every autoscaler on real traces; an hour on two processo
 bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; an hour.
 	$(BIN)/python -m bench.serving $(BENCH_ARGS)
 
+.PHONY: bench-reconcile
+bench-reconcile: setup ## A burst of 100 to 3,000 services on a real API server, beside a bare loop; an hour on a quiet machine.
+	$(BIN)/python -m bench.reconcile $(BENCH_ARGS)
+
 # --- cluster ------------------------------------------------------------------------------------------------------
 .PHONY: cluster
 cluster: setup ## Bring the embedded cluster up (idempotent).

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.places import FOLDER
+from bench.reconcile.page import misses, table
 from bench.reconcile.run import Run, measure
 from e2e.cluster import ClusterError
 
@@ -53,7 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     given.results.parent.mkdir(parents=True, exist_ok=True)
     given.results.write_text(json.dumps({"runs": [asdict(run) for run in runs]}, indent=1) + "\n")
-    return 0
+    missed = [each for run in runs for each in misses(run)]
+    print(*table(runs), *missed, sep="\n")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
