@@ -41,6 +41,7 @@ unit: setup ## Unit and property tests.
 .PHONY: generated
 generated: setup ## Fail when generated files are not what their sources say: CRDs, install.yaml, dashboards, pages.
 	$(BIN)/python -m foretide.api.crdgen --check
+	$(BIN)/python -m foretide.api.reference --check
 	$(BIN)/python -m foretide.cli.reference --check docs/cli.md
 	$(BIN)/python -m foretide.app.metrics_page --check
 	$(BIN)/python -m manifests.dashboards --check
@@ -52,30 +53,55 @@ check: setup ## Lint, types, layers, generated files, unit tests: what to run be
 .PHONY: e2e
 e2e: setup ## End-to-end tests on the cluster; at the end the embedded one is taken down, and nothing of it is left.
 	$(BIN)/python -m e2e.cluster up
-	$(BIN)/pytest e2e -m "not cluster_lifecycle and not proof" --timeout=300 --durations=15
+	$(BIN)/pytest e2e -m "not cluster_lifecycle and not proof and not slow_fault" --timeout=300 --durations=15
 	$(BIN)/pytest e2e -m cluster_lifecycle --durations=5
 	$(BIN)/python -m e2e.cluster down
 
 .PHONY: test
 test: check e2e ## All tests.
 
+.PHONY: faults
+faults: setup ## The whole fault matrix, docs/fault-matrix.md, beside any cluster; half an hour. FAULTS="-k F07" for one.
+	$(BIN)/pytest e2e/faults --timeout=600 --durations=15 $(FAULTS)
+
+.PHONY: soak
+soak: setup ## Random faults of the matrix on ten services under load: HOURS=1 SEED=1; build/soak/SEED.json says what held.
+	$(BIN)/python -m e2e.faults.soak --hours=$(or $(HOURS),1) --seed=$(or $(SEED),1)
+
 .PHONY: proof
 proof: setup ## Promises that take tens of minutes each to measure, two and a half hours in all; PROOF="-k ramps" for one.
 	$(BIN)/python -m e2e.cluster up
 	$(BIN)/pytest e2e/proofs --timeout=4000 $(PROOF)
+
+# --- documentation ------------------------------------------------------------------------------------------------
+.PHONY: docs
+docs: setup ## Build the site of the documentation into build/site; a link that leads nowhere fails.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+.PHONY: sbom
+sbom: setup ## The bill of materials of the operator's image (CycloneDX) and its licences, into build/sbom.
+	$(BIN)/python -m manifests.sbom
 
 # --- benchmarks ---------------------------------------------------------------------------------------------------
 .PHONY: bench-scaling
 bench-scaling: setup ## Every autoscaler on real traces; an hour on two processors, goes on where it was stopped.
 	$(BIN)/python -m bench.scaling $(BENCH_ARGS)
 
+.PHONY: bench-live
+bench-live: setup ## Foretide beside HPA and KEDA on the embedded cluster; four hours, goes on where it was stopped.
+	$(BIN)/python -m bench.live $(BENCH_ARGS)
+
 .PHONY: bench-serving
-bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; an hour.
+bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; 15 minutes.
 	$(BIN)/python -m bench.serving $(BENCH_ARGS)
 
 .PHONY: bench-reconcile
 bench-reconcile: setup ## A burst of 100 to 3,000 services on a real API server, beside a bare loop; an hour on a quiet machine.
 	$(BIN)/python -m bench.reconcile $(BENCH_ARGS)
+
+.PHONY: bench-ticks
+bench-ticks: setup ## Ticks of one operator with 100, 1,000 and 5,000 services on real servers; two hours, as root.
+	$(BIN)/python -m bench.ticks $(BENCH_ARGS)
 
 # --- cluster ------------------------------------------------------------------------------------------------------
 .PHONY: cluster
@@ -100,7 +126,8 @@ manifests: crds ## Render manifests/install.yaml from the chart.
 	$(BIN)/python manifests/render.py
 
 .PHONY: pages
-pages: setup ## Generate docs/metrics.md, the reference in docs/cli.md and the Grafana dashboards.
+pages: setup ## Generate docs/api-reference.md, docs/metrics.md, the reference in docs/cli.md and the Grafana dashboards.
+	$(BIN)/python -m foretide.api.reference
 	$(BIN)/python -m foretide.cli.reference docs/cli.md
 	$(BIN)/python -m foretide.app.metrics_page
 	$(BIN)/python -m manifests.dashboards

@@ -51,10 +51,14 @@ class Server:
         """The body of an answer of the HTTP API."""
         return _get(f"http://127.0.0.1:{self.http_port}/{path}")
 
+    def metrics(self) -> str:
+        """What it tells of itself."""
+        return _get(f"http://127.0.0.1:{self.metrics_port}/metrics")
+
     def until_idle(self) -> None:
         """Waits until nothing is queued: what a load left behind is not the next one's."""
         ends = time.monotonic() + DRAIN_SECONDS
-        while _pending(_get(f"http://127.0.0.1:{self.metrics_port}/metrics")) > 0:
+        while _pending(self.metrics()) > 0:
             if time.monotonic() > ends:
                 raise NotStartedError(f"requests still wait after {DRAIN_SECONDS:g} s; the log is {self.log}")
             time.sleep(0.1)
@@ -138,6 +142,7 @@ def _until_ready(process: subprocess.Popen[bytes], server: Server) -> None:
     while time.monotonic() < ends and process.poll() is None:
         try:
             server.get("v2/health/ready")
+            _get(f"http://127.0.0.1:{server.metrics_port}/metrics")  # its port opens after that of HTTP
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.05)
         else:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +24,11 @@ from e2e.load.infer import infer_body
 from e2e.load.wire import Answer, request
 from e2e.local_triton import Server, install, serving
 from e2e.scenarios import sleeper
+from foretide.adapters.scrape import quantities
 from foretide.api import group, parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
+from foretide.scaling.policy import Quantity
 from foretide.serving.manifests import ServingSettings, build
 
 ROW: Final = {"dataType": "FP32", "shape": [sleeper.WIDTH]}
@@ -52,6 +55,7 @@ class Case:
     file: Path
     named: str = ""  # the file in the version's folder, where it is not the one on disk
     batching: dict[str, Any] = field(default_factory=dict)
+    cache: str = ""  # its size
 
 
 PYTHON_FILE: Final = sleeper.MODELS / "sleeper" / "model.py"
@@ -62,6 +66,9 @@ CASES: Final = {
     "python, a delay": Case(
         SLEEPER, PYTHON_FILE, batching={"mode": "Manual", "maxQueueDelay": "1ms", "preferredSizes": [4, 8]}
     ),
+    "python, cached": Case(SLEEPER, PYTHON_FILE, cache="1Mi"),
+    "python, no batching, cached": Case(SLEEPER, PYTHON_FILE, batching={"mode": "None"}, cache="64Mi"),
+    "onnxruntime, cached": Case({**FILETYPE, "warmup": True}, model_file(), cache="1Gi"),
     "python, no batching": Case(SLEEPER, PYTHON_FILE, batching={"mode": "None"}),
     "onnxruntime": Case(FILETYPE, model_file()),
     "onnxruntime, warmed up": Case({**FILETYPE, "warmup": True}, model_file()),
@@ -75,13 +82,14 @@ def root() -> Path:
     return install(Progress())
 
 
-def rendered(model: dict[str, Any], batching: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def rendered(case: Case) -> tuple[str, dict[str, Any]]:
     """config.pbtxt and the container, as the operator makes them on a class of two CPUs."""
     spec = {
-        "model": {"source": {"configMap": {"name": "files"}}, **model},
+        "model": {"source": {"configMap": {"name": "files"}}, **case.model},
         "hardware": {"classes": ["cpu-2"]},
         "slo": {"objective": "99", "latency": "1s"},
-        "batching": batching,
+        "batching": case.batching,
+        **({"responseCache": {"size": case.cache}} if case.cache else {}),
     }
     triton = {"image": "tritonserver:2.51", "instances": "Auto"}
     of_class = {"family": "CPU", "resources": {"limits": {"cpu": "2"}}, "triton": triton}
@@ -96,7 +104,7 @@ def rendered(model: dict[str, Any], batching: dict[str, Any]) -> tuple[str, dict
 
 @contextmanager
 def loaded(root: Path, case: Case, folder: Path) -> Iterator[Server]:
-    config, container = rendered(case.model, case.batching)
+    config, container = rendered(case)
     version = folder / "models" / "m" / "1"
     version.mkdir(parents=True)
     shutil.copy(case.file, version / (case.named or case.file.name))
@@ -148,3 +156,24 @@ def test_triton_loads_what_is_rendered_and_answers(name: str, root: Path, tmp_pa
         assert (batching is None) == (case.batching.get("mode") == "None")
         if case.batching.get("mode") == "Manual":
             assert batching == {**batching, "preferred_batch_size": [4, 8], "max_queue_delay_microseconds": 1_000}
+
+
+MOST: Final = 8  # as the largest batch of the model
+LOADED: Final = tuple(name for name, case in CASES.items() if case.cache and case.model["backend"] == "python")
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_what_a_cache_answers_is_told_apart_from_what_the_model_computes(name: str, root: Path, tmp_path: Path) -> None:
+    """By both ways in which the operator reads the load: answered less hits is what the model computed, and Triton's
+    own count of misses is not."""
+    with loaded(root, CASES[name], tmp_path) as server:
+        told = partial(quantities, model="m")
+        before = told(server.metrics())
+        assert before[Quantity.CACHE_HITS] == 0.0, "told from the start, so that a rate counts the first hit"
+        for _ in range(20):
+            assert sleeper.RightAnswers((3.0,))(7, ask(server, {"X": sleeper.question(7)}, "Y"))
+        assert sleeper.RightAnswers((3.0,))(8, ask(server, {"X": sleeper.question(8)}, "Y"))
+        after = told(server.metrics())
+    assert after[Quantity.SUCCESS] == 21.0
+    assert after[Quantity.CACHE_HITS] == 19.0
+    assert after[Quantity.INFERENCE] == after[Quantity.SUCCESS] - after[Quantity.CACHE_HITS] == 2.0

@@ -1,6 +1,7 @@
 """The chart through a real helm: it lints, refuses wrong values in words, and its options render what they promise."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from e2e.cluster import Cluster
 from foretide.adapters import promql
 from foretide.app import settings
-from foretide.scaling.policy import Quantity
+from foretide.control.past import RECORDED
 from manifests import render
 from manifests.dashboards import __main__ as dashboards
 from tests.chart import charts
@@ -47,6 +48,7 @@ def test_the_manifest_in_the_tree_is_up_to_date(helm: str) -> None:
         ("--set=alerts.overrides.ForetideDown.after=1m", "after"),
         ("--set=alerts.coldStartSeconds=0", "coldStartSeconds"),
         ("--set=alerts.runbookUrl=wiki", "runbookUrl"),
+        ("--set=alerts.runbookUrl=https://wiki.example/foretide", "runbookUrl"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(helm: str, argument: str, words: str) -> None:
@@ -106,7 +108,7 @@ def test_recording_rules_keep_what_the_operator_asks_about_the_past(helm: str, w
     [group] = rule["spec"]["groups"]
     assert group["rules"] == [
         {"record": promql.record(quantity), "expr": promql.history(quantity, rate_window_seconds=asked)}
-        for quantity in (Quantity.SUCCESS, Quantity.FAILURE, Quantity.INFERENCE)
+        for quantity in RECORDED
     ]
 
 
@@ -124,6 +126,24 @@ def test_dashboards_come_as_they_are_with_the_label_of_the_sidecar(helm: str) ->
 
 def test_neither_alerts_nor_dashboards_come_unasked(helm: str) -> None:
     assert {each["kind"] for each in _template(helm)}.isdisjoint({"PrometheusRule", "ConfigMap", "PodMonitor"})
+
+
+def test_the_notes_name_the_plugin_and_what_stays(cluster: Cluster) -> None:
+    notes = _notes(cluster)
+    assert "kubectl foretide explain ranker" in notes
+    names = [each["metadata"]["name"] for each in charts.installed() if each["kind"] == "CustomResourceDefinition"]
+    (removal,) = re.findall(r"kubectl delete crd (.*)", notes)
+    assert sorted(removal.split()) == sorted(names)
+    assert "kubectl delete crd" not in _notes(cluster, "--set=crds.keep=false")
+
+
+def _notes(cluster: Cluster, *arguments: str) -> str:
+    command = [str(cluster.bin / "helm"), "install", "notes", str(charts.CHART), "--dry-run=client", *arguments]
+    command += [f"--kube-context={cluster.context}"] if cluster.context else []
+    said = subprocess.run(
+        command, check=True, capture_output=True, text=True, timeout=60, env=cluster.environment()
+    ).stdout
+    return said.partition("NOTES:")[2]
 
 
 def test_every_option_at_once_renders(helm: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from e2e.exhaustive.stage import NAME
 from e2e.local_control_plane import INSTALL, OPERATOR, ControlPlane
 from e2e.local_operator import LocalOperator, operating
 from e2e.scenarios.api import NAMESPACE, Api
-from e2e.scenarios.conditions import condition
+from e2e.scenarios.conditions import condition, holds
 from e2e.scenarios.waiting import until
 from foretide.adapters.resources import CHILDREN, DEPLOYMENT, HARDWARE_CLASS, INFERENCE_SERVICE, POD, Resource
 from foretide.api import parse
@@ -143,7 +144,7 @@ def _meets_objects_of_others(api: Api) -> None:
     api.create(INFERENCE_SERVICE, {"metadata": {"name": NAME, "namespace": TEAM}, "spec": SPEC})
     for resource, name in in_the_way:
         text = f"{resource.kind} {TEAM}/{name}"
-        until(f"{text} is told", lambda text=text: text in _stalled(api), within_seconds=WAIT_SECONDS)
+        until(f"{text} is told", partial(_is_told, api, text), within_seconds=WAIT_SECONDS)
         api.delete(resource, name, namespace=TEAM)
 
 
@@ -180,20 +181,15 @@ def _live(api: Api) -> dict[str, Any]:
     return dict(api.get(INFERENCE_SERVICE, NAME, namespace=TEAM) or {})
 
 
-def _stalled(api: Api) -> str:
-    live = _live(api)
-    return str(condition(live, "Stalled").get("message", "")) if "status" in live else ""
+def _is_told(api: Api, text: str) -> bool:
+    return text in str(condition(_live(api), "Stalled").get("message", ""))
 
 
 def _until_ready(api: Api, *, generation: int) -> None:
     def ready() -> bool:
         live = _live(api)
         told = live.get("status", {}).get("observedGeneration") == generation
-        return (
-            told
-            and condition(live, "Ready")["status"] == "True"
-            and condition(live, "Reconciling")["status"] == "False"
-        )
+        return told and holds(live, "Ready") and holds(live, "Reconciling", "False")
 
     until(f"generation {generation} is up", ready, within_seconds=WAIT_SECONDS, shows=lambda: _live(api))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -14,10 +13,11 @@ from e2e.cluster import Cluster
 from e2e.scenarios import loopback
 from manifests import render
 from tests.chart import charts, series
+from tests.docs import blocks
 
 RULES: Final = charts.CHART / "files" / "alerts.yaml"
 TESTS: Final = sorted((charts.ROOT / "tests" / "alerts").glob("*.yaml"))
-RUNBOOKS: Final = sorted((charts.ROOT / "docs" / "runbooks").glob("*.md"))
+QUERIES: Final = [block for block in blocks.of_every_page() if block.language == "promql"]
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +42,9 @@ def test_it_fires_when_it_should_and_not_otherwise(promtool: str, path: Path) ->
     _run(promtool, "test", "rules", str(path))
 
 
-@pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.stem)
-def test_what_a_runbook_asks_prometheus_parses(promtool: str, path: Path) -> None:
-    for asked in re.findall(r"```promql\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
-        _run(promtool, "--experimental", "promql", "format", asked)
+@pytest.mark.parametrize("block", QUERIES, ids=str)
+def test_what_the_documentation_asks_prometheus_parses(promtool: str, block: blocks.Block) -> None:
+    _run(promtool, "--experimental", "promql", "format", block.text)
 
 
 def test_what_the_chart_renders_parses_with_every_override(promtool: str, cluster: Cluster, tmp_path: Path) -> None:
@@ -53,7 +52,7 @@ def test_what_the_chart_renders_parses_with_every_override(promtool: str, cluste
     changed = [f"alerts.overrides.{name}.for=1s" for name in names]
     changed += ["alerts.overrides.ForetideStalled.enabled=false", "alerts.overrides.ForetideDown.severity=page"]
     changed += ["alerts.enabled=true", "alerts.ruleLabels.team=ml", "alerts.labels.release=monitoring"]
-    changed += ["alerts.coldStartSeconds=900", "alerts.runbookUrl=https://wiki.example/foretide/"]
+    changed += ["alerts.coldStartSeconds=900", "alerts.runbookUrl=https://wiki.example/foretide/%s.html"]
     text = render.rendered(*(f"--set={each}" for each in changed), binary=str(cluster.bin / "helm"))
     found = charts.only(charts.objects(text), "PrometheusRule", "foretide-alerts")
     assert found["metadata"]["labels"]["release"] == "monitoring"
@@ -64,7 +63,8 @@ def test_what_the_chart_renders_parses_with_every_override(promtool: str, cluste
     assert set(names) - set(alerts) == {"ForetideStalled"}
     assert {rule["for"] for rule in alerts.values()} == {"1s"}
     assert alerts["ForetideDown"]["labels"] == {"severity": "page", "team": "ml"}
-    assert alerts["ForetideDown"]["annotations"]["runbook_url"] == "https://wiki.example/foretide/ForetideDown.md"
+    assert alerts["ForetideDown"]["annotations"]["runbook_url"] == "https://wiki.example/foretide/ForetideDown.html"
+    assert "runbook" not in alerts["ForetideDown"]["annotations"]
     assert alerts["ForetideColdStartSlow"]["expr"].endswith("> 900")
 
 
@@ -74,8 +74,9 @@ def test_the_chart_changes_nothing_of_the_rules_but_what_it_is_told(cluster: Clu
     for group in groups:
         for rule in group["rules"]:
             if "alert" in rule:
-                url = rule["annotations"].pop("runbook_url")
-                assert url == f"{charts.values()['alerts']['runbookUrl']}/{rule['alert']}.md"
+                runbook = rule["annotations"].pop("runbook")
+                assert runbook == f"docs/runbooks/{rule['alert']}.md"
+                assert (charts.ROOT / runbook).exists()
     assert groups == yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
 
 

@@ -54,6 +54,8 @@ class Pods:
         nothing = np.zeros(len(row))
 
         def answer(query: Query) -> Readings:
+            if query.quantity is Quantity.CACHE_HITS:
+                return Readings.unknown(len(row))  # nothing is kept
             if query.over is Over.AGE:
                 return Readings.checked(nothing, ready)
             return Readings.checked((self._answer(query) / running)[row], ready)

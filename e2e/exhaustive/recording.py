@@ -34,7 +34,7 @@ async def record(api: Api, operator: KubernetesApi, namespace: str) -> list[dict
     step = ""
 
     def look(stage: Stage) -> None:
-        live = stage.look(INFERENCE_SERVICE, NAME)
+        live = stage.look(INFERENCE_SERVICE, NAME) or {}
         service = {name: value for name, value in stage.lasting(live).items() if name != "spec"}
         service["metadata"].pop("managedFields")
         moment = {"step": step, "service": service, "replacing": stage.replacing()}

@@ -59,7 +59,7 @@ class Stage:
 
     def replace(self, spec: Mapping[str, Any]) -> None:
         """A user writes the whole spec anew."""
-        change = [{"op": "replace", "path": "/spec", "value": spec}]
+        change: list[Object] = [{"op": "replace", "path": "/spec", "value": spec}]
         self.tell(INFERENCE_SERVICE, self.api.patch(INFERENCE_SERVICE, NAME, change, namespace=self.namespace))
 
     def delete(self) -> None:

@@ -11,6 +11,7 @@ from e2e.exhaustive.mutations import MUTATIONS, ONLY_VALUE, properties, touched
 from e2e.exhaustive.run import SPEC, Play
 from e2e.exhaustive.stage import NAME, Stage
 from e2e.scenarios.api import Api
+from e2e.scenarios.conditions import holds
 from foretide.adapters.kubernetes import KubernetesApi
 from foretide.adapters.resources import INFERENCE_SERVICE
 from foretide.api import group
@@ -49,7 +50,7 @@ def spec(stage: Stage) -> Mapping[str, Any]:
 def served(stage: Stage) -> bool:
     """Whether nothing stalls it."""
     live = stage.look(INFERENCE_SERVICE, NAME) or {}
-    return {each["type"]: each["status"] for each in live["status"]["conditions"]}["Stalled"] == "False"
+    return holds(live, "Stalled", "False")
 
 
 def children(stage: Stage) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Alerting:
             for alert in self.firing():
                 name = alert["labels"]["alertname"]
                 if labels.items() <= alert["labels"].items():
-                    assert alert["annotations"]["runbook_url"].endswith(f"/{name}.md"), alert
+                    assert alert["annotations"]["runbook"].endswith(f"/{name}.md"), alert
                     fired.add(name)
             return fired
 

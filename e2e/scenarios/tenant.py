@@ -13,6 +13,7 @@ from e2e.scenarios.api import NAMESPACE, Api
 from e2e.scenarios.recording import Recording
 from e2e.scenarios.service import Service
 from foretide.adapters.resources import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, Resource
+from foretide.api import group
 
 PREFIX: Final = "e2e-"
 # The strictest standard: whatever the operator makes must pass the API server's own admission of it.
@@ -49,7 +50,9 @@ class Tenant:
         self.api.apply(INFERENCE_SERVICE, {"metadata": self._named(name), "spec": spec})
         return self.reach(name, hardware_class=spec["hardware"]["classes"][0])
 
-    def reach(self, name: str, *, hardware_class: str = sleeper.HARDWARE_CLASS) -> Service:
+    def reach(
+        self, name: str, *, hardware_class: str = sleeper.HARDWARE_CLASS, label: str = group.SERVICE_LABEL
+    ) -> Service:
         """The handle of a service, with a NodePort of the test's own: the operator's Service is inside the cluster."""
         way_in = self.api.apply(
             SERVICE,
@@ -57,7 +60,7 @@ class Tenant:
                 "metadata": self._named(f"{name}-from-outside"),
                 "spec": {
                     "type": "NodePort",
-                    "selector": {"foretide.dev/service": name},
+                    "selector": {label: name},
                     "ports": [{"name": "http", "port": 8000, "targetPort": "http"}],
                 },
             },

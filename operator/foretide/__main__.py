@@ -29,7 +29,7 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
         return 2
-    _configure_logging(settings)
+    configure_logging(settings)
     try:
         uvloop.run(run(settings))
     except (LeaseLost, AdapterError) as error:
@@ -44,15 +44,18 @@ def _settings_help() -> str:
     )
 
 
-def _configure_logging(settings: Settings) -> None:
+def configure_logging(settings: Settings) -> None:
+    """Handlers, formats and levels for this process."""
     handler = logging.StreamHandler(sys.stderr)
     if settings.log_format == "json":
         handler.setFormatter(JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
-    # kopf logs each event at DEBUG and its own life cycle at INFO.
-    logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
+    # kopf logs each event at DEBUG and its own life cycle at INFO; httpx each request at INFO, and while Prometheus is
+    # away there are 256 a tick.
+    for chatty in ("kopf", "httpx"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ METRICS = {
     Quantity.EXECUTION: "nv_inference_exec_count",
     Quantity.PENDING: "nv_inference_pending_request_count",
     Quantity.REQUEST_SECONDS: "nv_inference_request_duration_us",
+    Quantity.CACHE_HITS: "nv_cache_num_hits_per_model",
 }
 FUNCTIONS = {"rate", "deriv", "avg_over_time", "max_over_time", "timestamp", "time"}
 AGGREGATIONS = {"sum", "max"}
@@ -51,6 +52,7 @@ def over_pods(query: str) -> str:
         (Query(Quantity.FAILURE, Over.RATE, 45.0), over_pods("rate(nv_inference_request_failure[45s])")),
         (Query(Quantity.INFERENCE, Over.RATE, 30.0), over_pods("rate(nv_inference_count[30s])")),
         (Query(Quantity.EXECUTION, Over.RATE, 30.0), over_pods("rate(nv_inference_exec_count[30s])")),
+        (Query(Quantity.CACHE_HITS, Over.RATE, 30.0), over_pods("rate(nv_cache_num_hits_per_model[30s])")),
         (Query(Quantity.PENDING), over_pods("nv_inference_pending_request_count")),
         (Query(Quantity.PENDING, Over.DERIV, 30.0), over_pods("deriv(nv_inference_pending_request_count[30s])")),
         (

@@ -14,8 +14,9 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretide.adapters import scrape as module
+from foretide.adapters import pod_http
 from foretide.adapters.errors import Unavailable
+from foretide.adapters.pod_http import PodHttp
 from foretide.adapters.promql import expression
 from foretide.adapters.scrape import BODY_LIMIT_BYTES, LINE_LIMIT, TEXT_LIMIT, ScrapeHttp, quantities
 from foretide.adapters.triton_metrics import METRICS
@@ -67,9 +68,9 @@ async def pod() -> AsyncIterator[Pod]:
 
 @pytest.fixture
 async def scraper() -> AsyncIterator[ScrapeHttp]:
-    scraper = ScrapeHttp()
-    yield scraper
-    await scraper.close()
+    pods = PodHttp()
+    yield ScrapeHttp(pods)
+    await pods.close()
 
 
 async def refused(scraper: ScrapeHttp, pod: Pod) -> str:
@@ -106,9 +107,9 @@ async def test_an_address_of_ipv6_is_asked(scraper: ScrapeHttp) -> None:
 async def test_a_proxy_of_the_environment_is_not_used(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
-    scraper = ScrapeHttp()
-    assert await scraper.scrape(address=pod.address, model="ranker") == EXPECTED
-    await scraper.close()
+    pods = PodHttp()
+    assert await ScrapeHttp(pods).scrape(address=pod.address, model="ranker") == EXPECTED
+    await pods.close()
 
 
 def test_versions_reasons_and_gpus_of_a_model_add_up() -> None:
@@ -177,7 +178,7 @@ async def test_a_status_but_200_is_no_answer(scraper: ScrapeHttp, pod: Pod, stat
 
 
 async def test_a_pod_that_hangs_is_given_up(scraper: ScrapeHttp, pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REQUEST_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(pod_http, "REQUEST_TIMEOUT_SECONDS", 0.05)
     pod.delay_seconds = 0.2
     assert await refused(scraper, pod) == "Timeout"
 
@@ -185,7 +186,7 @@ async def test_a_pod_that_hangs_is_given_up(scraper: ScrapeHttp, pod: Pod, monke
 async def test_a_pod_that_sends_a_byte_now_and_then_is_given_up(
     scraper: ScrapeHttp, pod: Pod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "REQUEST_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(pod_http, "REQUEST_TIMEOUT_SECONDS", 0.1)
 
     async def drip(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse()

@@ -63,6 +63,7 @@ def service(**spec: Any) -> Raw:
                 "paused": True,
             },
             "batching": {"mode": "Manual", "maxQueueDelay": "100us", "preferredSizes": [8, 32]},
+            "responseCache": {"size": "64Mi"},
             **spec,
         },
     }
@@ -83,7 +84,7 @@ def mounting_service() -> Raw:
 def smallest_service() -> Raw:
     """A right InferenceService with nothing but what is required."""
     raw = service(model={"backend": "python", "source": {"configMap": {"name": "code"}}})
-    del raw["spec"]["scaling"], raw["spec"]["slo"]["window"], raw["spec"]["batching"]
+    del raw["spec"]["scaling"], raw["spec"]["slo"]["window"], raw["spec"]["batching"], raw["spec"]["responseCache"]
     return raw
 
 
@@ -589,6 +590,24 @@ WRONG: Final = (
         "must not be Manual unless spec.model.maxBatchSize is above 1",
         field="spec.batching.mode",
         shown='"Manual"',
+    ),
+    # responseCache
+    *(
+        Wrong(("spec", "responseCache", "size"), size, "must be from 1Mi to 999Gi; write it like")
+        for size in ("0Mi", "64M", "512Ki", "1000Gi", "100000Mi", "01Gi", "1.5Gi", "-1Mi")
+    ),
+    Wrong(("spec", "responseCache", "size"), "Mi", "must be from 1Mi", "should be at least 3 chars long"),
+    Wrong(("spec", "responseCache", "size"), "123456789Mi", "must have at most 8 characters", "Too long"),
+    Wrong(("spec", "responseCache", "size"), 64, "must be a string", 'must be of type string: "integer"'),
+    Wrong(
+        ("spec", "responseCache"), {}, "is required", "Required value", field="spec.responseCache.size", shown=_MISSING
+    ),
+    Wrong(
+        _model(),
+        {"backend": "python", "source": {"configMap": {"name": "x"}}, "maxBatchSize": 32, "decoupled": True},
+        "must not be set for a model that is decoupled",
+        field="spec.responseCache",
+        shown="64Mi",
     ),
     # hardware
     Wrong(("spec", "hardware", "classes"), [], "must have at least 1 item", "at least 1 items", shown="a list of 0"),

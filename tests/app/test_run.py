@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from foretide.adapters.pod_http import PodHttp
 from foretide.adapters.prometheus_access import Access
 from foretide.app import run as module
 from foretide.app.metrics import SelfMetrics
 from foretide.app.run import LeaseLost, _access, _lead, _loops, _stuck, _unless
 from foretide.app.settings import Settings
-from tests.control.fakes import FakeKubernetes, FakePrometheus, FakeScraper
+from tests.control.fakes import FakeKubernetes, FakePrometheus
 from tests.virtual_time import now_seconds, run
 
 Step = Callable[[], Coroutine[Any, Any, None]]
@@ -124,7 +125,7 @@ def test_only_a_leader_whose_ticks_ended_is_stuck(started: bool, age_seconds: fl
 
 
 def test_the_parts_fit_together() -> None:
-    fakes: Any = (Settings(tick_seconds=5), FakeKubernetes(), FakePrometheus(), FakeScraper(), SelfMetrics())
+    fakes: Any = (Settings(tick_seconds=5), FakeKubernetes(), FakePrometheus(), PodHttp(), SelfMetrics())
     loops = _loops(*fakes, identity="me")
     assert not loops.started
     assert loops.tick_deadline_seconds == 30

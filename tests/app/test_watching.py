@@ -28,6 +28,13 @@ def test_managed_fields_are_dropped_and_nothing_else() -> None:
     assert trimmed(once) == once
 
 
+def test_a_pod_is_kept_without_its_spec_and_a_deployment_with_it() -> None:
+    template = {"metadata": {}, "spec": {"containers": [{"name": "triton"}]}}
+    assert trimmed({**MANAGED, "spec": template["spec"]}) == trimmed(MANAGED)
+    deployment: Any = {"kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": template}}
+    assert trimmed(deployment) == deployment
+
+
 def test_who_set_the_replicas_is_kept() -> None:
     scaled: Any = {"f:spec": {"f:replicas": {}}}
     entries = [

@@ -31,6 +31,8 @@ class ApiServer(ThreadingHTTPServer):
     allowed: Callable[[Raw], bool]
     proxies: dict[str, Callable[[dict[str, str]], Raw]]  # path that ends in /proxy/...
     clock_seconds: float
+    logs: dict[str, str]  # by path that ends in /log
+    created: Callable[[Raw], None]  # hears of each object that was made
 
     def put(self, resource: Resource, *raws: Raw) -> None:
         for raw in raws:
@@ -86,8 +88,10 @@ class Handler(BaseHTTPRequestHandler):
         elif "/proxy/" in path:
             known = self.server.proxies.get(path)
             self._send(200, known(query)) if known else self._send(404, {"kind": "Status", "reason": "NotFound"})
-        elif self.command == "PATCH":
-            self._send(200, self._merged(path, body))
+        elif path.endswith("/log"):
+            self._text(self.server.logs.get(path, ""))
+        elif self.command != "GET":
+            self._write(path, body)
         elif path in self.server.objects:
             self._send(200, self.server.objects[path])
         elif (
@@ -108,6 +112,25 @@ class Handler(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         self._answer()
 
+    def do_DELETE(self) -> None:
+        self._answer()
+
+    def _write(self, path: str, body: Raw) -> None:
+        if self.command == "POST":
+            self._send(201, self._made(path, body))
+        elif self.command == "DELETE":
+            self.server.objects.pop(path, None)
+            self._send(200, {"kind": "Status", "metadata": {}})
+        else:
+            self._send(200, self._merged(path, body))
+
+    def _made(self, path: str, body: Raw) -> Raw:
+        metadata = {**body["metadata"], "uid": f"uid-of-{body['metadata']['name']}"}
+        made = {**body, "metadata": metadata}
+        self.server.objects[f"{path}/{metadata['name']}"] = made
+        self.server.created(made)
+        return made
+
     def _merged(self, path: str, body: Raw) -> Raw:
         live = copy.deepcopy(self.server.objects.get(path, {}))
         made = {**live, **body, "metadata": {**live.get("metadata", {}), **body["metadata"]}}
@@ -124,6 +147,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def _text(self, text: str) -> None:
+        self.send_response_only(200)
+        self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
     def log_message(self, *_: Any) -> None:
         """Quiet."""
 
@@ -133,6 +162,7 @@ def serving(clock_seconds: float) -> Iterator[ApiServer]:
     """A cluster with nothing in it."""
     server = ApiServer(("127.0.0.1", 0), Handler)
     server.objects, server.requests, server.bodies, server.proxies = {}, [], [], {}
+    server.logs, server.created = {}, lambda made: None
     server.refuse, server.allowed, server.clock_seconds = lambda method, path: None, lambda spec: True, clock_seconds
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -16,7 +16,7 @@ from foretide.adapters.resources import INFERENCE_SERVICE
 from foretide.cli.exits import Exit
 from foretide.cli.output import clean
 from foretide.cli.service import read
-from foretide.cli.status import fleet
+from foretide.cli.status_shown import Seen, fleet
 from tests.cli import examples
 from tests.cli.conftest import CommandLine
 from tests.cli.server import ApiServer
@@ -48,14 +48,15 @@ def test_a_fleet_is_one_line_each_and_says_what_is_wrong(cluster: ApiServer, run
         examples.service(), burnt, objects.service("new"), examples.service("elsewhere", namespace="other")
     )
     ended = run("status")
-    header, *rows = [line.split() for line in ended.out.splitlines()]
+    header, *rows = [line.split() for line in ended.out.splitlines()[:-1]]
     assert header[:4] == ["NAMESPACE", "NAME", "STATE", "READY"]
     assert [row[1:4] for row in rows] == [
         ["burnt", "SLOBudgetSpent", "3/4"],
         ["new", "NotSeen", "?/?"],
         ["ranker", "OK", "3/4"],
     ]
-    assert len(run("status", "-A").out.splitlines()) == 5
+    assert len(run("status", "-A").out.splitlines()) == 6
+    assert ended.out.splitlines()[-1].startswith("LOAD and FORECAST are of the last change")
     assert run("status", "-n", "other").out.splitlines()[1].split()[:2] == ["other", "elsewhere"]
     # a user without rights in other namespaces is never refused for looking into all of them
     assert ("GET", INFERENCE_SERVICE.path(namespace="shop"), {"limit": str(PAGE_SIZE)}) in (cluster.requests)
@@ -96,7 +97,9 @@ def test_several_hardware_classes_are_told_each_with_its_reason(cluster: ApiServ
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_a_narrow_terminal_keeps_the_columns_that_matter(width: int) -> None:
     written = io.StringIO()
-    Console(width=width, file=written).print(fleet([read(examples.service())], width=width, now=datetime.now(UTC)))
+    Console(width=width, file=written).print(
+        fleet(Seen((read(examples.service()),), {}), width=width, now=datetime.now(UTC))
+    )
     text = written.getvalue()
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     assert "ranker" in text
@@ -151,7 +154,7 @@ def test_a_thousand_services_are_listed_in_pages_within_two_seconds(cluster: Api
     began = time.process_time()
     ended = run("status", "-A")
     assert time.process_time() - began < 2.0
-    assert len(ended.out.splitlines()) == 1_001
+    assert len(ended.out.splitlines()) == 1_002
     assert sum(path == INFERENCE_SERVICE.path() for _, path, _ in cluster.requests) == 1_000 / PAGE_SIZE
     assert cluster.writes == []
 

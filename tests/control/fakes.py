@@ -54,6 +54,7 @@ class FakeKubernetes:
     objects: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
     fail: Callable[[int, str, str], AdapterError | None] = lambda call, verb, kind: None
+    denied: dict[str, AdapterError] = field(default_factory=dict)  # by the name of what is applied
     lose: Callable[[int], AdapterError | None] = lambda call: None  # did what it was asked for, and the answer is lost
     written: Callable[[dict[str, Any]], None] = lambda obj: None  # the watch
     log: str | AdapterError = ""
@@ -140,7 +141,7 @@ class FakeKubernetes:
 
     def _call(self, verb: str, kind: str, name: str, manager: str, body: Object) -> None:
         self.calls += 1
-        if error := self.fail(self.calls, verb, kind):
+        if error := self.fail(self.calls, verb, kind) or (self.denied.get(name) if verb == "apply" else None):
             raise error
         if manager:
             self.writes.append(Write(verb, kind, name, manager, copy.deepcopy(dict(body))))

@@ -275,5 +275,5 @@ async def test_of_a_service_larger_than_a_tick_the_same_pods_are_read_each_time(
 
 
 def test_the_limits_leave_a_tick_its_time() -> None:
-    assert PODS_A_TICK == 256
+    assert PODS_A_TICK == 768
     assert READ_SECONDS + 8.0 < 30.0, "Prometheus may take 8 s to fail, and a tick is given up after 30"

@@ -119,19 +119,24 @@ def test_the_age_of_a_pod_counts_from_its_creation() -> None:
     assert look(world, key(), found={})[0].age_seconds.tolist() == [10.0]
 
 
+def ready_by(world: World, before: frozenset[Pod]) -> frozenset[Pod]:
+    table, _, names = observe.pods(world, [key()], {}, queries=QUERIES, now_seconds=NOW)
+    return observe.once_ready(names, table.ready, before)
+
+
 def test_a_pod_whose_probe_failed_for_a_moment_tells_nothing_of_how_long_a_start_takes() -> None:
     world = World()
     world.seen(POD, objects.pod("old", ready=True))
     world.seen(POD, objects.pod("new", ready=False))
-    before = observe.once_ready(world, [key()], frozenset())
+    before = ready_by(world, frozenset())
     assert {pod.name for pod in before} == {"old"}
     world.seen(POD, objects.pod("old", ready=False))
-    after = observe.once_ready(world, [key()], before)
+    after = ready_by(world, before)
     assert {pod.name for pod in after} == {"old"}, "not ready now, and was"
     table, _, _ = observe.pods(world, [key()], {}, queries=QUERIES, now_seconds=NOW, ageless=after)
     assert np.isnan(table.age_seconds).sum() == 1
     world.seen(POD, objects.pod("old"), deleted=True)
-    assert observe.once_ready(world, [key()], after) == frozenset()
+    assert ready_by(world, after) == frozenset()
 
 
 async def test_a_pod_that_the_watch_does_not_show_is_there_since_ever_and_silent() -> None:

@@ -152,6 +152,7 @@ def seen(
     known = demand is not None
     return Seen(
         demand=Readings.of([demand]),
+        cached=floats(0.0),
         short_window_rps=floats(short if known else 0.0),
         burst_items=floats(15.0 * max(short - demand, 0.0) if demand is not None else 0.0),
         pending=floats(pending),

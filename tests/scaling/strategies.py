@@ -182,6 +182,7 @@ def _random_world(random: np.random.Generator, services: int, numbers: Numbers) 
             ready_age_seconds=random.choice([0.0, 29.0, 31.0, 1e6, 1e6, 1e6, np.nan, -5.0], pods),
             success_rps=readings(random, pods, numbers),
             failure_rps=readings(random, pods, numbers),
+            cache_hits_rps=readings(random, pods, lambda r, n: numbers(r, n) * (r.random(n) < 0.5)),
             inference_rps=readings(random, pods, numbers),
             pending=readings(random, pods, lambda r, n: numbers(r, n) * (r.random(n) < 0.5)),
             pending_growth_rps=readings(random, pods, lambda r, n: numbers(r, n) - numbers(r, n)),

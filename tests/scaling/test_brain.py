@@ -97,8 +97,9 @@ def rows_of(record: Any, rows: Ints) -> Any:
     return replace(record, **{field.name: rows_of(getattr(record, field.name), rows) for field in fields(record)})
 
 
-def test_it_asks_nine_questions() -> None:
-    assert len(BRAIN.queries) == len(set(BRAIN.queries)) == 9
+def test_it_asks_ten_questions() -> None:
+    """And two more are asked for latencies: a dozen for all services."""
+    assert len(BRAIN.queries) == len(set(BRAIN.queries)) == 10
     assert BRAIN.queries == tuple(BRAIN.questions.values())
 
 
@@ -106,6 +107,7 @@ def test_each_column_of_pods_has_its_query() -> None:
     assert replace(BRAIN, rate_window_seconds=45.0).questions == {
         "success_rps": Query(Quantity.SUCCESS, Over.RATE, 45.0),
         "failure_rps": Query(Quantity.FAILURE, Over.RATE, 45.0),
+        "cache_hits_rps": Query(Quantity.CACHE_HITS, Over.RATE, 45.0),
         "inference_rps": Query(Quantity.INFERENCE, Over.RATE, 45.0),
         "pending": Query(Quantity.PENDING, Over.NEWEST),
         "pending_growth_rps": Query(Quantity.PENDING, Over.DERIV, 45.0),

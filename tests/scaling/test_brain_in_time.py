@@ -34,8 +34,11 @@ MOST: Final = 50
 class Services:
     """Services under their loads; a replica that is asked for serves at the next tick."""
 
-    def __init__(self, *loads: Load, replicas: int = 1, now: float = MIDNIGHT, days: float = 0.0) -> None:
-        self.loads, self.now = loads, now
+    def __init__(
+        self, *loads: Load, replicas: int = 1, now: float = MIDNIGHT, days: float = 0.0, hit_share: float = 0.0
+    ) -> None:
+        """Loads of the models; of all requests their caches answer a share."""
+        self.loads, self.now, self.hit_share = loads, now, hit_share
         self.replicas = np.full(len(loads), replicas)
         evidence = rows.concatenate([evidence_of(0.02, 0.05)] * len(loads))
         begun = past(loads, until=now, days=days)
@@ -47,7 +50,13 @@ class Services:
         owner = np.repeat(np.arange(services), self.replicas)
         asked = np.array([load(np.array([self.now]))[0] for load in self.loads])
         each, pods = (asked / np.maximum(self.replicas, 1))[owner], len(owner)
-        by_quantity = {Quantity.SUCCESS: each, Quantity.INFERENCE: each, Quantity.REQUEST_SECONDS: 0.08 * each}
+        answered = each / (1.0 - self.hit_share)
+        by_quantity = {
+            Quantity.SUCCESS: answered,
+            Quantity.CACHE_HITS: self.hit_share * np.where(np.isfinite(answered), answered, 0.0),
+            Quantity.INFERENCE: each,
+            Quantity.REQUEST_SECONDS: 0.08 * each,
+        }
         answers = {}
         for name, query in BRAIN.questions.items():
             value = by_quantity.get(query.quantity, np.zeros(pods))
@@ -135,6 +144,19 @@ def test_a_load_that_trembles_and_is_long_known_hardly_moves_a_fleet() -> None:
     moves = np.count_nonzero(np.diff(trembled(2.1), axis=0), axis=0)
     assert (moves <= 20).all()
     assert np.median(moves) <= 2
+
+
+def test_what_a_cache_answers_needs_no_replica_and_is_in_the_budget() -> None:
+    """Nine of ten requests, which take no time that tells how fast a replica is."""
+    plain, cached = (Services(*TREMBLING, replicas=2, days=0.1, hit_share=share) for share in (0.0, 0.9))
+    for _ in range(8):
+        one, other = plain.tick(), cached.tick()
+        np.testing.assert_array_equal(other.desired, one.desired)
+        np.testing.assert_allclose(other.seen.demand.value, one.seen.demand.value)
+        np.testing.assert_allclose(other.memory.kappa, one.memory.kappa)
+        np.testing.assert_allclose(other.memory.spending.asked, 10.0 * one.memory.spending.asked)
+        np.testing.assert_allclose(other.memory.spending.late, one.memory.spending.late)
+    assert (plain.memory.kappa != 1.0).any(), "latencies were learned from"
 
 
 def test_it_is_never_below_what_the_measured_load_needs_and_never_out_of_bounds() -> None:

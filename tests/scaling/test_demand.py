@@ -21,6 +21,7 @@ def pods(
     service: list[int] | None = None,
     success: list[float | None] | None = None,
     failure: list[float | None] | None = None,
+    hits: list[float | None] | None = None,
     items: list[float | None] | None = None,
     pending: list[float | None] | None = None,
     growth: list[float | None] | None = None,
@@ -38,6 +39,7 @@ def pods(
         ready_age_seconds=floats(*(ready_age or [600.0] * count)),
         success_rps=Readings.of(success),
         failure_rps=Readings.of(failure or [0.0] * count),
+        cache_hits_rps=Readings.of(hits or [None] * count),
         inference_rps=Readings.of(items or success),
         pending=Readings.of(pending or [0.0] * count),
         pending_growth_rps=Readings.of(growth or [0.0] * count),
@@ -80,6 +82,30 @@ def test_demand_is_answered_and_refused_requests_and_growth_of_the_queue() -> No
     seen = look(pods(2, success=[66.0, 60.0], failure=[84.0, 0.0], growth=[5.0, 2.0]))
     assert seen.demand.known[0]
     assert seen.demand.value[0] == pytest.approx(66 + 60 + 84 + 5 + 2)
+
+
+def test_what_the_response_cache_answers_is_asked_of_no_model() -> None:
+    """Nine of ten requests are hits, which Triton counts as answered, and not as items: those have four each."""
+    seen = look(pods(2, success=[100.0, 50.0], hits=[90.0, 45.0], items=[40.0, 20.0], failure=[2.0, 0.0]))
+    assert seen.items_per_request[0] == pytest.approx(4.0)
+    assert seen.demand.value[0] == pytest.approx(4.0 * (10 + 5 + 2))
+    assert seen.short_window_rps[0] == pytest.approx(4.0 * (10 + 5 + 2))
+    assert seen.cached[0] == pytest.approx(4.0 * 135)
+
+
+@pytest.mark.parametrize("hits", [None, math.nan, -1.0, 1e308])
+def test_a_pod_that_does_not_tell_its_hits_has_none_and_is_known_all_the_same(hits: float | None) -> None:
+    seen = look(pods(2, success=[10.0, 10.0], hits=[hits, 4.0], items=[10.0, 6.0]))
+    assert seen.demand.known[0]
+    assert seen.silent[0] == 0
+    assert seen.demand.value[0] == pytest.approx(16.0)
+
+
+def test_more_hits_than_answers_are_all_of_one_pod_and_none_of_another() -> None:
+    """Two rates over one window differ by a request."""
+    assert look(pods(2, success=[10.0, 10.0], hits=[10.4, 0.0], items=[0.0, 10.0])).demand.value[0] == pytest.approx(
+        10.0
+    )
 
 
 def test_a_queue_that_empties_takes_nothing_away() -> None:
@@ -186,6 +212,8 @@ def test_whatever_is_read_demand_is_finite_and_unknown_has_a_reason(seed: int) -
         seen = world.seen()
     assert np.isfinite(seen.demand.value).all()
     assert (seen.demand.value >= 0.0).all()
+    assert np.isfinite(seen.cached).all()
+    assert (seen.cached >= 0.0).all()
     assert np.isfinite(seen.pending).all()
     assert ((seen.gap == Gap.NONE) == seen.demand.known).all()
     assert (seen.reporting <= seen.expected).all()
@@ -208,7 +236,7 @@ nan = math.nan
         ([0.0], [0.0], [0.0], [0.0]),
         ([nan], [0.0], [5.0], [nan]),
         ([10.0], [nan], [10.0], [nan]),  # success without failures would read as less load
-        ([10.0], [0.0], [1.0], [10.0]),  # at least one item a request, whatever a cache answers
+        ([10.0], [0.0], [1.0], [10.0]),  # at least one item a request
         ([10.0], [0.0], [1e6], [80.0]),  # at most the largest batch
         ([10.0], [0.0], [nan], [10.0]),
         ([0.0, 10.0], [5.0, 0.0], [0.0, 30.0], [15.0, 30.0]),  # the ratio of the other steps
@@ -223,16 +251,36 @@ nan = math.nan
 def test_demand_of_the_past(
     success: list[float], failure: list[float], items: list[float], expected: list[float]
 ) -> None:
-    found = past_demand(floats(*success)[None], floats(*failure)[None], floats(*items)[None], max_batch=ints(8))
+    rates = (floats(*column)[None] for column in (success, failure, items, [nan] * len(success)))
+    found = past_demand(*rates, max_batch=ints(8))
     np.testing.assert_allclose(np.where(found.known, found.value, nan), [expected], atol=1e-9)
     assert (found.value[~found.known] == 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("hits", "items", "expected"),
+    [
+        ([90.0, 0.0], [40.0, 20.0], [4.0 * 15, 20.0 / 10 * 15]),
+        ([nan, nan], [100.0, 10.0], [105.0, 15.0]),
+        ([100.0, 10.0], [0.0, 0.0], [5.0, 5.0]),  # no model was asked for anything that it answered
+        ([100.5, nan], [40.0, 20.0], [2.0 * 5, 2.0 * 15]),
+    ],
+)
+def test_what_a_cache_answered_was_asked_of_no_model(
+    hits: list[float], items: list[float], expected: list[float]
+) -> None:
+    success, failure = [100.0, 10.0], [5.0, 5.0]
+    rates = (floats(*column)[None] for column in (success, failure, items, hits))
+    found = past_demand(*rates, max_batch=ints(8))
+    np.testing.assert_allclose(found.value, [expected])
+    assert found.known.all()
 
 
 @seldom
 @given(seeds)
 def test_demand_of_any_past_is_a_number_and_no_row_looks_at_another(seed: int) -> None:
     random = np.random.default_rng(seed)
-    rates = [anything(random, 60).reshape(6, 10) for _ in range(3)]
+    rates = [anything(random, 60).reshape(6, 10) for _ in range(4)]
     max_batch = random.integers(-1, 64, 6)
     found = past_demand(*rates, max_batch=max_batch)
     assert np.isfinite(found.value).all()

@@ -43,6 +43,14 @@ def test_no_memories_are_an_empty_memory() -> None:
 
 
 @seldom
+@given(seeds, st.integers(0, 6), st.lists(st.integers(0, 5), max_size=8))
+def test_some_rows_of_memories_are_those_of_all_put_together(seed: int, old: int, wanted: list[int]) -> None:
+    whole = memory(seed)
+    parts = [whole.take(ints(*range(old))), whole.take(ints(*range(old, 6)))]
+    assert same(Memory.concatenate(parts, ints(*wanted)), Memory.concatenate(parts).take(ints(*wanted)))
+
+
+@seldom
 @given(seeds, st.integers(0, 6), st.integers(0, 40_000))
 def test_memories_of_different_moments_are_put_together_at_the_newest(seed: int, old: int, behind: int) -> None:
     """A clock that jumped between two of them loses the older one's recent minutes, and nothing of the days."""

@@ -13,6 +13,7 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.model import DataType
 from foretide.serving.backends import unfit
+from foretide.serving.response_cache import misfit
 
 DATA_TYPES: Final = get_args(DataType)
 BACKENDS: Final = get_args(Backend)
@@ -119,11 +120,14 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def services(draw: st.DrawFn) -> InferenceService:
+    model = draw(models())
+    caches = not model.get("decoupled", False) and draw(st.booleans())
     raw = {
         "metadata": {"name": draw(service_names), "namespace": "shop", "uid": "u1", "generation": 1},
         "spec": {
-            "model": draw(models()),
+            "model": model,
             "hardware": {"classes": [draw(class_names)]},
+            **({"responseCache": {"size": draw(st.sampled_from(["1Mi", "99Mi", "512Mi"]))}} if caches else {}),
             "slo": {"objective": draw(st.sampled_from(["99", "99.9", "50"])), "latency": draw(latencies)},
             "scaling": {"minReplicas": draw(st.integers(1, 5)), "maxReplicas": draw(st.integers(5, 50))},
         },
@@ -179,6 +183,7 @@ def placed(draw: st.DrawFn) -> tuple[InferenceService, HardwareClass]:
     """A service and a class that can run it."""
     service, hardware_class = draw(services()), draw(hardware_classes())
     assume(not unfit(service.model_on(hardware_class.name), hardware_class))
+    assume(not misfit(service, hardware_class))
     return service, hardware_class
 
 

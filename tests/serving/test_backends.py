@@ -55,11 +55,14 @@ CASES: Final[dict[str, tuple[dict[str, Any], HardwareClass]]] = {
     "vllm": ({"backend": "vllm"}, GPU),
     "vllm-inferentia": ({"backend": "vllm", "parameters": {"REPORT_CUSTOM_METRICS": "yes"}}, INFERENTIA),
     "tensorrtllm": ({"backend": "tensorrtllm", "maxBatchSize": 64, "decoupled": True}, GPU),
+    "onnxruntime-cached": ({"backend": "onnxruntime", "maxBatchSize": 32, **TENSORS}, GPU),
 }
+# What else is in its spec.
+BESIDE: Final[dict[str, dict[str, Any]]] = {"onnxruntime-cached": {"responseCache": {"size": "64Mi"}}}
 
 
-def of(model: dict[str, Any], hardware_class: HardwareClass) -> InferenceService:
-    return service(model={"source": FILES, **model}, hardware={"classes": [hardware_class.name]})
+def of(model: dict[str, Any], hardware_class: HardwareClass, **spec: Any) -> InferenceService:
+    return service(model={"source": FILES, **model}, hardware={"classes": [hardware_class.name]}, **spec)
 
 
 def config(model: dict[str, Any], hardware_class: HardwareClass) -> ModelConfig:
@@ -70,7 +73,7 @@ def config(model: dict[str, Any], hardware_class: HardwareClass) -> ModelConfig:
 def test_the_configuration_is_the_one_on_file(name: str) -> None:
     model, hardware_class = CASES[name]
     assert unfit(of(model, hardware_class).model_on(hardware_class.name), hardware_class) == ""
-    text = model_config(of(model, hardware_class), hardware_class)
+    text = model_config(of(model, hardware_class, **BESIDE.get(name, {})), hardware_class)
     text_format.Parse(text, ModelConfig())
     file = GOLDEN / f"{name}.pbtxt"
     if os.environ.get("UPDATE_GOLDEN"):

@@ -41,6 +41,7 @@ def test_a_name_that_the_api_would_not_admit_still_stays_one_segment(model: str)
     assert not set(path) & set("?# ")
 
 
-def test_a_model_may_load_for_half_an_hour() -> None:
-    startup = lifecycle.probes("m")["startupProbe"]
-    assert startup["periodSeconds"] * startup["failureThreshold"] == lifecycle.STARTUP_SECONDS == 1800
+@pytest.mark.parametrize(("given", "seconds"), [({}, 1800), ({"startup_seconds": 3600}, 3600)])
+def test_a_model_may_load_for_half_an_hour_or_as_long_as_is_granted(given: dict[str, int], seconds: int) -> None:
+    startup = lifecycle.probes("m", **given)["startupProbe"]
+    assert startup["periodSeconds"] * startup["failureThreshold"] == seconds

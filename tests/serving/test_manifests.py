@@ -153,7 +153,8 @@ def test_no_text_of_a_user_is_in_the_command(service: InferenceService, hardware
         flag, _, value = argument.partition("=")
         assert re.fullmatch("--[a-z-]+", flag)
         assert re.fullmatch(
-            "/models|none|true|false|[0-9]+|[a-z]+_latencies=true|summary_quantiles=[0-9.:,]+|ISO8601|", value
+            "/models|none|true|false|[0-9]+|[a-z]+_latencies=true|summary_quantiles=[0-9.:,]+|local,size=[0-9]+|ISO8601|",
+            value,
         )
     assert all(re.fullmatch("/tmp|void|[0-9]+", variable["value"]) for variable in made["env"])
 

@@ -53,6 +53,7 @@ def test_nothing_is_in_it_that_was_not_asked_for(pair: tuple[InferenceService, H
     expected |= {"dynamic_batching"} if model.largest_batch > 1 else set()
     expected |= {"input", "output"} if model.inputs or model.backend == "tensorrtllm" else set()
     expected |= {"model_transaction_policy"} if model.is_decoupled else set()
+    expected |= {"response_cache"} if service.spec.response_cache else set()
     expected |= {"model_warmup"} if model.warmup else set()
     expected |= {"optimization"} if model.precision and model.backend != "openvino" else set()
     expected |= {"model_metrics"} if has_histogram(hardware) else set()

@@ -76,7 +76,12 @@ class Kubernetes(Protocol):
 
 
 def trimmed(obj: Object) -> Object:
-    """The object without managedFields, which are half of its size; kept is who set its spec.replicas."""
+    """The object without managedFields, which are half of its size; kept is who set its spec.replicas.
+
+    A pod is kept without its spec: nobody reads it, and those of 20,000 pods take 360 MiB.
+    """
+    if "containers" in (obj.get("spec") or ()):
+        obj = {name: value for name, value in obj.items() if name != "spec"}
     metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
     setters = [
         {"manager": entry.get("manager", ""), "fieldsV1": {"f:spec": {"f:replicas": {}}}}

@@ -15,6 +15,7 @@ from foretide.adapters.kubernetes import KubernetesApi
 from foretide.adapters.prometheus import Pod, Points, check_clock, points, samples
 from foretide.adapters.prometheus_answer import malformed, whole
 from foretide.adapters.prometheus_grid import Grid
+from foretide.adapters.prometheus_series import Series, read
 
 # The name of a Service inside of the cluster, as settings of the operator have it.
 _IN_CLUSTER: Final = re.compile(
@@ -70,6 +71,16 @@ class PrometheusProxy:
         grid = Grid.empty(start_seconds=start_seconds, end_seconds=end_seconds, step_seconds=step_seconds)
         times = {"start": f"{start_seconds:.0f}", "end": f"{end_seconds:.0f}", "step": f"{step_seconds:.0f}"}
         return grid.filled(await self._ask("api/v1/query_range", {"query": promql, **times}))
+
+    async def at(self, promql: str, *, at_seconds: float | None = None) -> tuple[Series, ...]:
+        time = {} if at_seconds is None else {"time": f"{at_seconds:.3f}"}
+        return read(await self._ask("api/v1/query", {"query": promql, **time}))
+
+    async def between(
+        self, promql: str, *, start_seconds: float, end_seconds: float, step_seconds: float
+    ) -> tuple[Series, ...]:
+        times = {"start": f"{start_seconds:.3f}", "end": f"{end_seconds:.3f}", "step": f"{step_seconds:g}"}
+        return read(await self._ask("api/v1/query_range", {"query": promql, **times}))
 
     async def _instant(self, promql: str) -> Any:
         asked_at = self._clock.now()

@@ -47,6 +47,7 @@ SERVICE_ACCOUNT: Final = Resource("v1", "ServiceAccount", "serviceaccounts")
 POD_DISRUPTION_BUDGET: Final = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 POD: Final = Resource("v1", "Pod", "pods")
 HORIZONTAL_POD_AUTOSCALER: Final = Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+JOB: Final = Resource("batch/v1", "Job", "jobs")
 LEASE: Final = Resource("coordination.k8s.io/v1", "Lease", "leases")
 EVENT: Final = Resource("events.k8s.io/v1", "Event", "events")
 CUSTOM_RESOURCE_DEFINITION: Final = Resource(
@@ -67,6 +68,7 @@ _BY_KIND: Final = {
         *CHILDREN,
         POD,
         HORIZONTAL_POD_AUTOSCALER,
+        JOB,
         LEASE,
         EVENT,
         SUBJECT_ACCESS_REVIEW,

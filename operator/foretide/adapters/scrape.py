@@ -5,23 +5,19 @@ The other side runs a user's model: whatever it sends costs no more than two meg
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
-import ssl
 from collections import defaultdict
 from collections.abc import Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, Protocol
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from foretide.adapters.errors import Unavailable
+from foretide.adapters.pod_http import PodHttp
 from foretide.adapters.triton_metrics import METRICS, SERIES_LABELS
 from foretide.scaling.policy import Quantity
 
-REQUEST_TIMEOUT_SECONDS: Final = 2.0
 # Twenty models make 19 kB of text.
 BODY_LIMIT_BYTES: Final = 2 * 2**20
 # Of our lines, in characters: two versions of a model on eight GPUs make 20,000. The parser needs 40 ms for as many
@@ -45,53 +41,19 @@ class Scraper(Protocol):
 
 
 class ScrapeHttp:
-    """`Scraper` over HTTP, one connection a call."""
+    """`Scraper` over HTTP."""
 
-    def __init__(self) -> None:
-        self._client: Final = httpx.AsyncClient(
-            # Triton counts an idle keep-alive connection as busy, and would wait for it when it is told to stop.
-            # A compressed answer could be a thousand times what was received.
-            headers={"Connection": "close", "Accept": "text/plain", "Accept-Encoding": "identity"},
-            limits=httpx.Limits(max_keepalive_connections=0),
-            timeout=REQUEST_TIMEOUT_SECONDS,
-            trust_env=False,  # a proxy variable in the environment must not redirect cluster traffic
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none: a pod could fill the jar
-            follow_redirects=False,  # the address is that of a pod of ours, and no pod may name another
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # never used; else httpx loads all authorities there are
-        )
+    def __init__(self, pods: PodHttp) -> None:
+        self._pods: Final = pods
 
     async def scrape(self, *, address: str, model: str) -> Mapping[Quantity, float]:
-        try:
-            # The outer limit holds against a pod that sends a byte now and then: httpx' own limit is per read.
-            async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
-                body = await self._body(f"http://{address}/metrics")
-        except (TimeoutError, httpx.TimeoutException) as error:
-            message = f"metrics of {address}: no answer in {REQUEST_TIMEOUT_SECONDS:g} s"
-            raise Unavailable(message, reason="Timeout") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unavailable(f"metrics of {address}: {error!r}", reason="Unreachable") from error
+        url = f"http://{address}/metrics"
+        body = await self._pods.get(url, accept="text/plain", limit_bytes=BODY_LIMIT_BYTES)
         try:
             return quantities(body.decode(), model=model)
         # IndexError is the parser's own word for a label of nothing; OverflowError is a number of 400 digits.
         except (ValueError, LookupError, OverflowError) as error:
-            raise Unavailable(f"metrics of {address} not understood: {error!r}", reason="Malformed") from error
-
-    async def close(self) -> None:
-        """Ends what is still open."""
-        await self._client.aclose()
-
-    async def _body(self, url: str) -> bytes:
-        async with self._client.stream("GET", url) as answer:
-            if answer.status_code != httpx.codes.OK:
-                raise Unavailable(f"{url}: HTTP status {answer.status_code}", reason="Refused")
-            if answer.headers.get("Content-Encoding", "identity") != "identity":
-                raise Unavailable(f"{url}: compressed, unasked", reason="Malformed")
-            body = bytearray()
-            async for part in answer.aiter_raw():
-                body += part
-                if len(body) > BODY_LIMIT_BYTES:
-                    raise Unavailable(f"{url}: more than {BODY_LIMIT_BYTES} bytes", reason="TooLarge")
-            return bytes(body)
+            raise Unavailable(f"{url} not understood: {error!r}", reason="Malformed") from error
 
 
 def quantities(text: str, *, model: str) -> dict[Quantity, float]:

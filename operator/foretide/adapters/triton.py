@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
-
-import aiohttp
-from tritonclient.http.aio import InferenceServerClient
-from tritonclient.utils import InferenceServerException
+from urllib.parse import quote
 
 from foretide.adapters.errors import Unavailable
+from foretide.adapters.pod_http import PodHttp
 
-REQUEST_TIMEOUT_SECONDS: Final = 2.0
+# 256 batch sizes of two versions make 250 kB.
+BODY_LIMIT_BYTES: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +34,20 @@ class Triton(Protocol):
 class TritonHttp:
     """`Triton` over the HTTP statistics extension."""
 
+    def __init__(self, pods: PodHttp) -> None:
+        self._pods: Final = pods
+
     async def batch_counts(self, *, address: str, model: str) -> tuple[BatchCount, ...]:
-        # One connection a call: Triton counts an idle keep-alive connection as busy and would wait for it
-        # through its whole exit timeout when the pod is told to stop (measured: 8 s of 8 s).
+        url = f"http://{address}/v2/models/{quote(model, safe='')}/stats"
+        body = await self._pods.get(url, accept="application/json", limit_bytes=BODY_LIMIT_BYTES)
         try:
-            async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
-                async with InferenceServerClient(address, conn_timeout=REQUEST_TIMEOUT_SECONDS) as server:
-                    answer = await server.get_inference_statistics(model, headers={"Connection": "close"})
-        except (InferenceServerException, aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
-            raise Unavailable(f"statistics of {address}: {error}", reason=type(error).__name__) from error
+            answer = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise Unavailable(f"{url}: the answer is not JSON", reason="Malformed") from error
         return tuple(_batch_counts(answer))
 
 
-def _batch_counts(answer: dict[str, Any]) -> list[BatchCount]:
+def _batch_counts(answer: Any) -> list[BatchCount]:
     """Reads `model_stats[].batch_stats[]`; a field that is missing or not a number is an answer we do not have."""
     try:
         return [

@@ -36,6 +36,9 @@ METRICS: Final[Mapping[Quantity, Metric]] = MappingProxyType(
         Quantity.EXECUTION: Metric("nv_inference_exec_count"),
         Quantity.PENDING: Metric("nv_inference_pending_request_count"),
         Quantity.REQUEST_SECONDS: Metric("nv_inference_request_duration_us", per_unit=1_000_000),
+        # Not success - misses: Triton counts no miss where the same request was computed twice at once (of nine that
+        # reached a model, eight of them together, it counted two).
+        Quantity.CACHE_HITS: Metric("nv_cache_num_hits_per_model"),
     }
 )
 # What tells the series of one pod apart. Series that agree in them are one, told twice: the larger counts. The others

@@ -12,6 +12,7 @@ from foretide.api.fields import Fields
 from foretide.api.model import Model
 from foretide.api.names import HardwareClassName
 from foretide.api.percentages import Objective, parse_fraction
+from foretide.api.response_cache import CACHE_RULES, ResponseCache
 from foretide.api.rules import Rule, ordered
 from foretide.api.scalingpolicy import PolicyRef
 
@@ -123,9 +124,12 @@ class InferenceServiceSpec(Fields):
     """The bounds of the autoscaler."""
     batching: Batching = Batching()
     """How Triton makes batches of single requests."""
+    response_cache: ResponseCache | None = None
+    """Keeps answers in each replica, for models that answer the same request the same. Default: none are kept."""
 
     rules = (
         *BATCHING_RULES,
+        *CACHE_RULES,
         Rule(
             cel=f"!has(self.model.variants) || self.model.variants.all(v, {_IS_LISTED})",
             holds=lambda spec: not _strangers(spec),

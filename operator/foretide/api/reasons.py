@@ -54,7 +54,8 @@ class Reason(StrEnum):
     )
     HARDWARE_UNFIT = (
         "HardwareUnfit",
-        "The hardware class cannot run the model's backend or its precision; the message says which can.",
+        "The hardware class cannot run the model's backend or its precision, or has too little memory for its response "
+        "cache; the message says what to change.",
     )
     FOREIGN_CHILD = (
         "ForeignChild",

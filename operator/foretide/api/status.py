@@ -17,7 +17,9 @@ MAX_DECISIONS: Final = 10
 # Of a service of one hardware class at most 4 KiB.
 MAX_MEMORY_BYTES: Final = 16_384
 
-Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+MOST_COUNT: Final = 2**31 - 1
+
+Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
 # format: date-time is Kubernetes' own word for RFC 3339.
 Time = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
 Rate = Annotated[str, Field(max_length=32)]

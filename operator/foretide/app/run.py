@@ -14,6 +14,7 @@ from foretide.adapters.clock import SystemClock
 from foretide.adapters.events import KubernetesEvents
 from foretide.adapters.kubernetes import KubernetesApi, connect
 from foretide.adapters.lease import LEASE_NAME, Lease
+from foretide.adapters.pod_http import PodHttp
 from foretide.adapters.prometheus import PrometheusApi
 from foretide.adapters.prometheus_access import Access
 from foretide.adapters.scrape import ScrapeHttp
@@ -24,6 +25,7 @@ from foretide.app.metrics import SelfMetrics
 from foretide.app.settings import Settings
 from foretide.control.autoscale import Autoscaler, Ports
 from foretide.control.backfill import Backfill
+from foretide.control.foresee import Guarded
 from foretide.control.policies import Policies
 from foretide.control.reconcile import Reconciler
 from foretide.control.world import World
@@ -46,11 +48,11 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = SelfMetrics()
-    prometheus, scraper = PrometheusApi(_access(settings)), ScrapeHttp()
+    prometheus, pods = PrometheusApi(_access(settings)), PodHttp()
     try:
         async with connect() as api:
             identity = settings.pod_name or f"{socket.gethostname()}-{os.getpid()}"
-            loops = _loops(settings, api, prometheus, scraper, metrics, identity=identity)
+            loops = _loops(settings, api, prometheus, pods, metrics, identity=identity)
             endpoint = Endpoint(
                 port=settings.listen_port,
                 alive=lambda: _stuck(loops),
@@ -64,7 +66,7 @@ async def run(settings: Settings) -> None:
                 await runner.cleanup()
     finally:
         prometheus.close()
-        await scraper.close()
+        await pods.close()
 
 
 async def _lead(
@@ -110,7 +112,7 @@ def _loops(
     settings: Settings,
     api: KubernetesApi,
     prometheus: PrometheusApi,
-    scraper: ScrapeHttp,
+    pods: PodHttp,
     metrics: SelfMetrics,
     *,
     identity: str,
@@ -118,12 +120,18 @@ def _loops(
     world, clock = World(), SystemClock()
     events = KubernetesEvents(api, clock, instance=identity)
     ports = Ports(
-        kubernetes=api, prometheus=prometheus, triton=TritonHttp(), scraper=scraper, events=events, clock=clock
+        kubernetes=api,
+        prometheus=prometheus,
+        triton=TritonHttp(pods),
+        scraper=ScrapeHttp(pods),
+        events=events,
+        clock=clock,
     )
     scaling = ScalingSettings(
         tick_seconds=settings.tick_seconds, scale_down_hold_seconds=settings.scale_down_hold_seconds
     )
     policies = Policies(world)
+    brain = Brain(scaling, settings.rate_window_seconds, foresee=Guarded())
     backfill = Backfill(
         prometheus,
         world,
@@ -149,7 +157,7 @@ def _loops(
                 ),
             ),
         ),
-        autoscaler=Autoscaler(ports, world, Brain(scaling, settings.rate_window_seconds), backfill, policies),
+        autoscaler=Autoscaler(ports, world, brain, backfill, policies),
         backfill=backfill,
         clock=clock,
         metrics=metrics,

@@ -1,1 +1,1 @@
-"""`kubectl foretide`: what SREs and platform teams ask. Of a cluster it reads, and writes nothing."""
+"""`kubectl foretide`: what SREs and platform teams ask. Of a cluster it reads; only `profile` writes."""

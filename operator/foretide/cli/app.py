@@ -18,7 +18,7 @@ EXIT_CODES: Final = "\b\nExit codes:\n" + "\n".join(f"  {code.value:<4} {code.sh
 app: Final = typer.Typer(
     name="kubectl foretide",
     help="Ask Foretide: how services do, why they have as many replicas, what a change would do. Of a cluster nothing "
-    "is ever written.",
+    "is written, but by `profile`.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -46,6 +46,7 @@ def status(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it anew every 5 s, until Ctrl-C.")] = False,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Services of all namespaces.")] = False,
+    prometheus: PrometheusUrl = None,
     output: Output = Format.TABLE,
     namespace: Namespace = None,
     context: Context = None,
@@ -53,14 +54,15 @@ def status(
 ) -> Exit:
     """How services do: SLO, error budget, load, replicas, cost, and what decided last.
 
-    Everything is what the status of the InferenceService tells. LOAD and FORECAST are of the last change of replicas,
-    in items a second; BURN is over the shortest window, 1 being the rate at which the error budget just lasts. ? is
-    what is not known: never 0.
+    What the status of the InferenceService tells, and from the operator's metrics in Prometheus the load of now and
+    what is provided for when a replica started now is ready (LOAD and FORECAST, in items a second); where Prometheus
+    cannot be asked they are of the last change of replicas, and a line says so. BURN is over the shortest window, 1
+    being the rate at which the error budget just lasts. ? is what is not known: never 0.
     """
     from foretide.cli import status as command
 
     target = Target(kubeconfig, context, namespace)
-    return command.run(target, service, everywhere=everywhere, watch=watch, form=output)
+    return command.run(target, service, everywhere=everywhere, watch=watch, prometheus_url=prometheus, form=output)
 
 
 @app.command(
@@ -76,6 +78,7 @@ def explain(
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="A time in UTC, or how long ago. [default: now]")
     ] = None,
+    prometheus: PrometheusUrl = None,
     output: Output = Format.TABLE,
     namespace: Namespace = None,
     context: Context = None,
@@ -85,11 +88,14 @@ def explain(
 
     What was known, how many replicas each of it asks for, which bound won, and what the HorizontalPodAutoscaler would
     have run. It is the record of the decision itself, which status keeps for the last ten changes: --at finds the one
-    that was in force then, and says so where it is older than that.
+    that was in force then. For what is older it asks Prometheus for the operator's own metrics of that time: replicas,
+    when their number changed, load, forecast and capacity then, and the conditions. What is not recorded there is said
+    to be so.
     """
     from foretide.cli import explain as command
 
-    return command.run(Target(kubeconfig, context, namespace), service, at=at, form=output)
+    target = Target(kubeconfig, context, namespace)
+    return command.run(target, service, at=at, prometheus_url=prometheus, form=output)
 
 
 @app.command(
@@ -284,5 +290,72 @@ def backtest(
         whole=whole,
         workers=workers,
         report=report,
+    )
+    return command.run(Target(kubeconfig, context, namespace), asked, form=output)
+
+
+@app.command(
+    short_help="How fast a model is on a class, measured",
+    epilog=examples(
+        "kubectl foretide profile ranker --class gpu-t4 --apply",
+        "kubectl foretide profile ranker --class gpu-t4 --request one.json -o yaml | kubectl apply --server-side -f -",
+        "kubectl foretide profile ranker --class cpu-16 --against ranker--cpu-16-5d9c7-x2k4p --in-production",
+    ),
+)
+def profile(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Name of the InferenceService.")],
+    hardware_class: Annotated[
+        str, typer.Option("--class", metavar="CLASS", help="HardwareClass; it need not be one that the service lists.")
+    ],
+    apply: Annotated[bool, typer.Option("--apply", help="Write the ModelProfile into the cluster, too.")] = False,
+    request: Annotated[
+        Path | None,
+        typer.Option("--request", metavar="FILE", help="Body of a request of one item, as JSON. [default: zeros]"),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", metavar="POD|URL", help="Load this one, which runs already, in place of a new pod."),
+    ] = None,
+    in_production: Annotated[
+        bool, typer.Option("--in-production", help="Although it may have clients: they will have to wait.")
+    ] = False,
+    open_seconds: Annotated[
+        float,
+        typer.Option("--open-seconds", metavar="N", min=2.0, max=600.0, help="Of each step of the open loop."),
+    ] = 15.0,
+    wait_seconds: Annotated[
+        float,
+        typer.Option("--wait-seconds", metavar="N", min=1.0, max=21_600.0, help="For a node, the image and the model."),
+    ] = 600.0,
+    image: Annotated[
+        str | None,
+        typer.Option("--image", metavar="IMAGE", help="With the generator of load. [default: the operator's]"),
+    ] = None,
+    output: Output = Format.TABLE,
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> Exit:
+    """How long a batch takes on a class of hardware, and what a replica is good for within the SLO: measured.
+
+    In a pod of its own, as the operator would make it, which no client is sent to, which no autoscaler counts, and
+    which ends with this command, by itself where the command is killed. The load comes from beside Triton in the same
+    pod: closed loops for the law of batch times, by the server's own statistics, then open loops around the rate that
+    follows from it, until the SLO is not kept. Takes some two minutes once the model is loaded. -o yaml is the
+    ModelProfile, with what it rests on in an annotation. Exits with 1 where the class cannot keep the SLO, or the open
+    loop finds another rate than the table, by more than 10 %.
+    """
+    from foretide.cli.profile import command
+
+    asked = command.Asked(
+        service=service,
+        hardware_class=hardware_class,
+        against=against,
+        in_production=in_production,
+        request=request,
+        open_seconds=open_seconds,
+        wait_seconds=wait_seconds,
+        image=image,
+        apply=apply,
     )
     return command.run(Target(kubeconfig, context, namespace), asked, form=output)

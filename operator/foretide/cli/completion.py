@@ -15,7 +15,7 @@ from foretide.cli.exits import Stop
 # cobra's directives: nothing more to say; files may follow.
 NO_FILES: Final = ":4"
 FILES: Final = ":0"
-NAMES_FILES: Final = ("-f", "--filename", "--report", "--kubeconfig")
+NAMES_FILES: Final = ("-f", "--filename", "--report", "--request", "--kubeconfig")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,24 +1,30 @@
-"""`explain`: why a service has, or had, so many replicas; from the decisions that status keeps."""
+"""`explain`: why a service has, or had, so many replicas; from the decisions that status keeps, and for what is older
+from what Prometheus has recorded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from foretide.api import parse
 from foretide.api.conditions import ConditionType
+from foretide.api.inferenceservice import InferenceService
 from foretide.api.reasons import Reason
 from foretide.api.status import MAX_DECISIONS, DecisionEntry
-from foretide.cli import bounds, moments
-from foretide.cli.cluster import Target
+from foretide.cli import bounds, explain_recorded, moments
+from foretide.cli.cluster import Target, ask, sentence
 from foretide.cli.exits import Exit, Stop
+from foretide.cli.operator import operators, prometheus
 from foretide.cli.output import Format, document, facts, show
 from foretide.cli.status import services
 
 if TYPE_CHECKING:
+    from foretide.adapters.kubeconfig import Cluster
+    from foretide.cli.recorded import Recorded
     from foretide.cli.service import Service
 
 # Where one of these is not as it should be, the number does not follow the load whatever was decided.
@@ -34,13 +40,14 @@ class Answer:
     made: datetime | None
     at: datetime | None  # None: now
     note: str
+    recorded: Recorded | None = None  # by Prometheus, where status does not go back so far
 
     @property
     def is_last(self) -> bool:
         return self.decision is self.service.last
 
 
-def run(target: Target, name: str, *, at: str | None, form: Format) -> Exit:
+def run(target: Target, name: str, *, at: str | None, prometheus_url: str | None, form: Format) -> Exit:
     """Prints why."""
     now = datetime.now(UTC)
     moment = None if at is None else moments.asked("--at", at, now=now)
@@ -48,6 +55,8 @@ def run(target: Target, name: str, *, at: str | None, form: Format) -> Exit:
         raise Stop(f"--at: {at} is in the future; what is foreseen now, `status {name}` tells")
     (service,) = services(target, name, everywhere=False)
     answer = answer_for(service, moment)
+    if moment is not None and answer.decision is None:
+        answer = _with_record(target, answer, moment, prometheus_url)
     if form is Format.TABLE:
         show(shown(answer, now))
     else:
@@ -79,9 +88,46 @@ def answer_for(service: Service, at: datetime | None) -> Answer:
     return Answer(service, None, None, at, note)
 
 
+def _with_record(target: Target, answer: Answer, at: datetime, url: str | None) -> Answer:
+    """With what Prometheus has of that time, or why it has nothing."""
+    from foretide.adapters.errors import AdapterError
+    from foretide.adapters.resources import INFERENCE_SERVICE
+    from foretide.cli.recorded import recall
+
+    service = answer.service
+
+    async def question(cluster: Cluster) -> Recorded | str:
+        try:
+            raw = await cluster.api.get(INFERENCE_SERVICE, namespace=service.namespace, name=service.name)
+            asked = None if raw is None else parse.inference_service(raw)
+            if raw is None or not isinstance(asked, InferenceService):
+                return f"{service.name} breaks rules, or is gone"
+            created = moments.parse(str(raw["metadata"].get("creationTimestamp", ""))) or at
+            installed = await operators(cluster) if url is None else []
+            async with prometheus(cluster, url=url, operator=installed[0] if installed else None) as server:
+                return await recall(server, asked, created=created, at=at)
+        except Stop as stop:
+            return str(stop)
+        except AdapterError as error:
+            return sentence(str(error), error.reason)
+
+    found = ask(target, question)
+    if isinstance(found, str):
+        return replace(answer, note=f"{answer.note}. Nor does Prometheus tell: {found}")
+    return replace(answer, recorded=found)
+
+
 def shown(answer: Answer, now: datetime) -> RenderableType:
     """For a person."""
     decision, service = answer.decision, answer.service
+    if answer.recorded is not None:
+        return Group(
+            Text.assemble(
+                (f"{service.namespace}/{service.name}", "bold"), f" {explain_recorded.headline(answer.recorded)}"
+            ),
+            *explain_recorded.shown(answer.recorded),
+            Text(answer.note, style="dim"),
+        )
     head = Text.assemble((f"{service.namespace}/{service.name}", "bold"), f" {_headline(answer, now)}")
     if decision is None:
         return Group(head, Text(answer.note), *_overrides(answer))
@@ -165,4 +211,5 @@ def as_document(answer: Answer) -> dict[str, Any]:
         "boundMeaning": None if decision is None else bounds.meaning(decision.bound),
         "inForce": decision is not None and answer.is_last,
         "note": answer.note or None,
+        "recorded": None if answer.recorded is None else explain_recorded.as_document(answer.recorded),
     }

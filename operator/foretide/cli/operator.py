@@ -11,7 +11,7 @@ from foretide.cli.exits import Stop
 
 if TYPE_CHECKING:
     from foretide.adapters.kubeconfig import Cluster
-    from foretide.adapters.prometheus import Prometheus
+    from foretide.adapters.prometheus_series import SeriesSource
 
 # As the chart labels its Deployment.
 SELECTOR: Final = "app.kubernetes.io/name=foretide,app.kubernetes.io/component=operator"
@@ -66,13 +66,13 @@ def _read(raw: Mapping[str, Any]) -> Operator:
 
 
 @asynccontextmanager
-async def prometheus(cluster: Cluster, *, url: str | None, operator: Operator | None) -> AsyncIterator[Prometheus]:
+async def prometheus(cluster: Cluster, *, url: str | None, operator: Operator | None) -> AsyncIterator[SeriesSource]:
     """The one of that URL; else the operator's, through the API server where its URL is of a Service in the cluster.
 
     Raises Stop where neither leads anywhere.
     """
-    from foretide.adapters.prometheus import PrometheusApi
     from foretide.adapters.prometheus_access import Access
+    from foretide.adapters.prometheus_person import PrometheusByUrl
     from foretide.adapters.prometheus_proxy import PrometheusProxy, ServiceUrl
 
     told = operator.prometheus_url if operator else None
@@ -81,7 +81,7 @@ async def prometheus(cluster: Cluster, *, url: str | None, operator: Operator | 
     if url is None and told is not None and (service := ServiceUrl.of(told)) is not None:
         yield PrometheusProxy(cluster.api, service)
         return
-    api = PrometheusApi(Access(url=url or told or ""))
+    api = PrometheusByUrl(Access(url=url or told or ""))
     try:
         yield api
     finally:

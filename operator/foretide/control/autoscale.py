@@ -52,6 +52,7 @@ from foretide.control.stuck import UNHINDERED, Hindered, hindered, stuck, withou
 from foretide.control.table import Row
 from foretide.control.world import Key, Served, World
 from foretide.scaling.brain import Brain
+from foretide.scaling.budget import Account
 from foretide.scaling.capacity import BatchCounts
 from foretide.scaling.decision import Decisions
 from foretide.scaling.journal import encode
@@ -114,11 +115,13 @@ class Autoscaler:
         verdicts = self._challenges.judge(self._contests(rows), seen, memory, made)
         for forgetful in (self._actuator, self._by_hand):
             forgetful.keep({row.key for row in rows})
+        account = made.memory.spending.account(made.capacity.objective)
         decided = seconds()
         written = await asyncio.gather(
             *(
                 self._act(
                     made,
+                    account,
                     seen,
                     index,
                     row,
@@ -155,23 +158,22 @@ class Autoscaler:
         for key, served in sorted(self._world.served.items(), key=lambda item: item[0]):
             raw, uid = self._world.services.get(key), served.service.uid
             # One of that name that is not ours (restored from a backup, say) is not ours to scale.
-            deployments = self._world.deployments(key)
+            deployments = [one for one in self._world.deployments(key) if controlled_by(one, uid)]
             if raw is None or not deployments or "deletionTimestamp" in raw["metadata"]:
                 continue
-            if all(controlled_by(one, uid) for one in deployments):
-                scalers = (self._world.foreign_scaler(key, one.deployment) for one in served.classes)
-                rows.append(
-                    Row(
-                        key,
-                        served,
-                        raw,
-                        combined(deployments),
-                        next((scaler for scaler in scalers if scaler is not None), None),
-                        self._policies.of(served.service),
-                        profiles.get((key, served.hardware_class.name)),
-                        places=self._places(key, served, raw, deployments, profiles),
-                    )
+            scalers = (self._world.foreign_scaler(key, one.deployment) for one in served.classes)
+            rows.append(
+                Row(
+                    key,
+                    served,
+                    raw,
+                    combined(deployments),
+                    next((scaler for scaler in scalers if scaler is not None), None),
+                    self._policies.of(served.service),
+                    profiles.get((key, served.hardware_class.name)),
+                    places=self._places(key, served, raw, deployments, profiles),
                 )
+            )
         return rows
 
     def _places(
@@ -267,7 +269,7 @@ class Autoscaler:
             now_seconds=now_seconds,
             ageless=self._once_ready | self._without_age(rows, now_seconds),
         )
-        self._once_ready = observe.once_ready(self._world, keys, self._once_ready)
+        self._once_ready = observe.once_ready(names, pods.ready, self._once_ready)
         fleet, promise, orders = table.fleet(rows), table.promise(rows), [row.policy for row in rows]
         seen = Observation(
             now_seconds=now_seconds,
@@ -314,6 +316,7 @@ class Autoscaler:
     async def _act(
         self,
         made: Decisions,
+        account: Account,
         seen: Observation,
         index: int,
         row: Row,
@@ -337,6 +340,7 @@ class Autoscaler:
             by_hand=row.by_hand,
             untaken=self._actuator.untaken(row.key, whose.uid) if changes else None,
             divided=row.hardware if row.places else (),
+            account=account,
         )
         done = await self._actuator.act(
             row.key,

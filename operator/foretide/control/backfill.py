@@ -110,6 +110,7 @@ class Backfill:
                         for one in served.classes
                         if one.deployment != served.deployment
                     ),
+                    caches=served.service.spec.response_cache is not None,
                 )
             )
         self._done.intersection_update([owner.service for owner in found])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,32 +64,33 @@ class Children:
         self._world: Final = world
         self._compared: Final[dict[Key, tuple[Manifests, list[Object | None]]]] = {}
 
-    async def apply(self, key: Key, manifests: Manifests) -> list[Object]:
-        """Brings every child to its manifest, in order; returns those that had to be created.
+    async def apply(self, key: Key, manifests: Manifests) -> dict[str, Rejected]:
+        """Brings every child to its manifest, in order. What is refused of one hardware class ends that class alone:
+        returns why, by the name of the class.
 
-        Raises ForeignChild, and the gateway's errors. No object that is somebody else's is ever written; of several
-        children those before it may be.
+        No object that is somebody else's is ever written; of several children those before it may be. ForeignChild is
+        raised for those that all classes share. So are the gateway's errors, a Conflict of any child too.
         """
         shown = self._shown(key, manifests)
         before, there = self._compared.get(key, (None, []))
         if before is manifests and list(map(id, there)) == list(map(id, shown)):
-            return []
+            return {}
+        refused: dict[str, Rejected] = {}
         pairs = list(zip(manifests.load(), shown, strict=True))
         for manifest, live in pairs:
-            if live is not None:
-                _refuse_foreign(manifest, live)
-        created: list[Object] = []
+            with _ending(_class_of(manifest), refused):
+                if live is not None:
+                    _refuse_foreign(manifest, live)
+        classes = {_class_of(manifest) for manifest, _ in pairs} - {None}
+        if classes and classes == refused.keys():
+            return refused  # there is nobody to write anything for
         for manifest, live in pairs:
-            if live is not None and drift(manifest, live) is None:
-                continue
-            after = await (self._made(manifest) if live is None else self._put_right(manifest, live))
-            self._world.answered(resource_of(manifest), after, shown=live)
-            # The cache may be behind: what it shows may have been deleted and made anew by this very apply.
-            if live is None or live["metadata"].get("uid") != after["metadata"].get("uid"):
-                created.append(after)
+            if _class_of(manifest) not in refused:
+                with _ending(_class_of(manifest), refused):
+                    await self._bring(manifest, live)
         if all(live is not None and drift(manifest, live) is None for manifest, live in pairs):
             self._compared[key] = manifests, shown
-        return created
+        return refused
 
     def forget(self, key: Key) -> None:
         """Drops what was remembered of a deleted service."""
@@ -110,6 +112,13 @@ class Children:
 
     def _shown(self, key: Key, manifests: Manifests) -> list[Object | None]:
         return [self._world.child(key, kind, name) for kind, name in manifests.names]
+
+    async def _bring(self, manifest: Object, live: Object | None) -> None:
+        """A child to its manifest, from what it is now."""
+        if live is not None and drift(manifest, live) is None:
+            return
+        after = await (self._made(manifest) if live is None else self._put_right(manifest, live))
+        self._world.answered(resource_of(manifest), after, shown=live)
 
     async def _made(self, manifest: Object) -> Object:
         """Creates the child. Not seen is not absent: the watch may be behind, and it shows only what has our labels."""
@@ -164,6 +173,26 @@ def _with_digest(manifest: Object) -> Object:
 def _refuse_foreign(manifest: Object, live: Object) -> None:
     if not controlled_by(live, manifest["metadata"]["ownerReferences"][0]["uid"]):
         raise ForeignChild({"kind": manifest["kind"], **live})
+
+
+def _class_of(manifest: Object) -> str | None:
+    """The hardware class that a child is for; None where all of them share it."""
+    name: str | None = manifest["metadata"]["labels"].get(group.HARDWARE_CLASS_LABEL)
+    return name
+
+
+@contextmanager
+def _ending(of_class: str | None, refused: dict[str, Rejected]) -> Iterator[None]:
+    """Puts a refusal of what is made for one class among those; one of what all share is raised. So is a Conflict: the
+    object changed meanwhile."""
+    try:
+        yield
+    except Conflict:
+        raise
+    except Rejected as error:
+        if of_class is None:
+            raise
+        refused.setdefault(of_class, error)
 
 
 def controlled_by(obj: Object, uid: str) -> bool:

@@ -43,35 +43,29 @@ class BatchReader:
     async def read(self) -> dict[tuple[Key, str], list[BatchStatistics]]:
         """The executions of the pods whose turn it is, since their last reading, by service and hardware class."""
         self._round += 1
-        targets = self._targets()
-        alive = {target.uid for target in targets}
-        self._last = {uid: counts for uid, counts in self._last.items() if uid in alive}
-        self._read_at = {uid: turn for uid, turn in self._read_at.items() if uid in alive}
-        chosen = sorted(targets, key=lambda target: self._read_at.get(target.uid, 0))[:PODS_A_TICK]
+        candidates = self._candidates()
+        self._last = {uid: counts for uid, counts in self._last.items() if uid in candidates}
+        self._read_at = {uid: turn for uid, turn in self._read_at.items() if uid in candidates}
+        turns = sorted(candidates, key=lambda uid: self._read_at.get(uid, 0))[:PODS_A_TICK]
+        self._read_at |= dict.fromkeys(turns, self._round)
+        # Where the others are is of no use yet: to work that out for 20,000 pods took a second a tick.
+        chosen = [target for uid in turns if (target := _target(uid, *candidates[uid])) is not None]
         readings = await asyncio.gather(*(self._increase(target) for target in chosen))
         found: dict[tuple[Key, str], list[BatchStatistics]] = defaultdict(list)
         for target, counts in zip(chosen, readings, strict=True):
             found[target.key, target.hardware_class].append(counts)
         return found
 
-    def _targets(self) -> list[_Target]:
-        return [
-            _Target(
-                key=key,
-                hardware_class=one.name,
-                uid=pod["metadata"]["uid"],
-                address=address,
-                model=served.service.model_name,
-            )
+    def _candidates(self) -> dict[str, tuple[Key, Served, ServedClass, Object]]:
+        """The pods that may be asked, by uid."""
+        return {
+            pod["metadata"]["uid"]: (key, served, one, pod)
             for key, served in self._world.served.items()
             for pod in self._world.pods(key)
-            if is_ready(pod)
-            and (one := self._newest_of(key, served, pod)) is not None
-            and (address := authority(pod, HTTP_PORT)) is not None
-        ]
+            if is_ready(pod) and (one := self._newest_of(key, served, pod)) is not None
+        }
 
     async def _increase(self, target: _Target) -> BatchStatistics:
-        self._read_at[target.uid] = self._round
         try:
             answer = await self._triton.batch_counts(address=target.address, model=target.model)
         except Unavailable:
@@ -93,3 +87,9 @@ class BatchReader:
                 ]
                 return one if digests[0] == digests[1] else None
         return None
+
+
+def _target(uid: str, key: Key, served: Served, one: ServedClass, pod: Object) -> _Target | None:
+    """How to ask the pod; None while it has no address."""
+    address = authority(pod, HTTP_PORT)
+    return None if address is None else _Target(key, one.name, uid, address, served.service.model_name)

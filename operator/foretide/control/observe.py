@@ -17,7 +17,7 @@ from foretide.api.reasons import Reason
 from foretide.control.pods import is_terminating, ready_since, seconds
 from foretide.control.serving_status import rollout
 from foretide.control.world import Key, World
-from foretide.scaling.arrays import Floats
+from foretide.scaling.arrays import Bools, Floats
 from foretide.scaling.policy import PodList, Query
 from foretide.scaling.readings import Readings
 
@@ -69,10 +69,14 @@ def _unseen(world: World, key: Key, *, ready: int) -> int:
     return max(0, sum(min(state.ready, state.wanted) for state in states) - ready)
 
 
-def once_ready(world: World, keys: Sequence[Key], before: frozenset[Pod]) -> frozenset[Pod]:
-    """Pods that are there and are ready, or were (`before`)."""
-    shown = [_shown(pod, key) for key in keys for pod in world.pods(key)]
-    return frozenset(one.pod for one in shown if one.ready_since is not None or one.pod in before)
+def once_ready(names: Sequence[Pod], ready: Bools, before: frozenset[Pod]) -> frozenset[Pod]:
+    """Pods that are there (`names`, as `pods` gives them) and are `ready`, or were (`before`)."""
+    unseen = _UNSEEN.pod
+    return frozenset(
+        pod
+        for pod, is_ready in zip(names, ready.tolist(), strict=True)
+        if (is_ready or pod in before) and pod != unseen
+    )
 
 
 def pods(

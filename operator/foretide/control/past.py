@@ -11,13 +11,18 @@ import numpy as np
 from foretide.adapters import promql
 from foretide.adapters.prometheus import Prometheus
 from foretide.adapters.prometheus_grid import Workload
+from foretide.api.inferenceservice import InferenceService
 from foretide.control.world import Key
 from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.demand import past_demand
 from foretide.scaling.policy import Past, Quantity
 from foretide.scaling.readings import Readings
+from foretide.serving.naming import deployment_name
 
 STEP_SECONDS: Final = 60.0
+OF_EVERY_MODEL: Final = (Quantity.SUCCESS, Quantity.FAILURE, Quantity.INFERENCE)
+# By the chart's rules.
+RECORDED: Final = (*OF_EVERY_MODEL, Quantity.CACHE_HITS)
 
 
 class ServiceId(NamedTuple):
@@ -35,6 +40,7 @@ class Owner(NamedTuple):
     since_seconds: float
     max_batch: int
     others: tuple[Workload, ...] = ()  # of its other hardware classes; what all of them were asked for is its past
+    caches: bool = False  # what it answers from its response cache was not asked of the model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,6 +65,21 @@ class Chunk:
         )
 
 
+def owner_of(service: InferenceService, *, since_seconds: float) -> Owner:
+    """The service with the Deployments of all classes that it lists."""
+    first, *others = (
+        Workload(service.namespace, deployment_name(service.name, name)) for name in service.hardware_classes
+    )
+    return Owner(
+        ServiceId(Key(service.namespace, service.name), service.uid),
+        first,
+        since_seconds=since_seconds,
+        max_batch=service.spec.model.largest_batch,
+        others=tuple(others),
+        caches=service.spec.response_cache is not None,
+    )
+
+
 def own_minutes(owner: Owner, end_seconds: float, *, rate_window_seconds: float) -> int:
     """Whole minutes up to that moment that are the service's own. A rate looks back over its window, in which no
     predecessor of the same name may have been."""
@@ -75,16 +96,16 @@ async def read(
     theirs = np.arange(steps, 0, -1) <= own[:, None]
     workloads = [workload for owner in owners for workload in (owner.workload, *owner.others)]
     owner_of = np.repeat(np.arange(len(owners)), [1 + len(owner.others) for owner in owners])
-    success, failure, inference = [
-        np.where(
-            theirs,
-            _together(await _rates(prometheus, quantity, workloads, ends, rate_window_seconds), owner_of),
-            np.nan,
-        )
-        for quantity in (Quantity.SUCCESS, Quantity.FAILURE, Quantity.INFERENCE)
-    ]
+
+    async def rates(quantity: Quantity) -> Floats:
+        found = await _rates(prometheus, quantity, workloads, ends, rate_window_seconds)
+        return np.where(theirs, _together(found, owner_of), np.nan)
+
+    success, failure, inference = [await rates(quantity) for quantity in OF_EVERY_MODEL]
+    # Of a model without a cache there are no series, and what nobody recorded Prometheus would be asked to compute.
+    hits = await rates(Quantity.CACHE_HITS) if any(owner.caches for owner in owners) else np.full(theirs.shape, np.nan)
     max_batch = np.array([owner.max_batch for owner in owners], dtype=np.int64)
-    demand = past_demand(success, failure, inference, max_batch=max_batch)
+    demand = past_demand(success, failure, inference, hits, max_batch=max_batch)
     told = np.flatnonzero(demand.known.any(axis=1)).tolist()
     return Chunk(
         services=tuple(owners[row].service for row in told),

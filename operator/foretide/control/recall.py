@@ -69,19 +69,22 @@ class Recall:
 
     def recall(self, identities: Sequence[Identity], statuses: Sequence[Mapping[str, Any]]) -> Memory:
         """One row per identity, in order: of the last tick, else of its status, else fresh."""
-        memories, rows, length = [self._memory], [], len(self._memory)
+        new: list[Memory] = []
+        rows, length = [], len(self._memory)
         for wanted, status in zip(identities, statuses, strict=True):
             known, row = self._rows.get(wanted.key, (None, -1))
             if known != wanted:
                 same = known is not None and known.uid == wanted.uid
-                memories.append(
+                new.append(
                     _of_another_model(take(self._memory, np.array([row])))
                     if same
                     else _restarted(_decoded(status.get("memory"), wanted))
                 )
                 row, length = length, length + 1
             rows.append(row)
-        return Memory.concatenate(memories).take(np.array(rows, dtype=np.int64))
+        # The new ones first: each that is put to the others by itself would be another copy of them.
+        all_rows = [self._memory, Memory.concatenate(new)] if new else [self._memory]
+        return Memory.concatenate(all_rows, np.array(rows, dtype=np.int64))
 
     def keep(self, identities: Sequence[Identity], memory: Memory) -> None:
         """The rows after the decisions of this tick."""

@@ -17,7 +17,7 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.problems import Problems
 from foretide.api.reasons import Reason
-from foretide.control import hardware_status, pods, serving_status
+from foretide.control import hardware_status, pods, serving_status, startup
 from foretide.control.children import Children, ForeignChild, controlled_by
 from foretide.control.hardware_status import Told
 from foretide.control.last_words import LastWords
@@ -27,7 +27,7 @@ from foretide.control.rendering import Rendering
 from foretide.control.serving_status import Refused
 from foretide.control.status_writer import StatusWriter
 from foretide.control.world import Key, Served, ServedClass, World
-from foretide.serving import naming
+from foretide.serving import naming, response_cache
 from foretide.serving.backends import unfit
 from foretide.serving.manifests import ServingSettings
 
@@ -50,6 +50,8 @@ class Reconciler:
         self._children: Final = Children(api, world)
         self._status: Final = StatusWriter(api, events, world, manager=group.RECONCILE_MANAGER)
         self._last_words: Final = LastWords(api)
+        # By hardware class, of which it was refused when it was last tried.
+        self._refusals: dict[Key, Mapping[str, Rejected]] = {}
 
     async def reconcile(self, key: Key) -> None:
         """One pass over one service; raises the gateway's errors so that the work queue retries."""
@@ -60,19 +62,20 @@ class Reconciler:
             self._children.forget(key)
             self._rendering.forget(key)
             self._status.forget(key)
+            self._refusals.pop(key, None)
             return
         retry: AdapterError | None = None
         try:
             outcome = await self._applied(key, raw)
-        except ForeignChild as error:
-            # Tried again like the others: nobody watches objects without our labels, so their end makes no event.
-            outcome, retry = Refused(Reason.FOREIGN_CHILD, str(error)), error
-            self._world.served.pop(key, None)  # no tick may scale a Deployment that is not ours
+            retry = next(iter(self._refusals.get(key, {}).values()), None)
         except Conflict:
             raise  # the object changed or went away between the read and the write: look again
         except Rejected as error:
-            reason = Reason.FORBIDDEN if error.reason == "Forbidden" else Reason.CHILD_REFUSED
-            outcome, retry = Refused(reason, str(error)), error
+            # A foreign child is tried again like the others: nobody watches objects without our labels, so their end
+            # makes no event.
+            outcome, retry = Refused(_reason(error), str(error)), error
+            if isinstance(error, ForeignChild):
+                self._world.served.pop(key, None)  # no tick may scale a Deployment that is not ours
         await self._tell(key, raw, outcome)
         if retry is not None:
             raise retry
@@ -89,11 +92,18 @@ class Reconciler:
         wanted = self._wanted(key, served, told)
         if not any(self._world.child(key, DEPLOYMENT.kind, name) for name in wanted):
             self._world.served.pop(key, None)  # no tick decides on the one replica that a new Deployment starts with
-        manifests = self._rendering.manifests(key, service, *(_usable(served)[name] for name in wanted))
-        await self._children.apply(key, manifests)
+        classes, found = [_usable(served)[name] for name in wanted], self._world.pods(key)
+        budgets = {
+            one.name: startup.budget_seconds(self._world.child(key, DEPLOYMENT.kind, name), found)
+            for name, one in zip(wanted, classes, strict=True)
+        }
+        manifests = self._rendering.manifests(key, service, *classes, startup_seconds=budgets)
+        self._refusals[key] = refusals = await self._children.apply(key, manifests)
         shown = {name: self._world.child(key, DEPLOYMENT.kind, name) for name in wanted}
-        served = _with_their_files(served, shown)
+        served = _accepted(_with_their_files(served, shown), refusals)
         usable = _usable(served)
+        if not usable and refusals:
+            raise next(iter(refusals.values()))
         if not usable:
             return _refused(served)
         live = {name: child for name, child in shown.items() if child is not None and name in usable}
@@ -108,7 +118,7 @@ class Reconciler:
             and not self._is_handing_over(key, served)
         ):
             await self._children.prune(key, service.uid, keep=manifests)
-        return service
+        return self._left_behind(key, served, refusals) or service
 
     def _wanted(self, key: Key, served: Served, told: Mapping[str, Told]) -> list[str]:
         """The Deployments that there should be: of the usable classes those that have replicas, or are to have some by
@@ -119,15 +129,31 @@ class Reconciler:
         usable = [one for one in served.classes if one.hardware_class is not None]
         if not served.is_divided:
             return [usable[0].deployment]
-        present = {one.deployment: self._world.child(key, DEPLOYMENT.kind, one.deployment) for one in usable}
+        # Those are tried again at each pass, and nobody waits for them.
+        refused = [one for one in usable if one.name in self._refusals.get(key, {})]
+        others = [one for one in usable if one not in refused] or usable
+        present = {one.deployment: self._world.child(key, DEPLOYMENT.kind, one.deployment) for one in others}
         due = [
             one.deployment
-            for one in usable
+            for one in others
             if (one.name in told and told[one.name].replicas > 0)
             or _has_replicas(present[one.deployment])
             or _lacks_image(served, one, present[one.deployment])  # else it would be tried anew for ever
         ]
-        return due or [name for name, child in present.items() if child is not None] or [usable[0].deployment]
+        chosen = due or [name for name, child in present.items() if child is not None] or [others[0].deployment]
+        return list(dict.fromkeys([*chosen, *(one.deployment for one in refused)]))
+
+    def _left_behind(self, key: Key, served: Served, refusals: Mapping[str, Rejected]) -> Refused | None:
+        """Why pods of an earlier spec serve, where those of one class cannot be changed; others take over from them."""
+        names = {one.name: one.deployment for one in served.classes}
+        return next(
+            (
+                Refused(_reason(error), str(error))
+                for of_class, error in refusals.items()
+                if _has_replicas(self._world.child(key, DEPLOYMENT.kind, names[of_class]))
+            ),
+            None,
+        )
 
     def _is_handing_over(self, key: Key, served: Served) -> bool:
         """Whether a listed class that cannot be used any more still serves; the tick brings it to zero."""
@@ -150,7 +176,7 @@ class Reconciler:
         deployment, found = naming.deployment_name(service.name, name), self._hardware_class(service, name)
         if isinstance(found, Refused):
             return ServedClass(name, deployment, None, found.reason, found.message)
-        if misfit := unfit(service.model_on(name), found):
+        if misfit := unfit(service.model_on(name), found) or response_cache.misfit(service, found):
             return ServedClass(name, deployment, None, Reason.HARDWARE_UNFIT, misfit)
         return ServedClass(name, deployment, found)
 
@@ -185,8 +211,9 @@ class Reconciler:
             staying = {one.name for one in served.classes if one.hardware_class is not None} & told.keys()
             remembered = max(remembered - sum(told[name].counted for name in staying), 0)
         # The minimum only where nothing was decided before: to follow a spec that changed is the tick's business,
-        # which knows of pauses and of other scalers.
-        replicas = min(remembered if isinstance(remembered, int) else service.min_replicas, service.max_replicas)
+        # which knows of pauses and of other scalers. And once: of the first class, not of each.
+        fewest = service.min_replicas if of_class == served.usable.name else 0
+        replicas = min(remembered if isinstance(remembered, int) else fewest, service.max_replicas)
         key, name = Key(service.namespace, service.name), deployment["metadata"]["name"]
         if replicas != deployment["spec"].get("replicas", 1) and self._world.foreign_scaler(key, name) is None:
             version = await self._api.scale(deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER)
@@ -203,7 +230,14 @@ class Reconciler:
             )
         else:
             failing = await self._explained(key, pods.failures(self._world.pods(key)))
-            current = serving_status.judged(state or serving_status.NOTHING_YET, failing, generation=generation)
+            deployments = self._world.deployments(key)
+            current = serving_status.judged(
+                state or serving_status.NOTHING_YET,
+                failing,
+                generation=generation,
+                # With one class there is none that could carry what a pod that crashes does not.
+                carried=len(deployments) > 1 and self._is_whole(raw, deployments),
+            )
         before = self._status.last(key, metadata["uid"]) or raw.get("status", {})
         status = serving_status.status(
             current,
@@ -260,6 +294,26 @@ def _with_their_files(served: Served, shown: Mapping[str, Object | None]) -> Ser
             for one in served.classes
         ),
     )
+
+
+def _accepted(served: Served, refusals: Mapping[str, Rejected]) -> Served:
+    """With the classes as unusable of which the API server refuses what is made for them."""
+    return replace(
+        served,
+        classes=tuple(
+            ServedClass(one.name, one.deployment, None, _reason(refusals[one.name]), str(refusals[one.name]))
+            if one.hardware_class is not None and one.name in refusals
+            else one
+            for one in served.classes
+        ),
+    )
+
+
+def _reason(error: Rejected) -> Reason:
+    """Our word for a refusal."""
+    if isinstance(error, ForeignChild):
+        return Reason.FOREIGN_CHILD
+    return Reason.FORBIDDEN if error.reason == "Forbidden" else Reason.CHILD_REFUSED
 
 
 def _lacks_image(served: Served, one: ServedClass, deployment: Object | None) -> bool:

@@ -6,6 +6,7 @@ then cost.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,12 +24,15 @@ from foretide.serving.manifests import ServingSettings, build
 class _Rendered:
     service: InferenceService
     classes: tuple[HardwareClass, ...]
+    startup_seconds: Mapping[str, int]
     manifests: Manifests
 
-    def is_of(self, service: InferenceService, classes: tuple[HardwareClass, ...]) -> bool:
+    def is_of(
+        self, service: InferenceService, classes: tuple[HardwareClass, ...], startup_seconds: Mapping[str, int]
+    ) -> bool:
         """By identity: what says the same is the same object here, and to compare all fields takes longer."""
         same_classes = list(map(id, self.classes)) == list(map(id, classes))
-        return self.service is service and same_classes
+        return self.service is service and same_classes and self.startup_seconds == startup_seconds
 
 
 class Rendering:
@@ -58,13 +62,15 @@ class Rendering:
         self._classes[name] = raw, read
         return read
 
-    def manifests(self, key: Key, service: InferenceService, *classes: HardwareClass) -> Manifests:
+    def manifests(
+        self, key: Key, service: InferenceService, *classes: HardwareClass, startup_seconds: Mapping[str, int]
+    ) -> Manifests:
         """The children as they should be, each with its digest."""
         known = self._rendered.get(key)
-        if known is not None and known.is_of(service, classes):
+        if known is not None and known.is_of(service, classes, startup_seconds):
             return known.manifests
-        made = Manifests.of(build(service, *classes, settings=self._settings))
-        self._rendered[key] = _Rendered(service, classes, made)
+        made = Manifests.of(build(service, *classes, settings=self._settings, startup_seconds=startup_seconds))
+        self._rendered[key] = _Rendered(service, classes, startup_seconds, made)
         return made
 
     def forget(self, key: Key) -> None:

@@ -17,7 +17,7 @@ from foretide.control.observe import NoMetrics
 from foretide.control.policies import NoPolicy, Policy, is_advisory
 from foretide.control.serving_status import refusal_reason
 from foretide.scaling import ledger
-from foretide.scaling.budget import Budget
+from foretide.scaling.budget import Account, Budget
 from foretide.scaling.decision import Bound, Decisions, Hindrance
 from foretide.scaling.forecast.foresight import Trust
 from foretide.scaling.observation import Gap
@@ -53,6 +53,11 @@ class Circumstances:
     divided: tuple[
         tuple[HardwareClass, int], ...
     ] = ()  # the replicas of each, where several hardware classes are listed
+    account: Account | None = None  # of the error budgets of all services, where it is worked out
+
+    def account_of(self, made: Decisions) -> Account:
+        """That, or worked out now."""
+        return self.account or made.memory.spending.account(made.capacity.objective)
 
 
 def conditions_of(made: Decisions, row: int, known: Circumstances) -> list[Condition]:
@@ -65,7 +70,7 @@ def conditions_of(made: Decisions, row: int, known: Circumstances) -> list[Condi
             (ConditionType.SCALING_ACTIVE, _active(made, row, known)),
             (ConditionType.SCALING_LIMITED, _limited(made, row, known)),
             (ConditionType.SLO_FEASIBLE, _feasible(made, row)),
-            (ConditionType.SLO_MET, _met(made, row)),
+            (ConditionType.SLO_MET, _met(known.account_of(made), row)),
         )
     ]
 
@@ -182,8 +187,7 @@ def _feasible(made: Decisions, row: int) -> _Statement:
     return ConditionStatus.FALSE, Reason.SLO_INFEASIBLE, message
 
 
-def _met(made: Decisions, row: int) -> _Statement:
-    spending, objective = made.memory.spending, made.capacity.objective
+def _met(account: Account, row: int) -> _Statement:
     return {
         Budget.UNKNOWN: (ConditionStatus.UNKNOWN, Reason.SLO_UNKNOWN, "too few requests were seen to speak of a share"),
         Budget.KEPT: (ConditionStatus.TRUE, Reason.SLO_MET, Reason.SLO_MET.meaning),
@@ -193,4 +197,4 @@ def _met(made: Decisions, row: int) -> _Statement:
             "the error budget is spent many times as fast as it may be; status.slo has the rates",
         ),
         Budget.SPENT: (ConditionStatus.FALSE, Reason.SLO_BUDGET_SPENT, Reason.SLO_BUDGET_SPENT.meaning),
-    }[Budget(spending.state(objective)[row])]
+    }[Budget(account.state[row])]

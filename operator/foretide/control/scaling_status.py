@@ -16,7 +16,7 @@ from foretide.control.numbers import HOUR_SECONDS, decimal, number, plain
 from foretide.control.policies import is_advisory
 from foretide.control.scaling_conditions import Circumstances, conditions_of
 from foretide.scaling import lead_time, ledger
-from foretide.scaling.budget import WINDOWS_SECONDS
+from foretide.scaling.budget import WINDOWS_SECONDS, Account
 from foretide.scaling.decision import Bound, Decisions
 from foretide.scaling.normal import STANDARD
 from foretide.scaling.sli import Source
@@ -43,7 +43,7 @@ def status(made: Decisions, row: int, known: Circumstances, previous: Mapping[st
         "desiredReplicas": int(desired[row]),
         "capacity": _capacity(made, row, previous.get("capacity")),
         "coldStart": _cold_start(made, row, previous.get("coldStart")),
-        "slo": _slo(made, row, previous.get("slo")),
+        "slo": _slo(known.account_of(made), row, previous.get("slo")),
         "cost": _cost(made, row, known, previous.get("cost")),
         "decisions": _decisions(made, row, known, previous.get("decisions", ())),
     }
@@ -83,21 +83,19 @@ def _cold_start(made: Decisions, row: int, told: object) -> dict[str, Any] | Non
     return dict(told) if isinstance(told, Mapping) and same else now
 
 
-def _slo(made: Decisions, row: int, told: object) -> dict[str, Any] | None:
+def _slo(account: Account, row: int, told: object) -> dict[str, Any] | None:
     """What is known of the requests of the SLO's window; None while it is too little."""
-    spending, objective = made.memory.spending, made.capacity.objective
-    if not spending.known[row]:
+    if not account.known[row]:
         return None
-    left = float(spending.left(objective)[row])
-    rates = spending.burn_rates(objective)[row, :-1]
+    left, rates = float(account.left[row]), account.burn_rates[row, :-1].tolist()
     now = {
-        "attainment": f"{100.0 * (1.0 - spending.share_late[row, -1]):.2f}",
+        "attainment": f"{100.0 * (1.0 - account.share_late[row, -1]):.2f}",
         "budgetLeft": f"{100.0 * max(left, -LARGEST_OVERDRAFT):.0f}",
         "burnRates": [
             {"window": format_seconds(window), "rate": f"{rate:.1f}"}
-            for window, rate in zip(WINDOWS_SECONDS, rates.tolist(), strict=True)
+            for window, rate in zip(WINDOWS_SECONDS, rates, strict=True)
         ],
-        "source": Source(spending.source[row]).label,
+        "source": Source(account.source[row]).label,
     }
     return dict(told) if isinstance(told, Mapping) and _is_spent_alike(now, told) else now
 
@@ -136,7 +134,8 @@ def _cost(made: Decisions, row: int, known: Circumstances, told: object) -> dict
         powers = [(one.spec.power, number) for one, number in used if one.spec.power is not None]
         if len(powers) == len(used):
             # Of the slowest class in use; each replica gets the same share.
-            busy = min(asked_rps / max(replicas * float(made.capacity.saturation_rps[row]), 1e-9), 1.0)
+            saturation_rps = float(made.capacity.rate_rps[row] / made.capacity.utilisation[row])
+            busy = min(asked_rps / max(replicas * saturation_rps, 1e-9), 1.0)
             watts = sum(
                 number * (power.idle_watts + (power.busy_watts - power.idle_watts) * busy) for power, number in powers
             )

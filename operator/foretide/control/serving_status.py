@@ -103,15 +103,19 @@ def refused(problem: Refused, *, generation: int, serving: bool) -> Conditions:
     return (*summary, loaded)
 
 
-def judged(state: Rollout, failing: Sequence[Failure], *, generation: int) -> Conditions:
+def judged(state: Rollout, failing: Sequence[Failure], *, generation: int, carried: bool = False) -> Conditions:
     """A service whose children are applied: how far its pods are, and what keeps them.
 
-    A fleet that grows is not "reconciling": GitOps tools would show a healthy service as progressing at each step
-    of the autoscaler.
+    `carried`: of several hardware classes those that start have all replicas that are counted on, of the newest
+    template. Then a class whose pods crash keeps nothing from being served, and tools that wait for a release to be
+    healthy would wait for ever: it is not "stalled", and status.hardware has the words.
+
+    A fleet that grows is not "reconciling": GitOps tools would show a healthy service as progressing at each step of
+    the autoscaler.
     """
     serving = ConditionStatus.TRUE if state.ready else ConditionStatus.FALSE
     reason, message = _cause(state, failing)
-    if failing and failing[0].crashed:
+    if failing and failing[0].crashed and not carried:
         summary = kstatus.stalled(reason, message, generation=generation, ready=serving)
     elif state.complete:
         summary = kstatus.settled(state.count, generation=generation)
@@ -120,7 +124,7 @@ def judged(state: Rollout, failing: Sequence[Failure], *, generation: int) -> Co
         summary = kstatus.settled(text, generation=generation, reason=Reason.MINIMUM_REPLICAS_AVAILABLE)
     else:
         summary = kstatus.progressing(reason, message, generation=generation, ready=serving)
-    if failing and reason in (Reason.MODEL_LOAD_FAILED, Reason.DOWNLOAD_FAILED):
+    if failing and reason in (Reason.MODEL_LOAD_FAILED, Reason.DOWNLOAD_FAILED) and not carried:
         loaded = _loaded(ConditionStatus.FALSE, reason, message, generation)
     elif state.ready:
         loaded = _loaded(ConditionStatus.TRUE, Reason.MODEL_LOADED, state.count, generation)

@@ -19,7 +19,7 @@ from foretide.control import observe
 from foretide.control.direct import DirectReader, Scrapes
 from foretide.control.latencies import Latencies, LatencyReader
 from foretide.control.observe import Metrics, NoMetrics
-from foretide.scaling.policy import Query
+from foretide.scaling.policy import Quantity, Query
 
 # Prometheus is back for that many of the longest window, and some pods it still does not tell: it will not.
 LONGEST_RETURN_WINDOWS: Final = 4
@@ -95,8 +95,12 @@ def longest_window_seconds(queries: Sequence[Query]) -> float:
 
 
 def _whole(answer: Metrics) -> Set[Pod]:
-    """The pods of which every query tells."""
-    told = [{pod for pod, value in by_pod.items() if math.isfinite(value)} for by_pod in answer.values()]
+    """The pods of which every query tells that has an answer from each of them: few have a response cache."""
+    told = [
+        {pod for pod, value in by_pod.items() if math.isfinite(value)}
+        for query, by_pod in answer.items()
+        if query.quantity is not Quantity.CACHE_HITS
+    ]
     return set.intersection(*told) if told else frozenset()
 
 

@@ -39,6 +39,19 @@ class Budget(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Account:
+    """What is to be told of the budgets, one row per service; worked out for all at once. Worked out for all again for
+    the status of each it took 7 s of a tick of 5,000 services."""
+
+    known: Bools  # whether enough was asked to speak of a share
+    share_late: Floats  # [services, windows]
+    burn_rates: Floats  # [services, windows]
+    left: Floats
+    state: Ints  # a Budget
+    source: Ints  # a Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Spending:
     """Discounted sums of requests, [services, windows]."""
 
@@ -125,6 +138,17 @@ class Spending:
             [Budget.UNKNOWN, Budget.BURNING, Budget.SPENT],
             default=Budget.KEPT,
         ).astype(np.int64)
+
+    def account(self, objective: Floats) -> Account:
+        """All of that."""
+        return Account(
+            known=self.known,
+            share_late=self.share_late,
+            burn_rates=self.burn_rates(objective),
+            left=self.left(objective),
+            state=self.state(objective),
+            source=self.source,
+        )
 
     def _windows(self, window_seconds: Floats) -> Floats:
         """[services, windows]."""

@@ -30,7 +30,9 @@ def observe(
     short_window_seconds: float,
     settings: ScalingSettings,
 ) -> Seen:
-    """Demand in items a second = (success + failures + growth of the queue) x items per request.
+    """Demand in items a second = (success - cache hits + failures + growth of the queue) x items per request.
+
+    A pod that does not tell its hits has none: that is the larger demand.
 
     `items_per_request` is the last known ratio (`Memory.items_per_request`), used while nothing is answered.
     `short_window_seconds` is that of the columns `short_*` of `pods`.
@@ -38,6 +40,8 @@ def observe(
     success = Readings.checked(pods.success_rps.value, pods.success_rps.known, low=0.0, high=ABSURD)
     failure = Readings.checked(pods.failure_rps.value, pods.failure_rps.known, low=0.0, high=ABSURD)
     waiting = Readings.checked(pods.pending.value, pods.pending.known, low=0.0, high=ABSURD)
+    hits = _hits(pods, success)
+    reached = Readings(value=success.value - hits, known=success.known)
     growth = Readings.checked(pods.pending_growth_rps.value, pods.pending_growth_rps.known, low=-ABSURD, high=ABSURD)
     refused = Readings.checked(pods.short_failure_rps.value, pods.short_failure_rps.known, low=0.0, high=ABSURD)
     queued = Readings.checked(
@@ -63,13 +67,14 @@ def observe(
         return total(pods.service, np.where(fresh, readings.value, 0.0), length=services)
 
     ahead = _ahead_seconds(pods, expected, services=services)
-    ratio = _items_per_request(pods, fresh, success, max_batch=max_batch, before=items_per_request)
+    ratio = _items_per_request(pods, fresh, reached, max_batch=max_batch, before=items_per_request)
     # Growth of one pod's queue and shrinking of another's cancel: the sum, then its positive part.
-    requests = per_service(success) + per_service(failure) + np.maximum(per_service(growth), 0.0)
+    requests = per_service(reached) + per_service(failure) + np.maximum(per_service(growth), 0.0)
     # In a burst what is answered is what the pods can serve, in any window; what is refused or queues up is the rest.
-    lately = per_service(success) + per_service(refused) + np.maximum(per_service(queued), 0.0)
+    lately = per_service(reached) + per_service(refused) + np.maximum(per_service(queued), 0.0)
     return Seen(
         demand=Readings(value=np.where(known, requests * ratio, 0.0), known=known),
+        cached=np.where(known, (per_service(success) - per_service(reached)) * ratio, 0.0),
         short_window_rps=np.where(known, lately * ratio, 0.0),
         burst_items=np.where(known, np.maximum(lately - requests, 0.0) * ratio * short_window_seconds, 0.0),
         pending=np.where(known, per_service(waiting) * ratio, 0.0),
@@ -82,30 +87,39 @@ def observe(
     )
 
 
-def past_demand(success_rps: Floats, failure_rps: Floats, inference_rps: Floats, *, max_batch: Ints) -> Readings:
+def past_demand(
+    success_rps: Floats, failure_rps: Floats, inference_rps: Floats, hits_rps: Floats, *, max_batch: Ints
+) -> Readings:
     """Demand in items a second of each [service, step], from rates that are NaN where they are not known.
 
     As in `observe`, but for queues: nobody recorded how they grew. Where nothing was answered, or the items are not
     known, the ratio is that of all the other steps. Success without failures would read as less load, so both count.
     """
-    success, failure, items = (
+    success, failure, items, hits = (
         Readings.checked(rates, np.ones(rates.shape, dtype=np.bool_), low=0.0, high=ABSURD)
-        for rates in (success_rps, failure_rps, inference_rps)
+        for rates in (success_rps, failure_rps, inference_rps, hits_rps)
     )
-    known = success.known & failure.known
-    measured = known & items.known & (success.value > 0.0)
-    answered, made = np.where(measured, success.value, 0.0), np.where(measured, items.value, 0.0)
+    known, reached = success.known & failure.known, np.maximum(success.value - hits.value, 0.0)
+    measured = known & items.known & (reached > 0.0)
+    answered, made = np.where(measured, reached, 0.0), np.where(measured, items.value, 0.0)
     one, most = np.ones(1), max_batch[:, None]
     usual = _ratio(made.sum(axis=1, keepdims=True), answered.sum(axis=1, keepdims=True), max_batch=most, otherwise=one)
     each = np.where(measured, _ratio(made, answered, max_batch=most, otherwise=one), usual)
-    return Readings(value=np.where(known, (success.value + failure.value) * each, 0.0), known=known)
+    return Readings(value=np.where(known, (reached + failure.value) * each, 0.0), known=known)
 
 
-def _items_per_request(pods: Pods, fresh: Bools, success: Readings, *, max_batch: Ints, before: Floats) -> Floats:
-    """Of each service, over the pods that tell both."""
+def _hits(pods: Pods, success: Readings) -> Floats:
+    """Requests a second of each pod that its cache answered; 0 where it tells none. Rates of two counters over one
+    window may differ by a request, so that they are bounded."""
+    hits = Readings.checked(pods.cache_hits_rps.value, pods.cache_hits_rps.known, low=0.0, high=ABSURD)
+    return np.minimum(hits.value, success.value)
+
+
+def _items_per_request(pods: Pods, fresh: Bools, reached: Readings, *, max_batch: Ints, before: Floats) -> Floats:
+    """Of each service, over the pods that tell both; the cache answers no items that Triton counts."""
     items = Readings.checked(pods.inference_rps.value, pods.inference_rps.known, low=0.0, high=ABSURD)
-    both = fresh & items.known & success.known
-    answered = total(pods.service, np.where(both, success.value, 0.0), length=len(before))
+    both = fresh & items.known & reached.known
+    answered = total(pods.service, np.where(both, reached.value, 0.0), length=len(before))
     made = total(pods.service, np.where(both, items.value, 0.0), length=len(before))
     return _ratio(made, answered, max_batch=max_batch, otherwise=before)
 

@@ -73,7 +73,7 @@ def reason(made: Decisions, row: int) -> Reason:
 def metrics_reason(seen: Seen, row: int) -> Reason:
     """The word for the condition MetricsAvailable, as far as the series themselves tell it."""
     if seen.demand.known[row]:
-        return Reason.PARTIAL_SERIES if seen.silent[row] > 0 else Reason.METRICS_COMPLETE
+        return Reason.PARTIAL_SERIES if seen.reporting[row] < seen.expected[row] else Reason.METRICS_COMPLETE
     return GAPS[Gap(seen.gap[row])][0]
 
 
@@ -155,7 +155,7 @@ def _load(made: Decisions, row: int) -> str:
     asked = f"{seen.demand.value[row]:.1f} items/s asked"
     if made.bursting[row]:
         asked = f"{seen.short_window_rps[row]:.1f} items/s asked in a burst ({seen.demand.value[row]:.1f} on average)"
-    if seen.silent[row] > 0:
+    if seen.reporting[row] < seen.expected[row]:
         asked += f" of {seen.reporting[row]} of {seen.expected[row]} replicas"
     if made.backlog[row] > 0.0:
         asked += f" and {made.backlog[row]:.0f} waiting"

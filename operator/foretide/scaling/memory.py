@@ -55,15 +55,18 @@ class Memory:
         )
 
     @classmethod
-    def concatenate(cls, memories: Sequence[Memory]) -> Memory:
-        """All rows of all memories, in order."""
+    def concatenate(cls, memories: Sequence[Memory], wanted: Ints | None = None) -> Memory:
+        """All rows of all memories, in order, or those `wanted` of them."""
         if not memories:
             return cls.fresh(0)
         if len(memories) == 1:
-            return memories[0]
+            return memories[0] if wanted is None else memories[0].take(wanted)
         columns = {field.name: [getattr(memory, field.name) for memory in memories] for field in fields(cls)}
         sights = columns.pop("sight")
-        return cls(sight=Sight.concatenate(sights), **{name: rows.concatenate(one) for name, one in columns.items()})
+        return cls(
+            sight=Sight.concatenate(sights, wanted),
+            **{name: rows.concatenate(one, wanted) for name, one in columns.items()},
+        )
 
     def take(self, wanted: Ints) -> Memory:
         """The rows in this order; -1 gives the fresh memory of a service that was not there."""

@@ -35,6 +35,7 @@ class Pods:
     ready_age_seconds: Floats
     success_rps: Readings  # requests answered
     failure_rps: Readings  # requests refused or failed, all reasons
+    cache_hits_rps: Readings  # those of the requests answered that no model saw; unknown where there is no cache
     inference_rps: Readings  # items (batch elements) answered
     pending: Readings  # requests waiting
     pending_growth_rps: Readings  # change of the above; may be negative
@@ -52,6 +53,7 @@ class Pods:
                 self.ready_age_seconds,
                 self.success_rps,
                 self.failure_rps,
+                self.cache_hits_rps,
                 self.inference_rps,
                 self.pending,
                 self.pending_growth_rps,
@@ -68,7 +70,8 @@ class Pods:
 class Seen:
     """Observations per service. Where pods are silent `demand` is a lower bound of what is asked."""
 
-    demand: Readings  # items a second that were asked for
+    demand: Readings  # items a second that were asked of the model: what the response cache answers needs no replica
+    cached: Floats  # items a second that it answered; 0 where demand is unknown
     # Items a second as half the window shows them, answered + refused + growth of the queue: right sooner, less sure.
     # And how many items that is more than the whole window shows. 0 where demand is unknown.
     short_window_rps: Floats

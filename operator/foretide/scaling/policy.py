@@ -39,6 +39,8 @@ class Quantity(StrEnum):
     # counter: integral of the requests in the pod; its rate is the average concurrency, as Knative's queue-proxy
     # reports it
     CONCURRENCY_SECONDS = "concurrency_seconds"
+    # counter: requests answered from the response cache, which count as answered, too; only of models that have one
+    CACHE_HITS = "cache_hits"
 
 
 class Over(StrEnum):

@@ -19,10 +19,25 @@ def take(table: T, rows: Ints) -> T:
     return found
 
 
-def concatenate(tables: Sequence[T]) -> T:
-    """All rows of all tables, in order; what is no array is taken from the first and must be the same in all."""
-    found: T = tables[0] if len(tables) == 1 else _each(tables, np.concatenate)
-    return found
+def concatenate(tables: Sequence[T], wanted: Ints | None = None) -> T:
+    """All rows of all tables, in order, or those `wanted` of them; what is no array is taken from the first and must be
+    the same in all."""
+    if wanted is not None:
+        found: T = _each(tables, lambda columns: _picked(columns, wanted))
+        return found
+    return tables[0] if len(tables) == 1 else _each(tables, np.concatenate)
+
+
+def _picked(columns: Sequence[np.ndarray], wanted: Ints) -> np.ndarray:
+    """As `np.concatenate(columns)[wanted]`, without the array in between: a fortnight of minutes of 5,000 services is
+    216 MB."""
+    picked = np.empty((len(wanted), *columns[0].shape[1:]), dtype=np.result_type(*columns))
+    before = 0
+    for column in columns:
+        here = (wanted >= before) & (wanted < before + len(column))
+        picked[here] = column[wanted[here] - before]
+        before += len(column)
+    return picked
 
 
 def _each(tables: Sequence[Any], change: Callable[[Sequence[np.ndarray]], np.ndarray]) -> Any:

@@ -9,7 +9,7 @@ from foretide.api import group
 from foretide.api.hardwareclass import Family, HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.model import Model
-from foretide.serving import latency_metrics, lifecycle, naming, security, shared_memory
+from foretide.serving import latency_metrics, lifecycle, naming, response_cache, security, shared_memory
 from foretide.serving.backends import RUNS
 from foretide.serving.download import DownloadSettings
 from foretide.serving.model_source import ModelFiles, model_files
@@ -24,6 +24,7 @@ def deployment(
     *,
     config: str,
     drain_seconds: int,
+    startup_seconds: int,
     download: DownloadSettings,
 ) -> dict[str, Any]:
     """The Deployment's spec without `replicas`, which the autoscale loop alone writes."""
@@ -34,7 +35,8 @@ def deployment(
         instances=instances(model, hardware_class),
     )
     files = model_files(model, hardware_class, download)
-    shared = f"{shared_memory.limit_mib(model, hardware_class)}Mi"
+    cache_bytes = response_cache.size_bytes(service)
+    shared = f"{shared_memory.limit_mib(model, hardware_class, cache_bytes=cache_bytes)}Mi"
     placement = hardware_class.spec.placement
     selector = naming.selector(service.name, hardware_class.name)
     pod: dict[str, Any] = {
@@ -47,7 +49,7 @@ def deployment(
         "securityContext": security.pod_security_context(),
         "terminationGracePeriodSeconds": times.grace_seconds,
         **({"initContainers": files.init_containers} if files.init_containers else {}),
-        "containers": [_container(service, model, hardware_class, times, files)],
+        "containers": [_container(service, model, hardware_class, times, files, startup_seconds)],
         "volumes": [
             *files.volumes,
             {"name": _CONFIG, "configMap": {"name": naming.config_map_name(service.name, config)}},
@@ -76,7 +78,7 @@ def deployment(
         # A new pod is Ready before an old one leaves: no roll-out takes capacity away.
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "25%"}},
         "revisionHistoryLimit": 2,
-        "progressDeadlineSeconds": lifecycle.STARTUP_SECONDS + 60,
+        "progressDeadlineSeconds": startup_seconds + 60,
         "template": {
             "metadata": {
                 "labels": naming.labels(service.name, hardware_class.name),
@@ -96,6 +98,7 @@ def _container(
     hardware_class: HardwareClass,
     times: lifecycle.Shutdown,
     files: ModelFiles,
+    startup_seconds: int,
 ) -> dict[str, Any]:
     folder = f"{naming.version_folder(service.model_name, model.version)}/{RUNS[model.backend].folder}".rstrip("/")
     return {
@@ -103,7 +106,7 @@ def _container(
         "image": hardware_class.spec.triton.image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["tritonserver"],
-        "args": _arguments(model, hardware_class, times),
+        "args": _arguments(service, model, hardware_class, times),
         "env": _environment(model, hardware_class),
         "ports": [
             {"name": naming.HTTP_PORT_NAME, "containerPort": naming.HTTP_PORT, "protocol": "TCP"},
@@ -114,7 +117,7 @@ def _container(
         "securityContext": security.container_security_context(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "lifecycle": lifecycle.pre_stop(times.drain_seconds),
-        **lifecycle.probes(service.model_name),
+        **lifecycle.probes(service.model_name, startup_seconds=startup_seconds),
         "volumeMounts": [
             {**files.mount, "mountPath": folder},
             {
@@ -129,7 +132,9 @@ def _container(
     }
 
 
-def _arguments(model: Model, hardware_class: HardwareClass, times: lifecycle.Shutdown) -> list[str]:
+def _arguments(
+    service: InferenceService, model: Model, hardware_class: HardwareClass, times: lifecycle.Shutdown
+) -> list[str]:
     """Flags of tritonserver; none of them holds a user's text."""
     arguments = [
         f"--model-repository={naming.REPOSITORY}",
@@ -137,6 +142,7 @@ def _arguments(model: Model, hardware_class: HardwareClass, times: lifecycle.Shu
         "--exit-on-error=true",
         "--strict-readiness=true",
         f"--exit-timeout-secs={times.exit_timeout_seconds}",
+        *response_cache.flags(service),
         *latency_metrics.flags(hardware_class),
         "--allow-gpu-metrics=false",  # one DCGM exporter a node instead of one in each pod
         "--log-format=ISO8601",

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from foretide.serving.naming import HTTP_PORT_NAME
 
-# Triton opens no port before its models are loaded. Half an hour covers engines that are built at first load.
+# Triton opens no port before its models are loaded. Half an hour covers most engines that are built at first load;
+# where it does not, `control.startup` grants more.
 STARTUP_SECONDS: Final = 1800
 # Stopping a Python-backend instance takes 1.2 s, one after the other (16 instances: 20.8 s measured).
 STOP_SECONDS_PER_INSTANCE: Final = 1.3
@@ -28,6 +29,10 @@ class Shutdown:
 def shutdown(*, drain_seconds: int, slo_latency_seconds: float, instances: int) -> Shutdown:
     """Times for a pod to leave: endpoints forget it, running requests end, instances stop, and only then SIGKILL.
 
+        preStop        the drain, a setting of the operator: as long as a change of endpoints takes to reach all nodes
+        exit timeout   ceil(4 x SLO) + 5 s
+        grace          drain + exit timeout + ceil(1.3 s x instances) + 5 s
+
     What is in the queue when the endpoints have forgotten the pod has the drain and four times the SLO to be answered.
     Longer would cost each scale-in that time wherever a client keeps an idle connection: Triton counts it as busy.
     """
@@ -36,15 +41,16 @@ def shutdown(*, drain_seconds: int, slo_latency_seconds: float, instances: int) 
     return Shutdown(drain_seconds=drain_seconds, exit_timeout_seconds=exit_timeout, grace_seconds=grace)
 
 
-def probes(model: str) -> dict[str, Any]:
+def probes(model: str, *, startup_seconds: int = STARTUP_SECONDS) -> dict[str, Any]:
     """Startup and readiness ask for the server, liveness for the model.
 
+    A load is asked for each second, so that none waits for its probe, and given up after `startup_seconds`.
     A dead Python stub leaves /v2/health/live at 200 while every request fails; the model's own ready URL tells.
     """
     server_ready = {"path": "/v2/health/ready", "port": HTTP_PORT_NAME}
     model_ready = {"path": f"/v2/models/{quote(model, safe='')}/ready", "port": HTTP_PORT_NAME}
     return {
-        "startupProbe": {"httpGet": server_ready, "periodSeconds": 1, "failureThreshold": STARTUP_SECONDS},
+        "startupProbe": {"httpGet": server_ready, "periodSeconds": 1, "failureThreshold": startup_seconds},
         "readinessProbe": {
             "httpGet": server_ready,
             "periodSeconds": 2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from foretide.api import group
@@ -12,6 +13,7 @@ from foretide.api.inferenceservice import InferenceService
 from foretide.serving import naming
 from foretide.serving.deployment import deployment
 from foretide.serving.download import DownloadSettings
+from foretide.serving.lifecycle import STARTUP_SECONDS
 from foretide.serving.model_config import model_config
 
 Manifest = Mapping[str, Any]
@@ -26,10 +28,16 @@ class ServingSettings:
 
 
 def build(
-    service: InferenceService, *hardware_classes: HardwareClass, settings: ServingSettings
+    service: InferenceService,
+    *hardware_classes: HardwareClass,
+    settings: ServingSettings,
+    startup_seconds: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[Manifest, ...]:
     """The manifests in the order in which they must exist, with a Deployment for each of these classes of the service;
-    none of them sets `spec.replicas`."""
+    none of them sets `spec.replicas`.
+
+    `startup_seconds`: by the name of a class how long Triton may load; STARTUP_SECONDS where nothing is said.
+    """
     configs = {one.name: model_config(service, one) for one in hardware_classes}
 
     def child(
@@ -69,6 +77,7 @@ def build(
                 one,
                 config=configs[one.name],
                 drain_seconds=settings.drain_seconds,
+                startup_seconds=startup_seconds.get(one.name, STARTUP_SECONDS),
                 download=settings.download,
             ),
         )

@@ -77,6 +77,7 @@ def model_config(service: InferenceService, hardware_class: HardwareClass) -> st
         batching=model.largest_batch > 1 and batching.mode != "None",
         preferred_sizes=batching.preferred_sizes,
         delay_us=batching.max_queue_delay_microseconds,
+        caches=service.spec.response_cache is not None,
         warmup_batches=_warmup_batches(model),
         tensorrt=sorted(tensorrt(model).items()),
         histogram=HISTOGRAM_FAMILY,

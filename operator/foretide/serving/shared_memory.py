@@ -26,12 +26,13 @@ _BYTES: Final = {
 }
 
 
-def limit_mib(model: Model, hardware_class: HardwareClass) -> int:
+def limit_mib(model: Model, hardware_class: HardwareClass, *, cache_bytes: int = 0) -> int:
     """The limit of the volume in MiB. It counts against the container's memory as it fills, and is not reserved.
 
         fixed shapes     128 MiB + instances x 2 x bytes of the largest batch, its inputs and outputs (one batch runs
                          while the next one is handed over)
-        others           half of the memory limit, because a request may be of any size; 1 GiB where there is none
+        others           half of the memory limit, less the response cache (`cache_bytes`), because a request may be of
+                         any size; 1 GiB where there is none
         vllm, TensorRT-LLM  the same, and 2 GiB at least
 
     Any backend may be Python-based, so that none is left out. A pool that is full fails the request.
@@ -41,7 +42,7 @@ def limit_mib(model: Model, hardware_class: HardwareClass) -> int:
         batches = 2 * instances(model, hardware_class) * max(model.largest_batch, 1)
         return BASE_MIB + math.ceil(batches * item / MIB)
     memory = hardware_class.spec.resources.limits.get("memory")
-    share = UNKNOWN_MIB if memory is None else math.floor(parse_quantity(memory) / 2 / MIB)
+    share = UNKNOWN_MIB if memory is None else math.floor((parse_quantity(memory) - cache_bytes) / 2 / MIB)
     return max(share, ENGINE_MIB if model.backend in BRINGS_TENSORS else BASE_MIB)
 
 

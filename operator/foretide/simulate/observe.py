@@ -18,7 +18,8 @@ from foretide.simulate.scenario import Lane
 from foretide.simulate.scrapes import evaluate, increases
 from foretide.simulate.state import ABSENT, GONE, KEPT_SAMPLES, READY, RESTARTING, ROUTABLE, STARTING, State
 
-QUANTITY_ORDER: Final = tuple(Quantity)
+# Nobody's answers are kept here: as of a model without a response cache, no series tells of hits.
+QUANTITY_ORDER: Final = tuple(quantity for quantity in Quantity if quantity is not Quantity.CACHE_HITS)
 FUNCTION_ORDER: Final = tuple(Over)
 # Nothing is decided by it.
 SLO_WINDOW_SECONDS: Final = 28 * 86_400.0
@@ -28,11 +29,13 @@ class Observer:
     """Makes the observations of one run."""
 
     def __init__(self, lanes: Sequence[Lane], queries: tuple[Query, ...], *, epoch_seconds: float) -> None:
-        self._queries: Final = queries
+        self._queries: Final = tuple(query for query in queries if query.quantity in QUANTITY_ORDER)
+        self._untold: Final = tuple(query for query in queries if query.quantity not in QUANTITY_ORDER)
         self._epoch_seconds: Final = epoch_seconds
-        self._quantities: Final = np.array([QUANTITY_ORDER.index(query.quantity) for query in queries], dtype=np.int64)
-        self._functions: Final = np.array([FUNCTION_ORDER.index(query.over) for query in queries], dtype=np.int64)
-        self._windows: Final = np.array([query.window_seconds for query in queries], dtype=np.float64)
+        told = self._queries
+        self._quantities: Final = np.array([QUANTITY_ORDER.index(query.quantity) for query in told], dtype=np.int64)
+        self._functions: Final = np.array([FUNCTION_ORDER.index(query.over) for query in told], dtype=np.int64)
+        self._windows: Final = np.array([query.window_seconds for query in told], dtype=np.float64)
         self._bounds: Final = _bounds(lanes)
         self._promise: Final = promise(lanes)
         self._tuning: Final = Tuning.usual(len(lanes))
@@ -68,9 +71,9 @@ class Observer:
 
     def _answers(self, state: State, now: float, rows: int, *, away: bool) -> Mapping[Query, Readings]:
         if away:
-            return {query: Readings.unknown(rows) for query in self._queries}
+            return {query: Readings.unknown(rows) for query in (*self._queries, *self._untold)}
         table = self._table(state, now, rows, ended=False)
-        return {
+        return {query: Readings.unknown(rows) for query in self._untold} | {
             query: Readings.checked(row, np.ones(rows, dtype=np.bool_))
             for query, row in zip(self._queries, table, strict=True)
         }

@@ -11,15 +11,12 @@ import numpy as np
 
 from foretide.adapters.errors import AdapterError
 from foretide.adapters.prometheus import Prometheus
-from foretide.adapters.prometheus_grid import Workload
 from foretide.api.inferenceservice import InferenceService
 from foretide.cli.backtest.case import Load
 from foretide.cli.exits import Exit, Stop
 from foretide.control import past
 from foretide.control.backfill import FORTNIGHT_SECONDS, LAG_SECONDS, TOO_MUCH
-from foretide.control.world import Key
 from foretide.scaling.arrays import Bools, Floats
-from foretide.serving.naming import deployment_name
 from foretide.simulate.run import EPOCH_SECONDS
 from foretide.simulate.traces import read_trace
 
@@ -45,14 +42,7 @@ async def of_prometheus(
     report: Callable[[float], None],
 ) -> Load:
     """The last days, by the minute, and up to two weeks before them. Raises Stop where less than half is known."""
-    workloads = [Workload(service.namespace, deployment_name(service.name, name)) for name in service.hardware_classes]
-    owner = past.Owner(
-        past.ServiceId(Key(service.namespace, service.name), service.uid),
-        workloads[0],
-        since_seconds=created_seconds,
-        max_batch=service.spec.model.largest_batch,
-        others=tuple(workloads[1:]),
-    )
+    owner = past.owner_of(service, since_seconds=created_seconds)
     newest = math.floor((now_seconds - LAG_SECONDS) / MINUTE_SECONDS) * MINUTE_SECONDS
     wanted = round(days * DAY_SECONDS / MINUTE_SECONDS)
     most = min(

@@ -20,9 +20,11 @@ from foretide.cli.plan.files import Document, Files, Typed, Wrong
 from foretide.cli.service import read
 from foretide.serving.download import DownloadSettings
 from foretide.serving.manifests import ServingSettings, build
+from foretide.serving.naming import deployment_name
 
 if TYPE_CHECKING:
     from foretide.adapters.kubeconfig import Cluster
+    from foretide.adapters.kubernetes import Kubernetes
 
 # As the chart hands its values to the operator.
 DRAIN_VARIABLE: Final = "FORETIDE_DRAIN_SECONDS"
@@ -137,7 +139,7 @@ async def online(files: Files, loads: Sequence[float], cluster: Cluster) -> Plan
     objects = [await change(api, {**document.raw}) for document, _ in files.good]
     plans, settings = [], ServingSettings()
     if services:
-        settings = await _settings(cluster)
+        settings = await serving_settings(cluster)
         classes = [parse.hardware_class(raw) for raw in await api.list(HARDWARE_CLASS)]
         there = {one.name: one for one in classes if isinstance(one, HardwareClass)}
         known = replace(known, classes={**there, **known.classes})
@@ -152,14 +154,15 @@ async def online(files: Files, loads: Sequence[float], cluster: Cluster) -> Plan
         plan = _service(one, known, loads, live=live)
         if classes_in_use := _in_use(one, known, live):
             uid = with_uid(live)
-            wanted = build(replace(one, uid=uid), *classes_in_use, settings=settings)
+            budgets = {each.name: await _startup_seconds(api, one, each) for each in classes_in_use}
+            wanted = build(replace(one, uid=uid), *classes_in_use, settings=settings, startup_seconds=budgets)
             children = [await change(api, child, manager=CHILD_MANAGER, owner_uid=uid) for child in wanted]
             plan = replace(plan, children=tuple(children))
         plans.append(plan)
     return Plan(files.wrong, files.others, tuple(objects), tuple(plans), cluster.server, "")
 
 
-async def _settings(cluster: Cluster) -> ServingSettings:
+async def serving_settings(cluster: Cluster) -> ServingSettings:
     """As the operator has them; the defaults where it cannot be looked at."""
     from foretide.adapters.errors import Rejected
 
@@ -177,6 +180,19 @@ async def _settings(cluster: Cluster) -> ServingSettings:
             size_limit=given.get(SIZE_LIMIT_VARIABLE, usual.download.size_limit),
         ),
     )
+
+
+async def _startup_seconds(api: Kubernetes, one: InferenceService, hardware_class: HardwareClass) -> int:
+    """As the operator would leave it."""
+    from foretide.adapters.errors import Rejected
+    from foretide.adapters.resources import DEPLOYMENT
+    from foretide.control.startup import budget_seconds
+
+    name = deployment_name(one.name, hardware_class.name)
+    try:
+        return budget_seconds(await api.get(DEPLOYMENT, namespace=one.namespace, name=name), ())
+    except Rejected:  # what the change of it is told with, too
+        return budget_seconds(None, ())
 
 
 def _in_use(one: InferenceService, known: Known, live: Mapping[str, Any] | None) -> list[HardwareClass]:

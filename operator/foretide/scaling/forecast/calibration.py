@@ -127,10 +127,10 @@ class Calibration:
         return found
 
     @classmethod
-    def concatenate(cls, calibrations: Sequence[Calibration]) -> Calibration:
-        """All rows of all; forecasts of other moments than the newest's are not scored."""
+    def concatenate(cls, calibrations: Sequence[Calibration], wanted: Ints | None = None) -> Calibration:
+        """All rows of all, or those `wanted` of them; forecasts of other moments than the newest's are not scored."""
         slot = max(one.slot for one in calibrations)
-        return rows.concatenate([one if one.slot == slot else _begun(one, slot) for one in calibrations])
+        return rows.concatenate([one if one.slot == slot else _begun(one, slot) for one in calibrations], wanted)
 
 
 def _begun(calibration: Calibration, slot: int) -> Calibration:

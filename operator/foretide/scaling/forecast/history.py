@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretide.scaling import rows
-from foretide.scaling.arrays import Floats
+from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.policy import Past
 from foretide.scaling.readings import Readings
 
@@ -142,12 +142,12 @@ class History:
         return replace(history, recent=recent, minutes=tuple(minutes))
 
     @classmethod
-    def concatenate(cls, histories: Sequence[History]) -> History:
-        """All rows of all, at the newest slot of any."""
+    def concatenate(cls, histories: Sequence[History], wanted: Ints | None = None) -> History:
+        """All rows of all, or those `wanted` of them, at the newest slot of any."""
         slot = max(history.slot for history in histories)
         moved = [history.moved_to(slot, days=0) for history in histories]
         days = max(len(history.minutes) for history in moved)
-        return rows.concatenate([history.moved_to(slot, days=days) for history in moved])
+        return rows.concatenate([history.moved_to(slot, days=days) for history in moved], wanted)
 
 
 def _with_minute(history: History) -> History:

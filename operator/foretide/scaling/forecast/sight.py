@@ -87,13 +87,13 @@ class Sight:
         return cls.of(History.of(past))
 
     @classmethod
-    def concatenate(cls, sights: Sequence[Sight]) -> Sight:
-        """All rows of all."""
-        history = History.concatenate([sight.history for sight in sights])
+    def concatenate(cls, sights: Sequence[Sight], wanted: Ints | None = None) -> Sight:
+        """All rows of all, or those `wanted` of them."""
+        history = History.concatenate([sight.history for sight in sights], wanted)
         return cls(
             history=history,
-            slow=rows.concatenate([sight.slow for sight in sights]),
-            calibration=Calibration.concatenate([sight.calibration for sight in sights]),
+            slow=rows.concatenate([sight.slow for sight in sights], wanted),
+            calibration=Calibration.concatenate([sight.calibration for sight in sights], wanted),
         )
 
     def backfilled(self, past: Past) -> Sight:

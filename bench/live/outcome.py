@@ -1,0 +1,141 @@
+"""What came of one run: requests as their sender saw them, replicas as the API server told them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from bench.live.loads import OBJECTIVE, WARM_UP_SECONDS, Load
+from bench.live.predict import Prediction, clairvoyant_replica_minutes
+from bench.live.systems import System
+from e2e.load import Outcome, Result
+from e2e.load.report import within
+from e2e.scenarios.recording import State
+from foretide.scaling.arrays import Floats
+
+MINUTE_SECONDS: Final = 60.0
+BIN_SECONDS: Final = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A stretch of a run."""
+
+    requests: int
+    within_slo: float
+    failed: int
+    replica_minutes: float
+    times_clairvoyant: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A row of live.json, and what its chart is drawn from: one number for each 15 s after the warm-up."""
+
+    system: System
+    load: Load
+    whole: Part
+    last: Part | None  # the last repetition, where there are some
+    scale_events: int
+    recovered_seconds: float | None  # after a step of the load until 99 % are in time again; None: there is no step
+    generator_late: bool  # the sender could not keep its schedule: the run says little
+    prediction: Prediction
+    asked_rps: Sequence[float]
+    share_within_slo: Sequence[float]
+    wanted: Sequence[float]
+    ready: Sequence[float]
+
+    def row(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "system": self.system.scaler.value,
+            "target": self.system.target,
+            "queue": self.system.queue.value,
+            "trace": self.load.name,
+            "cold_start_seconds": self.load.cold_start_seconds,
+            **asdict(self.whole),
+            "scale_events": self.scale_events,
+            "last_part": None if self.last is None else asdict(self.last),
+            "recovered_seconds": self.recovered_seconds,
+            "generator_late": self.generator_late,
+            "predicted_within_slo": self.prediction.within_slo,
+            "predicted_replica_minutes": self.prediction.replica_minutes,
+            "asked_rps": list(self.asked_rps),
+            "share_within_slo": list(self.share_within_slo),
+            "wanted": list(self.wanted),
+            "ready": list(self.ready),
+        }
+
+
+def run_of(
+    system: System,
+    load: Load,
+    result: Result,
+    states: Sequence[State],
+    *,
+    began: float,
+    late: bool,
+    prediction: Prediction,
+) -> Run:
+    """`states` are those of its Deployment; `began` is second 0 of the load in time.monotonic."""
+    seconds = round(load.profile.seconds)
+    wanted = _each_second(states, "spec", "replicas", since=began, seconds=seconds)
+    paid = _each_second(states, "status", "replicas", since=began, seconds=seconds)
+    ready = _each_second(states, "status", "readyReplicas", since=began, seconds=seconds)
+    warm = round(WARM_UP_SECONDS)
+    in_time = within(result, slo_seconds=load.model.slo_seconds)
+
+    def part(since_seconds: float) -> Part:
+        judged = result.planned_at >= WARM_UP_SECONDS + since_seconds
+        minutes = float(paid[warm + round(since_seconds) :].sum()) / MINUTE_SECONDS
+        return Part(
+            requests=int(judged.sum()),
+            within_slo=float(in_time[judged].mean()) if judged.any() else 1.0,
+            failed=int((result.outcome[judged] != Outcome.OK).sum()),
+            replica_minutes=minutes,
+            times_clairvoyant=minutes / clairvoyant_replica_minutes(load, since_seconds=since_seconds),
+        )
+
+    edges = np.arange(warm, seconds + 1, BIN_SECONDS)
+    asked = np.histogram(result.planned_at, edges)[0]
+    good = np.histogram(result.planned_at[in_time], edges)[0]
+    share = np.divide(good, asked, out=np.ones(len(asked)), where=asked > 0)
+    return Run(
+        system=system,
+        load=load,
+        whole=part(0.0),
+        last=None if load.last_part_seconds is None else part(load.last_part_seconds),
+        scale_events=int(np.count_nonzero(np.diff(wanted[warm:]))),
+        recovered_seconds=_recovered(load, share),
+        generator_late=late,
+        prediction=prediction,
+        asked_rps=(asked / BIN_SECONDS).tolist(),
+        share_within_slo=share.tolist(),
+        wanted=wanted[edges[:-1]].tolist(),
+        ready=ready[edges[:-1]].tolist(),
+    )
+
+
+def _recovered(load: Load, share: Floats) -> float | None:
+    """From the step until the end of the last 15 s below the objective, as long as the load is high."""
+    if load.step_at_seconds is None or load.step_ends_seconds is None:
+        return None
+    first, end = round(load.step_at_seconds / BIN_SECONDS), round(load.step_ends_seconds / BIN_SECONDS)
+    bad = np.flatnonzero(share[first:end] < OBJECTIVE)
+    return float(BIN_SECONDS * (bad[-1] + 1)) if len(bad) else 0.0
+
+
+def _each_second(states: Sequence[State], *path: str, since: float, seconds: int) -> Floats:
+    """A number of the Deployment in the middle of each second; 0 before the first state and where it is absent."""
+    values = [0.0]
+    for state in states:
+        value: Any = state.obj
+        for key in path:
+            value = value.get(key) or {}
+        values.append(float(value or 0.0))
+    at = np.array([state.at_seconds for state in states])
+    found: Floats = np.array(values)[np.searchsorted(at, since + np.arange(seconds) + 0.5, side="right")]
+    return found

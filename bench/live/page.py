@@ -1,0 +1,110 @@
+"""docs/benchmarks/live.md: a table and a chart for each load, and the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.live.loads import WARM_UP_SECONDS, loads
+from bench.live.pictures import draw
+from bench.live.verdict import Row, Verdict, verdicts
+
+FOLDER: Final = "live"
+
+
+def lines(rows: Sequence[Row]) -> Iterator[str]:
+    """The whole table and the verdicts as Markdown."""
+    yield "| load | cold start | system | queue | in time | failed | replica-min | x clairvoyant | changes | foreseen |"
+    yield f"|{'---|' * 10}"
+    for row in rows:
+        yield f"| {row['trace']} | {row['cold_start_seconds']:.0f} s | {_row(row)} |"
+    yield ""
+    yield from _verdicts(verdicts(rows))
+    yield from _anchors(rows)
+
+
+def write(rows: Sequence[Row], folder: Path) -> None:
+    """The page and its charts."""
+    pictures = folder / FOLDER
+    pictures.mkdir(parents=True, exist_ok=True)
+    text = [
+        "# Live: Foretide beside HPA and KEDA",
+        "",
+        "Real controllers on the embedded cluster, over pods of a real Triton whose model sleeps by a known law, each "
+        "system under the same requests at the same times, with a new connection each. Made by `make bench-live`.",
+        "",
+        f"Not judged are the first {WARM_UP_SECONDS:.0f} s, in which each learns or settles. HPA reads a Pods metric "
+        "from prometheus-adapter, KEDA has its Prometheus trigger; a target is a share of what a replica can do with "
+        "full batches. Queue `default` is Triton's own, as its documents show it and as Foretide renders it; with "
+        "`slo` Triton refuses what cannot be in time any more, and the peer's query counts what was refused. "
+        "*Foreseen* is what the simulator says of the same requests: share in time, replica-minutes.",
+        "",
+        *_verdicts(verdicts(rows)),
+        *_anchors(rows),
+    ]
+    for load in loads(quick=False):
+        mine = [
+            row for row in rows if (row["trace"], row["cold_start_seconds"]) == (load.name, load.cold_start_seconds)
+        ]
+        if mine:
+            draw(load, mine, pictures / f"{load.key}.png")
+            text += [
+                f"## {load.title}",
+                "",
+                f"{load.about[0].upper()}{load.about[1:]}.",
+                "",
+                f"![Load, share in time and replicas]({FOLDER}/{load.key}.png)",
+                "",
+                "| system | queue | in time | failed | replica-min | x clairvoyant | changes | foreseen |",
+                f"|{'---|' * 8}",
+                *(f"| {_row(row)} |" for row in mine),
+                "",
+            ]
+    (folder / "live.md").write_text("\n".join(text), encoding="utf-8")
+
+
+def _row(row: Row) -> str:
+    late = " (sender late)" if row["generator_late"] else ""
+    cells = [
+        _name(row),
+        row["queue"],
+        f"{row['within_slo']:.2%}{late}",
+        f"{row['failed']:,} of {row['requests']:,}",
+        f"{row['replica_minutes']:.1f}",
+        f"{row['times_clairvoyant']:.2f}",
+        str(row["scale_events"]),
+        f"{row['predicted_within_slo']:.2%}, {row['predicted_replica_minutes']:.1f}",
+    ]
+    return " | ".join(cells)
+
+
+def _name(row: Row) -> str:
+    return row["system"] if row["target"] is None else f"{row['system']} at {row['target']:.0%}"
+
+
+def _verdicts(found: Sequence[Verdict]) -> Iterator[str]:
+    yield "| load | cold start | replica-minutes at equal share / peers' | late at equal replica-minutes / peers' |"
+    yield "|---|---|---|---|"
+    for one in found:
+        minutes = "no peer is as good" if one.minutes_at_equal_share is None else f"{one.minutes_at_equal_share:.2f}"
+        late = (
+            "no peer is as cheap"
+            if one.violations_at_equal_minutes is None
+            else f"{one.violations_at_equal_minutes:.2f}"
+        )
+        yield f"| {one.trace} | {one.cold_start_seconds:.0f} s | {minutes} | {late} |"
+    yield ""
+
+
+def _anchors(rows: Sequence[Row]) -> Iterator[str]:
+    """What is asked of Foretide by itself: the last repetition of a day, and a crowd."""
+    for row in rows:
+        about = f"{row['trace']}, cold start {row['cold_start_seconds']:.0f} s, {_name(row)} ({row['queue']} queue)"
+        if row["last_part"] is not None:
+            last = row["last_part"]
+            cost = f"{last['times_clairvoyant']:.2f} x clairvoyant"
+            yield f"- {about}, last repetition: {last['within_slo']:.2%} at {cost}."
+        if row["recovered_seconds"] is not None:
+            yield f"- {about}: {row['recovered_seconds']:.0f} s after the step until 99 % are in time again."
+    yield ""

@@ -1,0 +1,191 @@
+"""The operator under test as a process: with the rights of the chart, by way of the proxy, and a clock that may lie."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from e2e.cluster.paths import REPOSITORY
+from e2e.faults.stand.program import Program
+from e2e.own_process import free_ports
+from e2e.scenarios.waiting import until
+
+# As in production, only sooner: a scrape a second makes a window of 5 s whole. With ticks of a second the operator
+# would take a fifth of a processor, and on a busy machine more than its share.
+TICK_SECONDS: Final = 1.5
+RATE_WINDOW_SECONDS: Final = 5.0
+HOLD_SECONDS: Final = 6.0
+SETTINGS: Final = {
+    "FORETIDE_TICK_SECONDS": f"{TICK_SECONDS:g}",
+    "FORETIDE_RATE_WINDOW_SECONDS": f"{RATE_WINDOW_SECONDS:g}",
+    "FORETIDE_SCALE_DOWN_HOLD_SECONDS": f"{HOLD_SECONDS:g}",
+}
+TICKS: Final = "foretide_tick_duration_seconds_count"
+# A killed leader cannot give its Lease back: its successor waits for the 15 s of the Lease.
+LEADS_WITHIN_SECONDS: Final = 90.0
+FAKETIME: Final = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+
+
+@dataclass(slots=True)
+class Operator:
+    """One operator; its log goes on through its lives."""
+
+    program: Program
+    url: str
+    clock: Path  # what libfaketime reads at each look at the clock
+    expected: list[str] = field(default_factory=list)  # words of errors that a test has earned
+
+    @classmethod
+    def of(cls, folder: Path, *, kubeconfig: Path, prometheus: str, name: str = "operator") -> Operator:
+        """Not yet started."""
+        (port,) = free_ports(1)
+        clock = folder / f"{name}.clock"
+        clock.write_text("+0")
+        environment = {
+            **SETTINGS,
+            "KUBECONFIG": str(kubeconfig),
+            "PYTHONPATH": f"{REPOSITORY}/operator",
+            "FORETIDE_PROMETHEUS_URL": prometheus,
+            "FORETIDE_LISTEN_PORT": str(port),
+            "FORETIDE_POD_NAME": name,
+        }
+        program = Program(name, [sys.executable, "-m", "foretide"], folder, environment, grace_seconds=15.0)
+        return cls(program, f"http://127.0.0.1:{port}", clock)
+
+    def start(self, *, lying_clock: bool = False) -> None:
+        """Returns once it leads; `lying_clock`: `move_clock` works."""
+        environment = dict(self.program.environment)
+        if lying_clock:
+            environment |= {
+                "LD_PRELOAD": str(FAKETIME),
+                "FAKETIME_TIMESTAMP_FILE": str(self.clock),
+                "FAKETIME_NO_CACHE": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }
+        else:
+            environment.pop("LD_PRELOAD", None)
+        self.program.environment = environment
+        self.program.start()
+        self.until_leading()
+
+    def restart(self, *, lying_clock: bool = False) -> None:
+        """In order: it gives its Lease back."""
+        self.program.end()
+        self.start(lying_clock=lying_clock)
+
+    @contextmanager
+    def as_module(self, module: str, *arguments: str, leads: bool = True) -> Iterator[None]:
+        """Another entry point inside `with`, which may not come as far as to lead; the usual one afterwards."""
+        usual = self.program.words
+        self.program.end()
+        self.program.words = [sys.executable, "-m", module, *arguments]
+        try:
+            self.program.start()
+            if leads:
+                self.until_leading()
+            yield
+        finally:
+            self.program.end()
+            self.program.words = usual
+            self.start()
+
+    def crash(self) -> None:
+        """Killed without a warning, and started again; returns once it leads."""
+        self.program.kill()
+        self.program.start()
+        self.until_leading()
+
+    def stand_still(self) -> None:
+        """Not one instruction more, for now."""
+        self.program.send(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After `stand_still`."""
+        self.program.send(signal.SIGCONT)
+
+    def move_clock(self, seconds: float) -> None:
+        """Its wall clock is so much ahead of that of the machine."""
+        unfinished = self.clock.with_suffix(".unfinished")
+        unfinished.write_text(f"{seconds:+.0f}")
+        unfinished.rename(self.clock)
+
+    def until_leading(self) -> None:
+        """Waits until it leads and has done a tick. One that ended is started again, as a kubelet does: a machine that
+        stands still for some seconds costs it the Lease."""
+
+        def probe() -> bool:
+            self.program.start()
+            told = self.metrics()
+            return told.get("foretide_leader") == 1 and told.get(TICKS, 0) > 0
+
+        until(
+            "the operator leads",
+            probe,
+            within_seconds=LEADS_WITHIN_SECONDS,
+            shows=self.program.last_words,
+        )
+
+    def until_ticks(self, count: int) -> None:
+        """Waits until it had so many chances to act."""
+        before = self.metrics().get(TICKS, 0.0)
+        self.until_metric(TICKS, lambda now: now >= before + count, within_seconds=60)
+
+    def until_metric(self, name: str, holds: Callable[[float], bool], *, within_seconds: float) -> float:
+        """Waits until one of its series satisfies a condition."""
+
+        def probe() -> float | None:
+            value = self.metrics().get(name)
+            return value if value is not None and holds(value) else None
+
+        return until(name, probe, within_seconds=within_seconds, shows=self.metrics)
+
+    def metrics(self) -> dict[str, float]:
+        """Its own series; empty while it does not answer."""
+        try:
+            text = httpx.get(f"{self.url}/metrics", timeout=5.0, trust_env=False).text
+        except httpx.TransportError:
+            return {}
+        samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+        return {_series(sample.name, sample.labels): sample.value for sample in samples}
+
+    @property
+    def memory_mib(self) -> float:
+        """What it holds of the machine's memory."""
+        assert self.program.pid
+        pages = int(Path(f"/proc/{self.program.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    @property
+    def said(self) -> int:
+        """How much it has logged, in bytes."""
+        return self.program.log.stat().st_size
+
+    def faults(self, *, since: int = 0) -> list[str]:
+        """Lines that tell of a fault of the operator itself, after so many bytes of its log."""
+        with self.program.log.open("rb") as log:
+            log.seek(since)
+            lines = log.read().decode(errors="replace").splitlines()
+        return [line for line in lines if _is_fault(line) and not any(each in line for each in self.expected)]
+
+
+def _is_fault(line: str) -> bool:
+    """Whether a line is no good news; what is no JSON is of Python itself."""
+    try:
+        return json.loads(line)["levelname"] in ("ERROR", "CRITICAL")
+    except ValueError:
+        return bool(line.strip())
+
+
+def _series(name: str, labels: Mapping[str, str]) -> str:
+    inside = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+    return f"{name}{{{inside}}}" if inside else name

@@ -1,0 +1,111 @@
+"""All of it together, and a team in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from e2e.cluster import Cluster
+from e2e.cluster.paths import REPOSITORY
+from e2e.faults.fleet import Fleet
+from e2e.faults.proxy import Proxy
+from e2e.faults.stand.audit import AuditLog
+from e2e.faults.stand.control_plane import ControlPlane
+from e2e.faults.stand.operator import Operator
+from e2e.faults.stand.prometheus import Prometheus
+from e2e.scenarios import sleeper
+from e2e.scenarios.api import Api
+from e2e.scenarios.waiting import until
+from foretide.adapters.resources import HARDWARE_CLASS
+
+INSTALL: Final = REPOSITORY / "manifests" / "install.yaml"
+SYSTEM: Final = "foretide-system"
+ACCOUNT: Final = "foretide-operator"
+USER: Final = f"system:serviceaccount:{SYSTEM}:{ACCOUNT}"
+TOKEN_SECONDS: Final = 12 * 3_600
+
+
+@dataclass(slots=True)
+class Stand:
+    """What a test of the matrix is given."""
+
+    plane: ControlPlane
+    cluster: Cluster
+    api: Api
+    fleet: Fleet
+    prometheus: Prometheus
+    proxy: Proxy
+    operator: Operator
+    audit: AuditLog
+
+    def heal(self) -> None:
+        """Nothing is broken any more, whatever a test left."""
+        self.proxy.heal()
+        self.operator.move_clock(0)
+        for server in (self.prometheus, self.operator):
+            if server.program.alive:
+                server.go_on()
+        self.prometheus.start()
+        self.operator.start()
+
+
+@contextmanager
+def standing(programs: Path, folder: Path) -> Iterator[Stand]:
+    """Everything runs inside `with`, and nothing of it afterwards."""
+    plane = ControlPlane.of(programs, folder)
+    fleet = Fleet.of(kubernetes=plane.url, keys=plane.keys, folder=folder)
+    prometheus = Prometheus.of(programs, folder, targets=fleet.targets)
+    proxy = Proxy.before(kubernetes=plane.url, prometheus=prometheus.url, keys=plane.keys, folder=folder)
+    cluster = Cluster(plane.kubeconfig, programs)
+    operator: Operator | None = None
+    api: Api | None = None
+    try:
+        plane.start()
+        for server in (fleet, prometheus, proxy):
+            server.start()
+        api = Api(cluster)
+        kubeconfig = _installed(plane, cluster, api, proxy)
+        operator = Operator.of(folder, kubeconfig=kubeconfig, prometheus=proxy.prometheus)
+        operator.start()
+        yield Stand(plane, cluster, api, fleet, prometheus, proxy, operator, AuditLog(plane.audit_log))
+    finally:
+        if operator is not None:
+            operator.program.end()
+        proxy.program.end()
+        prometheus.program.end()
+        fleet.end()
+        plane.end()
+        if api is not None:
+            api.close()
+
+
+def _installed(plane: ControlPlane, cluster: Cluster, api: Api, proxy: Proxy) -> Path:
+    """The chart's objects but for its Deployment; returns the kubeconfig of its account."""
+    objects = [each for each in yaml.safe_load_all(INSTALL.read_text()) if each and each["kind"] != "Deployment"]
+    first = [each for each in objects if each["kind"] in ("Namespace", "CustomResourceDefinition")]
+    cluster.apply(*first)
+    cluster.apply(*(each for each in objects if each not in first))
+    until("the kinds are served", lambda: _put_class(api), within_seconds=20)
+    path = f"/api/v1/namespaces/{SYSTEM}/serviceaccounts/{ACCOUNT}/token"
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": TOKEN_SECONDS},
+    }
+    answer = api.raw("POST", path, {}, json.dumps(request).encode(), {"Content-Type": "application/json"})
+    token = json.loads(answer)["status"]["token"]
+    return plane.kubeconfig_of(token, proxy.kubernetes, plane.folder / "operator.kubeconfig")
+
+
+def _put_class(api: Api) -> bool:
+    try:
+        api.apply(HARDWARE_CLASS, sleeper.hardware_class("example.com/triton:1"))
+    except Exception:
+        return False
+    return True

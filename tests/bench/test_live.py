@@ -1,0 +1,196 @@
+"""Loads, the peers' objects, the verdicts and the page, without a cluster."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from hypothesis import given
+from hypothesis import strategies as st
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from bench.live.lanes import service_and_class
+from bench.live.loads import COLD_STARTS_SECONDS, SIZE, WARM_UP_SECONDS, Load, loads
+from bench.live.outcome import run_of
+from bench.live.page import lines, write
+from bench.live.peers.install import OWN_MANAGER
+from bench.live.peers.objects import objects
+from bench.live.peers.queries import METRIC, adapter_rules
+from bench.live.predict import Prediction, clairvoyant_replica_minutes, predicted
+from bench.live.systems import FORETIDE, Scaler, System, systems
+from bench.live.verdict import front, verdicts
+from e2e.load import Outcome, arrivals
+from e2e.load.result import Row as Request
+from e2e.load.result import collect
+from e2e.scenarios.recording import State
+from foretide.api import group
+from foretide.serving.manifests import ServingSettings, build
+from foretide.simulate.workload import QueueName
+
+DAY, CROWD = loads(quick=False)[:2]
+PEERS = [system for system in systems(quick=False) if system != FORETIDE]
+
+
+def test_all_targets_queues_and_peers_are_compared() -> None:
+    assert len({system.name for system in systems(quick=False)}) == 1 + 2 * 3 * 2
+    assert [load.key for load in loads(quick=False)] == [
+        *(f"{name}-{seconds:.0f}s" for seconds in COLD_STARTS_SECONDS for name in ("day", "flash")),
+        "bursty-45s",
+        "cron-45s",
+    ]
+
+
+@pytest.mark.parametrize("load", loads(quick=False), ids=lambda load: load.key)
+def test_a_load_begins_as_it_goes_on_and_needs_a_few_replicas(load: Load) -> None:
+    rates = np.array(load.profile.rates_rps)
+    warm = round(WARM_UP_SECONDS / load.profile.step_seconds)
+    assert (rates[: warm + 1] == rates[warm]).all()
+    assert 0.5 * SIZE < rates.max() / load.model.rate_at_slo_rps < 2.5 * SIZE
+
+
+def test_a_day_comes_three_times() -> None:
+    rates = np.array(DAY.profile.rates_rps)[round(WARM_UP_SECONDS / DAY.profile.step_seconds) :]
+    assert (rates.reshape(3, -1) == rates[: len(rates) // 3]).all()
+
+
+@pytest.mark.parametrize("system", PEERS, ids=lambda system: system.name)
+def test_a_peer_has_the_pods_of_foretide_under_other_labels(system: System) -> None:
+    service, hardware_class = service_and_class(system, DAY, namespace="live")
+    rendered = build(service, hardware_class, settings=ServingSettings())
+    *mine, scaler = objects(system, DAY, service, hardware_class)
+    assert [entry["kind"] for entry in mine] == [entry["kind"] for entry in rendered]
+    for entry, ours in zip(mine, rendered, strict=True):
+        assert entry["metadata"]["labels"][group.MANAGED_BY_LABEL] == OWN_MANAGER
+        assert group.GROUP not in json.dumps(entry)
+        if entry["kind"] == "Deployment":
+            pod, other = entry["spec"]["template"]["spec"], ours["spec"]["template"]["spec"]
+            assert pod["containers"] == other["containers"]
+            assert scaler["spec"]["scaleTargetRef"]["name"] == entry["metadata"]["name"]
+    (config,) = (entry["data"]["config.pbtxt"] for entry in mine if entry["kind"] == "ConfigMap")
+    policy = text_format.Parse(config, ModelConfig()).dynamic_batching.default_queue_policy
+    # 750 ms less a full batch of 360 ms and 5 ms.
+    assert policy.default_timeout_microseconds == (385_000 if system.queue is QueueName.SLO else 0)
+
+
+def test_the_target_of_a_peer_is_its_share_of_full_batches() -> None:
+    keda, hpa = (System(peer, 0.5) for peer in (Scaler.KEDA, Scaler.HPA))
+    (trigger,) = _scaler(keda)["spec"]["triggers"]
+    (metric,) = _scaler(hpa)["spec"]["metrics"]
+    most_rps = 8 / 0.361  # and a millisecond between two batches
+    assert float(trigger["metadata"]["threshold"]) == pytest.approx(0.5 * most_rps, rel=1e-3)
+    assert metric["pods"]["metric"]["name"] == METRIC[QueueName.DEFAULT]
+    average = metric["pods"]["target"]["averageValue"]
+    assert float(average.removesuffix("m")) / 1e3 == pytest.approx(0.5 * most_rps, rel=1e-3)
+
+
+def test_the_adapter_counts_refusals_only_where_the_queue_refuses() -> None:
+    queries = {rule["name"]["as"]: rule["metricsQuery"] for rule in adapter_rules()}
+    assert "REJECTED" not in queries[METRIC[QueueName.DEFAULT]]
+    assert "REJECTED" in queries[METRIC[QueueName.SLO]]
+
+
+POINTS = st.lists(st.tuples(st.floats(1, 100), st.floats(0, 1)), min_size=1, max_size=12)
+
+
+@given(POINTS)
+def test_the_front_holds_what_no_other_beats(points: list[tuple[float, float]]) -> None:
+    costs, lates = front(points)
+    assert (np.diff(costs) > 0).all()
+    assert (np.diff(lates) < 0).all()
+    for cost, late in points:
+        assert any(c <= cost and share <= late for c, share in zip(costs, lates, strict=True))
+
+
+def row(system: System, within: float, minutes: float, **other: Any) -> dict[str, Any]:
+    return {
+        "system": system.scaler.value,
+        "target": system.target,
+        "queue": system.queue.value,
+        "trace": "day",
+        "cold_start_seconds": 45.0,
+        "requests": 1000,
+        "within_slo": within,
+        "failed": 0,
+        "replica_minutes": minutes,
+        "times_clairvoyant": 1.2,
+        "scale_events": 3,
+        "last_part": None,
+        "recovered_seconds": None,
+        "generator_late": False,
+        "predicted_within_slo": within,
+        "predicted_replica_minutes": minutes,
+        "asked_rps": [1.0, 2.0],
+        "share_within_slo": [1.0, 0.9],
+        "wanted": [1, 2],
+        "ready": [1, 2],
+        **other,
+    }
+
+
+def test_a_verdict_compares_at_equal_share_and_at_equal_cost() -> None:
+    peers = [row(PEERS[0], 0.90, 40.0), row(PEERS[1], 0.99, 60.0), row(PEERS[2], 0.80, 70.0)]
+    (found,) = verdicts([row(FORETIDE, 0.99, 48.0), *peers])
+    assert found.minutes_at_equal_share == pytest.approx(0.8)
+    assert found.violations_at_equal_minutes == pytest.approx(0.01 / 0.064)
+
+
+def test_where_no_peer_is_as_good_or_as_cheap_there_is_no_ratio() -> None:
+    (found,) = verdicts([row(FORETIDE, 0.999, 30.0), row(PEERS[0], 0.90, 40.0)])
+    assert found.minutes_at_equal_share is None
+    assert found.violations_at_equal_minutes is None
+
+
+def test_the_page_has_every_run(tmp_path: Path) -> None:
+    last = {"within_slo": 0.995, "times_clairvoyant": 1.25}
+    rows = [row(FORETIDE, 0.99, 48.0, last_part=last), row(PEERS[0], 0.90, 40.0, recovered_seconds=60.0)]
+    write(rows, tmp_path)
+    text = (tmp_path / "live.md").read_text()
+    assert "foretide | default | 99.00%" in text
+    assert "last repetition: 99.50% at 1.25 x clairvoyant" in text
+    assert (tmp_path / "live" / "day-45s.png").exists()
+    assert any("90.00%" in line for line in lines(rows))
+
+
+def test_a_run_is_judged_after_its_warm_up() -> None:
+    """Two replicas are paid from second 200 on; a request at 150 s is in time, one at 250 s is not answered."""
+    requests = [
+        Request(100.0, 100.0, 9.0, Outcome.OK, 200),
+        Request(150.0, 150.0, 0.1, Outcome.OK, 200),
+        Request(250.0, 250.0, 5.0, Outcome.TIMED_OUT),
+    ]
+    states = [State(at, deployment(replicas), deleted=False) for at, replicas in ((990.0, 1), (1_200.0, 2))]
+    run = run_of(
+        FORETIDE,
+        CROWD,
+        collect(requests, started_at=0.0),
+        states,
+        began=1_000.0,
+        late=False,
+        prediction=Prediction(1.0, 9.0),
+    )
+    judged_seconds = CROWD.profile.seconds - WARM_UP_SECONDS
+    assert (run.whole.requests, run.whole.within_slo, run.whole.failed) == (2, 0.5, 1)
+    assert run.whole.replica_minutes == pytest.approx((judged_seconds + CROWD.profile.seconds - 200) / 60)
+    assert run.scale_events == 1
+    assert run.recovered_seconds == 15.0
+    assert json.loads(json.dumps(run.row()))["requests"] == 2
+
+
+def test_the_simulator_foresees_a_run_and_nobody_is_cheaper_than_who_knows() -> None:
+    crowd = loads(quick=True)[0]
+    for system in systems(quick=True):
+        found = predicted(system, crowd, arrivals(crowd.profile, seed=1))
+        assert 0.2 < found.within_slo < 0.99
+        assert found.replica_minutes > 0.5 * clairvoyant_replica_minutes(crowd)
+
+
+def deployment(replicas: int) -> dict[str, Any]:
+    return {"spec": {"replicas": replicas}, "status": {"replicas": replicas, "readyReplicas": replicas}}
+
+
+def _scaler(system: System) -> dict[str, Any]:
+    return objects(system, DAY, *service_and_class(system, DAY, namespace="live"))[-1]
