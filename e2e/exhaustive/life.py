@@ -11,6 +11,7 @@ from foretide.adapters.clock import Clock
 from foretide.adapters.errors import AdapterError
 from foretide.adapters.events import KubernetesEvents
 from foretide.adapters.kubernetes import KubernetesApi
+from foretide.adapters.pod_http import PodHttp
 from foretide.adapters.prometheus import PrometheusApi
 from foretide.adapters.prometheus_access import Access
 from foretide.adapters.resources import DEPLOYMENT, Object, Resource, resource_of
@@ -173,9 +174,9 @@ class Life:
         settings = ScalingSettings(tick_seconds=TICK_SECONDS)
         # What they foresee is not what is written here twice or not at all, and takes most of a tick.
         brain = Brain(settings, rate_window_seconds=30.0, without=frozenset({Part.GLOBAL_MODEL, Part.EXPERTS}))
-        policies = Policies(world)
+        policies, pods = Policies(world), PodHttp()
         backfill = Backfill(prometheus, world, time, rate_window_seconds=30.0, history_seconds=policies.history_seconds)
-        ports = Ports(self.gateway, prometheus, TritonHttp(), ScrapeHttp(), events, time)
+        ports = Ports(self.gateway, prometheus, TritonHttp(pods), ScrapeHttp(pods), events, time)
         self._reconciler = Reconciler(
             api=self.gateway, events=events, world=world, clock=time, settings=ServingSettings()
         )
