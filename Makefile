@@ -99,6 +99,10 @@ bench-serving: setup ## The derived configuration against Triton's own and a swe
 bench-reconcile: setup ## A burst of 100 to 3,000 services on a real API server, beside a bare loop; an hour on a quiet machine.
 	$(BIN)/python -m bench.reconcile $(BENCH_ARGS)
 
+.PHONY: bench-backtest
+bench-backtest: setup ## How long `kubectl foretide backtest` takes, of one service and of a hundred; ten minutes.
+	$(BIN)/python -m bench.backtest $(BENCH_ARGS)
+
 .PHONY: bench-ticks
 bench-ticks: setup ## Ticks of one operator with 100, 1,000 and 5,000 services on real servers; two hours, as root.
 	$(BIN)/python -m bench.ticks $(BENCH_ARGS)

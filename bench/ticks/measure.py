@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,12 +26,14 @@ from bench.ticks import past, plane
 from bench.ticks.loads import NAMESPACE, Loads
 from bench.ticks.nodes import EXPORTER_PORT, POD_NETWORK, SHARDS
 from bench.ticks.seed import seed
-from e2e.own_process import stop
 from foretide.adapters.kubernetes import opened
 from foretide.adapters.promql import history, record
+from foretide.api import group
 from foretide.scaling.policy import Quantity
 
 PROMETHEUS: Final = "http://127.0.0.1:9090"
+# Bytes of the answers to instant queries, compressed as they are sent.
+ANSWERED: Final = 'prometheus_http_response_size_bytes_sum{handler="/api/v1/query"}'
 SCRAPE_SECONDS: Final = 15.0
 # Four scrapes, as docs/prometheus.md asks for.
 WINDOW_SECONDS: Final = 4 * SCRAPE_SECONDS
@@ -87,9 +90,18 @@ def measure(order: Order, say: Any) -> dict[str, Any]:
         kubeconfig = stack.enter_context(plane.running(order.programs, order.folder))
         _prepare(order.programs, kubeconfig)
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
-        stack.enter_context(_python("nodes", ["bench.ticks.nodes", str(order.services)], order.folder, environment))
+        stack.enter_context(
+            plane.started(
+                "nodes",
+                [sys.executable, "-m", "bench.ticks.nodes", str(order.services)],
+                order.folder,
+                environment,
+            )
+        )
         say("seeding")
         pods = asyncio.run(_seed(kubeconfig, loads))
+        created = datetime.now(UTC) - timedelta(days=past.DAYS)
+        plane.age(f"/registry/{group.GROUP}/{group.INFERENCE_SERVICES}/", created.strftime("%Y-%m-%dT%H:%M:%SZ"))
         prometheus = stack.enter_context(_prometheus(order))
         say(f"{pods} pods are to come")
         _until(lambda: _count("count(nv_inference_count)") >= pods, PODS_SECONDS, "the pods are scraped")
@@ -102,7 +114,7 @@ def measure(order: Order, say: Any) -> dict[str, Any]:
         read_at = time.time()
         say(f"the past is read after {read_at - began:.0f} s")
         time.sleep(2 * SCRAPE_SECONDS)
-        before, prometheus_before, answered = _Cost.of(operator.pid), _Cost.of(prometheus.pid), _answered()
+        before, prometheus_before, answered = _Cost.of(operator.pid), _Cost.of(prometheus.pid), _of_prometheus(ANSWERED)
         first = len(_told(ticks))
         _until(lambda: len(_told(ticks)) >= first + order.ticks, START_SECONDS, "ticks", every_seconds=1.0)
         cores, prometheus_cores = (
@@ -119,11 +131,11 @@ def measure(order: Order, say: Any) -> dict[str, Any]:
             "cpu_cores": cores,
             "startup_seconds": read_at - began,
             "first_tick_seconds": _first_whole(_told(ticks), order.services) - began,
-            "answered_bytes_per_tick": (_answered() - answered) / len(told),
+            "answered_bytes_per_tick": (_of_prometheus(ANSWERED) - answered) / len(told),
             "prometheus": {
                 "cpu_cores": prometheus_cores,
                 "memory_mib": _memory_mib(prometheus.pid, "VmRSS"),
-                "series": _count("sum(prometheus_tsdb_head_series)"),
+                "series": _of_prometheus("prometheus_tsdb_head_series"),
             },
             "known_minutes": told[-1]["known_minutes"],
             "load_average": os.getloadavg()[1],
@@ -225,24 +237,11 @@ def _operator(order: Order, environment: Mapping[str, str]) -> Iterator[subproce
         "FORETIDE_LISTEN_PORT": str(LISTEN_PORT),
         "FORETIDE_LOG_FORMAT": "text",
     }
-    words = ["bench.ticks.operator", str(order.folder / "ticks")]
+    words = ["taskset", "--cpu-list", str(order.core), sys.executable, "-m", "bench.ticks.operator"]
+    words += [str(order.folder / "ticks")]
     words += [str(order.folder / "profile")] if order.profile else []
-    pinned = ["taskset", "--cpu-list", str(order.core)]
-    with _python("operator", words, order.folder, {**environment, **settings}, pinned=pinned) as process:
+    with plane.started("operator", words, order.folder, {**environment, **settings}) as process:
         yield process
-
-
-@contextmanager
-def _python(
-    name: str, words: Sequence[str], folder: Path, environment: Mapping[str, str], *, pinned: Sequence[str] = ()
-) -> Iterator[subprocess.Popen[bytes]]:
-    with (folder / f"{name}.log").open("w", encoding="utf-8") as log:
-        command = [*pinned, sys.executable, "-m", *words]
-        process = subprocess.Popen(command, env=dict(environment), stdout=log, stderr=subprocess.STDOUT)
-    try:
-        yield process
-    finally:
-        stop(process, grace_seconds=plane.STOP_SECONDS)
 
 
 def _told(ticks: Path) -> list[dict[str, Any]]:
@@ -284,10 +283,10 @@ def _count(promql: str) -> float:
         return 0.0
 
 
-def _answered() -> float:
-    """Bytes of all answers to instant queries so far, by Prometheus' own count."""
+def _of_prometheus(series: str) -> float:
+    """What Prometheus tells of itself; 0 before it has answered anything."""
     text = httpx.get(f"{PROMETHEUS}/metrics", timeout=30.0, trust_env=False).text
-    found = re.search(r'^prometheus_http_response_size_bytes_sum\{handler="/api/v1/query"\} (\S+)$', text, re.MULTILINE)
+    found = re.search(rf"^{re.escape(series)} (\S+)$", text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
 

@@ -53,7 +53,7 @@ def table(runs: Sequence[Run]) -> list[str]:
             [_both(run["processor_p50_seconds"], run["processor_p99_seconds"]) for run in runs],
         ),
         ("the brain alone, p50", [_seconds(run["brain_seconds"]) for run in runs]),
-        ("queries a tick; their answers", [f"{run['queries_per_tick']}; {_mb(run)}" for run in runs]),
+        ("queries a tick; their answers, compressed", [f"{run['queries_per_tick']}; {_mb(run)}" for run in runs]),
         ("services scaled a tick", [f"{run['scaled_per_tick']:.1f}" for run in runs]),
         ("memory of the operator, most", [f"{run['memory_mib']:,.0f} MiB" for run in runs]),
         ("processor of the operator", [f"{run['cpu_cores']:.2f} cores" for run in runs]),
@@ -99,7 +99,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _mb(run: Run) -> str:
-    return f"{run['answered_bytes_per_tick'] / 1e6:.1f} MB"
+    return f"{run['answered_bytes_per_tick'] / 1e6:.2f} MB"
 
 
 def _draw(runs: Sequence[Run], path: Path) -> None:

@@ -5,9 +5,11 @@ Its ports are those of the embedded cluster: run it in a network namespace of it
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -68,10 +70,15 @@ def running(programs: Path, folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def started(name: str, words: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A program with its log in the folder; at the end of `with` it has ended."""
+def started(
+    name: str, words: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program with its log in the folder; at the end of `with` it has ended.
+
+    Its session is its own, as the cgroup of a container is: by sessions Linux shares processors out (autogroup).
+    """
     with (folder / f"{name}.log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
     try:
         yield process
     finally:
@@ -90,6 +97,20 @@ def until_ok(
                 raise NotStartedError(f"{process.args!r}: no answer at {url} (exit code {process.poll()})")
             time.sleep(0.2)
     yield
+
+
+def age(prefix: str, created: str) -> None:
+    """Every custom object under this key of etcd was created then. The API server lets nobody say so, and an operator
+    reads no more of the past than is the service's own."""
+    first = prefix.encode()
+    beyond = first[:-1] + bytes([first[-1] + 1])
+    with httpx.Client(base_url=ETCD, trust_env=False, timeout=60.0) as client:
+        asked = {"key": b64encode(first).decode(), "range_end": b64encode(beyond).decode()}
+        for found in client.post("/v3/kv/range", json=asked).raise_for_status().json().get("kvs", ()):
+            obj = json.loads(b64decode(found["value"]))
+            obj["metadata"]["creationTimestamp"] = created
+            value = b64encode(json.dumps(obj).encode()).decode()
+            client.post("/v3/kv/put", json={"key": found["key"], "value": value}).raise_for_status()
 
 
 def _is_ok(client: httpx.Client, url: str) -> bool:

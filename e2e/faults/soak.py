@@ -103,7 +103,7 @@ def _operator_stands_still(stand: Stand, _: Team, __: str) -> Any:
 
 @contextmanager
 def _operator_crashes(stand: Stand, _: Team, __: str) -> Any:
-    stand.operator.program.kill()
+    stand.operator.kill()
     yield
     stand.operator.start()
 
@@ -142,8 +142,8 @@ FAULTS: Final[Mapping[str, Hurt]] = {
 
 def plan(seed: int, seconds: float) -> list[Step]:
     """The same for the same seed, and a longer one begins like a shorter one."""
-    chance, at = random.Random(seed), 0.0
     steps: list[Step] = []
+    chance, at = random.Random(seed), 0.0
     while True:
         step = Step(
             calm_seconds=round(chance.uniform(*CALM_SECONDS), 1),

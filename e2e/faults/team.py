@@ -163,7 +163,10 @@ class Team:
         return invariants.broken(self._log(since=self.began), known)
 
     def move_out(self) -> None:
-        """Starts the deletion of everything."""
+        """Starts the deletion of everything; its pods go at once."""
+        for namespace, name in [*self.stand.fleet.truth]:
+            if namespace == self.namespace:
+                self.stand.fleet.behave(namespace, name, Behaviour())
         self.stand.api.delete(NAMESPACE, self.namespace)
 
     def _log(self, *, since: float) -> list[Any]:

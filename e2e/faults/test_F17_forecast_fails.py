@@ -33,7 +33,7 @@ def test_a_forecast_that_hangs_is_noticed_by_the_kubelet(team: Team) -> None:
         team.behave(service.name, rate_rps=ONE_POD_RPS)
         team.stays("four replicas", lambda: service.replicas() == 4, seconds=8)
         team.behave(service.name, rate_rps=FOUR_PODS_RPS)
-        operator.program.kill()
+        operator.kill()
     team.settle(service)
 
 

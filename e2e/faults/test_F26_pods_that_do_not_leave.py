@@ -15,9 +15,8 @@ def test_terminating_pods_are_neither_capacity_nor_silent(steady: tuple[Team, Se
     service.until_replicas(1, within_seconds=90)
     leaving = [pod for pod in service.pods() if "deletionTimestamp" in pod["metadata"]]
     assert len(leaving) >= 3
-    live = service.live()
+    live = service.until("one is ready", lambda live: live["status"].get("readyReplicas") == 1, within_seconds=15)
     assert holds(live, "MetricsAvailable", "True", "MetricsComplete")
-    assert live["status"]["readyReplicas"] == 1
     team.behave(service.name, rate_rps=FOUR_PODS_RPS)
     team.until_four(service)
     team.behave(service.name, leave_seconds=0.2)

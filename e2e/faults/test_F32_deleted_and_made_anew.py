@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-
 from e2e.faults.team import FOUR_PODS_RPS, ONE_POD_RPS, Team
 from e2e.scenarios.waiting import until
 from foretide.adapters.resources import CHILDREN, DEPLOYMENT, INFERENCE_SERVICE
@@ -39,7 +37,7 @@ def test_F33_nothing_is_written_for_a_service_that_is_deleted(team: Team) -> Non
 
 def test_F33_a_service_can_be_deleted_while_no_operator_lives(team: Team) -> None:
     service = team.serve_four()
-    team.stand.operator.program.kill()
+    team.stand.operator.kill()
     team.stand.api.delete(INFERENCE_SERVICE, service.name, namespace=team.namespace)
     until("its children are gone", lambda: not any(map(service.children, CHILDREN)), within_seconds=60)
     team.stand.operator.start()
@@ -56,7 +54,8 @@ def test_F34_a_service_made_anew_inherits_nothing_of_its_namesake(team: Team) ->
     until("the old one is gone", lambda: _absent(team, service.name), within_seconds=30)
     until("its children are gone", lambda: not any(map(service.children, CHILDREN)), within_seconds=60)
     again = team.serve(rate_rps=ONE_POD_RPS)
-    team.stand.operator.program.send(signal.SIGCONT)
+    team.stand.operator.go_on()
+    team.stand.operator.until_leading()  # it may have stood still for longer than its Lease
     again.until_ready(replicas=1)
     live = again.live()
     assert [one for one in live["status"].get("decisions", ()) if one["from"] > 1] == []

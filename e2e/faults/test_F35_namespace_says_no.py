@@ -32,8 +32,8 @@ def test_a_quota_is_told_in_the_api_servers_words_and_growth_stops(team: Team) -
 def test_a_limit_range_is_told_and_there_is_no_loop(team: Team) -> None:
     put(team, LIMIT_RANGE, {"limits": [{"type": "Container", "max": {"memory": "16Mi"}}]})
     service = team.serve(rate_rps=FOUR_PODS_RPS)
-    live = service.until("refused", lambda live: condition(live, "Stalled").get("status") == "True", within_seconds=60)
-    assert "maximum memory usage per Container is 16Mi" in condition(live, "Stalled")["message"]
+    live = team.until_told(service, "Ready", "False", "PodsRefused", within_seconds=60)
+    assert "maximum memory usage per Container is 16Mi" in condition(live, "Ready")["message"]
     team.stand.operator.until_ticks(5)
     team.check()
 

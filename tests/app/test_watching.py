@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import kopf
@@ -33,6 +34,12 @@ def test_a_pod_is_kept_without_its_spec_and_a_deployment_with_it() -> None:
     assert trimmed({**MANAGED, "spec": template["spec"]}) == trimmed(MANAGED)
     deployment: Any = {"kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": template}}
     assert trimmed(deployment) == deployment
+
+
+def test_what_objects_have_in_common_is_kept_once() -> None:
+    first, second = (trimmed(json.loads(json.dumps(MANAGED))) for _ in range(2))
+    assert [id(key) for key in first["metadata"]] == [id(key) for key in second["metadata"]]
+    assert first["status"]["phase"] is second["status"]["phase"]
 
 
 def test_who_set_the_replicas_is_kept() -> None:

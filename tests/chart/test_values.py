@@ -52,7 +52,7 @@ def test_what_is_recorded_is_what_the_operator_asks_about_the_past() -> None:
     (listed,) = re.findall(r"range list (.*?) }}", text)
     (record,) = re.findall(r"record: (.*)", text)
     (rule,) = re.findall(r"expr: (.*)", text)
-    quantities = (Quantity.SUCCESS, Quantity.FAILURE, Quantity.INFERENCE)
+    quantities = (Quantity.SUCCESS, Quantity.FAILURE, Quantity.INFERENCE, Quantity.CACHE_HITS)
     for metric, quantity in zip(re.findall(r'"(.*?)"', listed), quantities, strict=True):
         assert record.replace("{{ . }}", metric) == promql.record(quantity)
         made = rule.replace("{{ . }}", metric).replace("{{ $window }}", "60")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +20,7 @@ from foretide.adapters.resources import DEPLOYMENT, HARDWARE_CLASS, MODEL_PROFIL
 from foretide.adapters.triton_metrics import METRICS
 from foretide.cli.backtest import candidates, charts, loads, replay
 from foretide.cli.backtest.candidates import Candidate, Tuned
-from foretide.cli.backtest.case import Case, Given, Load, of_options
+from foretide.cli.backtest.case import Case, Given, Load, Subject, of_options
 from foretide.cli.exits import Exit, Stop
 from foretide.scaling.policy import Quantity
 from foretide.simulate.fidelity import Fidelity
@@ -29,6 +30,7 @@ from tests.cli.conftest import CommandLine
 from tests.cli.server import ApiServer
 from tests.control import objects
 
+MEASURED = {"perReplica": "20", "batchTime": {"perItem": "4ms", "fixed": "10ms"}, "source": "Measured"}
 SERVICE = ["--slo", "250ms", "--batch-time", "10ms,40ms,8", "--cold-start", "45s", "--max-replicas", "8"]
 # Request by request: the table of the fluid takes seconds to make, and these loads are small.
 FAST = ["--requests", "--workers", "1"]
@@ -97,11 +99,7 @@ def shop(cluster: ApiServer) -> ApiServer:
     cluster.put(HARDWARE_CLASS, objects.hardware_class(cost=examples.PRICE))
     raw = examples.service()
     raw["metadata"]["creationTimestamp"] = "2025-01-01T00:00:00Z"
-    raw["status"]["capacity"] = {
-        "perReplica": "20",
-        "batchTime": {"perItem": "4ms", "fixed": "10ms"},
-        "source": "Measured",
-    }
+    raw["status"]["capacity"] = MEASURED
     cluster.services(raw)
 
     def rate(at: float) -> float | None:
@@ -121,11 +119,12 @@ def test_a_service_under_its_own_past(shop: ApiServer, run: CommandLine) -> None
     (one,) = found["results"]
     assert found["load"]["source"] == "Prometheus"
     assert found["load"]["filledShare"] == pytest.approx(10 / 90, abs=0.02)
-    assert found["batchTime"]["from"] == "status (Measured)"
-    assert found["coldStart"]["from"] == "status (9 starts)"
+    (where,) = found["classes"]
+    assert where["batchTime"]["from"] == "status (Measured)"
+    assert where["coldStart"]["from"] == "status (9 starts)"
     assert found["slo"] == {"latencySeconds": 0.1, "objective": 0.99}
     assert one["items"] == pytest.approx(10.0 * 5_400, rel=0.02)  # the gap is no zero
-    assert one["cost"] == pytest.approx(0.53 * one["replicaHours"])
+    assert one["costs"] == {"USD": pytest.approx(0.53 * one["replicaHours"])}
     assert shop.writes == []
 
 
@@ -186,7 +185,7 @@ def test_a_model_that_nobody_measured_needs_a_profile(shop: ApiServer, run: Comm
     }  # fmt: skip
     shop.put(MODEL_PROFILE, {"metadata": {"namespace": "shop", "name": "p"}, "spec": spec})
     found = results(run, "ranker", "--days", "0.025", "--policy", "static", cluster=True)
-    assert found["batchTime"]["from"] == "ModelProfile p"
+    assert found["classes"][0]["batchTime"]["from"] == "ModelProfile p"
 
 
 CASE = of_options("x", Given(slo="250ms", batch_time="10ms,40ms,8", cold_start="45s"))
@@ -213,7 +212,9 @@ def loaded(days: float, *, before_days: float = 0.5) -> Load:
 )
 def test_each_minute_is_replayed_once(minutes: int, before: int, workers: int, name: str, whole: bool) -> None:
     load = loaded(minutes / 1_440, before_days=before / 1_440)
-    made = replay.tasks(CASE, load, [Candidate(name, name)], workers=workers, fidelity=Fidelity.FLUID, whole=whole)
+    made = replay.tasks(
+        [Subject(CASE, load)], [Candidate(name, name)], workers=workers, fidelity=Fidelity.FLUID, whole=whole
+    )
     seen = sorted((part.begin, part.end) for task in made for part in task.parts)
     assert seen[0][0] == load.judged_from
     assert seen[-1][1] == len(load.rates_rps)
@@ -227,7 +228,7 @@ def test_each_minute_is_replayed_once(minutes: int, before: int, workers: int, n
 
 def test_parts_know_the_past_before_them() -> None:
     (task,) = replay.tasks(
-        CASE, loaded(0.25), [Candidate("hpa", "hpa")], workers=1, fidelity=Fidelity.ARRIVALS, whole=False
+        [Subject(CASE, loaded(0.25))], [Candidate("hpa", "hpa")], workers=1, fidelity=Fidelity.ARRIVALS, whole=False
     )
     past = task._past()
     first = [int(known.sum()) for known in past.demand.known]
@@ -236,9 +237,9 @@ def test_parts_know_the_past_before_them() -> None:
 
 def test_foretide_is_told_what_is_known_of_the_model_and_never_only_advises() -> None:
     (task,) = replay.tasks(
-        CASE, loaded(0.1), [Candidate("foretide")], workers=1, fidelity=Fidelity.ARRIVALS, whole=False
+        [Subject(CASE, loaded(0.1))], [Candidate("foretide")], workers=1, fidelity=Fidelity.ARRIVALS, whole=False
     )
-    policy = task.candidate.for_lanes([task._lane(part) for part in task.parts])
+    policy = task.candidate.for_lanes(*task._lanes())
     assert isinstance(policy, Tuned)
     assert policy.told.per_item_seconds.tolist() == [0.01] * len(task.parts)
     assert not policy.orders.advisory.any()
@@ -274,7 +275,135 @@ def test_charts_lose_no_peak_and_no_late_item() -> None:
     assert drawn.y_ticks[-1].label == "10"
 
 
-def test_a_case_takes_two_quantiles_of_cold_starts_for_a_distribution(shop: ApiServer) -> None:
-    assert isinstance(CASE, Case)
+def test_options_are_asked_for_by_name() -> None:
     with pytest.raises(Stop, match="--batch-time"):
         of_options("x", Given(slo="250ms", cold_start="45s"))
+
+
+def digest(runs: list[dict[str, Any]]) -> dict[tuple[int, int], tuple[object, ...]]:
+    """Everything that came of each part."""
+    return {
+        (run["subject"], run["begin"]): tuple(
+            value.tobytes() if isinstance(value, np.ndarray) else value
+            for name, value in sorted(run.items())
+            if name != "subject"
+        )
+        for run in runs
+    }
+
+
+def wavy(case: Case, seed: int) -> Subject:
+    """A load that moves a small fleet, other for each seed."""
+    load = loaded(1 / 48)
+    waves = 20.0 + 15.0 * np.sin(np.arange(len(load.rates_rps)) / (40.0 + 5.0 * seed))
+    return Subject(case, replace(load, rates_rps=waves))
+
+
+@pytest.mark.timeout(180)
+def test_what_is_replayed_beside_a_service_and_in_how_many_processes_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replay, "PART_SECONDS", 900.0)  # of half an hour
+    cases = [replace(CASE, name=f"s{number}", maximum=6 + 10 * number) for number in range(2)]
+    subjects = [wavy(case, number) for number, case in enumerate(cases)]
+
+    def run(some: list[Subject], workers: int) -> dict[tuple[int, int], tuple[object, ...]]:
+        made = replay.tasks(some, [Candidate("foretide")], workers=workers, fidelity=Fidelity.ARRIVALS, whole=False)
+        return digest([found for task in made for found in task.perform()])
+
+    together = run(subjects, 2)
+    assert together == run(subjects, 1)
+    alone = run([subjects[1]], 1)
+    assert alone == {(0, begin): found for (number, begin), found in together.items() if number == 1}
+
+
+@given(
+    maxima=st.lists(st.sampled_from([4, 100, 2_000]), min_size=1, max_size=8),
+    minutes=st.integers(200, 6_000),
+    workers=st.integers(1, 8),
+    name=st.sampled_from(["foretide", "hpa", "scheduled"]),
+)
+def test_each_minute_of_each_service_is_replayed_once_in_tasks_that_fit_into_memory(
+    maxima: list[int], minutes: int, workers: int, name: str
+) -> None:
+    load = loaded(minutes / 1_440)
+    subjects = [Subject(replace(CASE, name=f"s{at}", maximum=maximum), load) for at, maximum in enumerate(maxima)]
+    made = replay.tasks(subjects, [Candidate(name, name)], workers=workers, fidelity=Fidelity.FLUID, whole=False)
+    seen = sorted((task.numbers[part.subject], part.begin, part.end) for task in made for part in task.parts)
+    for number in range(len(maxima)):
+        mine = [(begin, end) for at, begin, end in seen if at == number]
+        assert (mine[0][0], mine[-1][1]) == (load.judged_from, len(load.rates_rps))
+        assert all(end == begin for (_, end), (begin, _) in pairwise(mine))
+    for task in made:
+        assert len({part.end - part.begin for part in task.parts}) == 1
+        if len(maxima) > 1:
+            largest = max(one.case.maximum for one in task.subjects)
+            assert len(task.parts) <= replay.MOST_LANES
+            assert len(task.parts) * largest <= max(replay.MOST_PLACES, largest)
+
+
+def test_each_column_of_a_file_is_a_service(tmp_path: Path, run: CommandLine) -> None:
+    file, page = tmp_path / "fleet.csv", tmp_path / "fleet.html"
+    rows = [(60 * minute, 600 + 5 * minute, 300) for minute in range(90)]
+    file.write_text("t_s,a,b\n" + "".join(f"{second},{one},{other}\n" for second, one, other in rows))
+    found = results(run, "-f", str(file), *SERVICE, "--policy", "static", "--against", "hpa", "--report", str(page))
+    assert [one["service"] for one in found["services"]] == ["fleet.csv, a", "fleet.csv, b"]
+    for policy, total in zip(("static", "hpa"), found["totals"], strict=True):
+        each = [next(r for r in one["results"] if r["policy"] == policy) for one in found["services"]]
+        assert (total["policy"], total["services"]) == (policy, 2)
+        for name in ("items", "late", "scaleEvents", "replicaHours"):
+            assert total[name] == pytest.approx(sum(one[name] for one in each))
+        assert total["overBudget"] == sum(one["budgetUsed"] > 1.0 for one in each)
+    assert page.read_text().count("<svg") == 6
+    shown = run("backtest", "-f", str(file), *SERVICE, "--policy", "static", *FAST, cluster=False)
+    assert "all 2 services" in shown.out
+    (alone,) = results(run, "-f", str(file), "--series", "b", *SERVICE, "--policy", "static")["results"]
+    assert alone["items"] == each[1]["items"]
+
+
+def test_all_services_of_a_cluster_but_those_that_nobody_can_replay(shop: ApiServer, run: CommandLine) -> None:
+    ranker = examples.service()
+    ranker["metadata"]["creationTimestamp"] = "2025-01-01T00:00:00Z"
+    unmeasured = json.loads(json.dumps(ranker))
+    unmeasured["metadata"].update(name="new", uid="another")
+    unmeasured["status"].pop("capacity", None)
+    ranker["status"]["capacity"] = MEASURED
+    shop.services(ranker, unmeasured)
+    found = results(run, "-A", "--days", "0.025", "--policy", "static", cluster=True)
+    assert [one["service"] for one in found["services"]] == ["shop/ranker"]
+    assert found["passedOver"][0].startswith("new: how long a batch takes is not known yet")
+    ended = run("backtest", "ranker", "new", "--days", "0.025", *FAST)
+    assert "new: how long a batch takes is not known yet" in " ".join(ended.err.split())
+    assert "leave out ranker" in run("backtest", "ranker", "-A", *FAST).err
+
+
+def test_hardware_classes_in_their_order_within_their_quotas(shop: ApiServer, run: CommandLine) -> None:
+    """Ten items a second; one replica of the first class, of which there is one, does about four."""
+    raw = examples.service(hardware={"classes": ["tiny", "slow", "cpu-16", "unknown"]})
+    raw["metadata"]["creationTimestamp"] = "2025-01-01T00:00:00Z"
+    shop.services(raw)
+    for name, per_item, quota in (("tiny", "200ms", None), ("slow", "60ms", 1), ("cpu-16", "60ms", None)):
+        cost = {**examples.PRICE, "perHour": {"tiny": "9", "slow": "1", "cpu-16": "3"}[name]}
+        shop.put(
+            HARDWARE_CLASS,
+            objects.hardware_class(
+                name=name, cost=cost, **({} if quota is None else {"quota": {"maxReplicas": quota}})
+            ),
+        )
+        spec = {
+            "service": "ranker", "hardwareClass": name, "maxBatchSize": 1, "coldStart": "30s",
+            "batchTime": {"perItem": per_item, "fixed": "1ms"},
+        }  # fmt: skip
+        shop.put(MODEL_PROFILE, {"metadata": {"namespace": "shop", "name": name}, "spec": spec})
+    found = results(run, "ranker", "--days", "0.025", "--against", "static", cluster=True)
+    assert [one["name"] for one in found["classes"]] == ["tiny", "slow", "cpu-16"]  # where nobody knows how fast it is
+    assert any(note.startswith("unknown is left out") for note in found["notes"])
+    ours, static = found["results"]
+    hours = ours["replicaHoursByClass"]
+    assert hours["tiny"] == 0.0  # a single item takes longer than the SLO
+    assert hours["slow"] == pytest.approx(0.6, rel=0.01)  # all the time, and no more than its quota
+    assert hours["cpu-16"] > 0.6
+    assert ours["costs"] == {"USD": pytest.approx(hours["slow"] + 3.0 * hours["cpu-16"], rel=1e-4)}
+    assert ours["items"] == pytest.approx(10.0 * 2_160, rel=0.03)  # each asked for once, whoever serves it
+    assert list(static["replicaHoursByClass"]) == ["slow"]  # it knows of one class
+    assert ours["lateShare"] < static["lateShare"]

@@ -21,8 +21,9 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.modelprofile import ModelProfile
 from foretide.cli.exits import Exit
+from foretide.cli.known import UNTOLD, Source
 from foretide.cli.plan import planned, shown
-from foretide.cli.plan.feasibility import Source, feasibility
+from foretide.cli.plan.feasibility import feasibility
 from foretide.cli.plan.files import read
 from foretide.serving.download import DownloadSettings
 from foretide.serving.manifests import ServingSettings, build
@@ -266,6 +267,61 @@ def test_stdin_and_what_cannot_be_read(
     assert "there is no such file" in plan(run, "-f", file, cluster=False)["note"]
 
 
+def several(classes: list[str], **quotas: int) -> list[dict[str, Any]]:
+    """A service that lists them, each with a price of its own and the same model profile."""
+    prices = {"cpu-16": "0.50", "gpu-t4": "2.00", "tiny": "0.10"}
+    raws = [new_service(hardware={"classes": classes})]
+    for name in classes:
+        quota = {"quota": {"maxReplicas": quotas[name.replace("-", "_")]}} if name.replace("-", "_") in quotas else {}
+        raws.append(objects.hardware_class(name, cost={"perHour": prices[name], "currency": "EUR"}, **quota))
+    return raws
+
+
+def of_class(name: str, per_item: str) -> dict[str, Any]:
+    raw = profile(hardwareClass=name, batchTime={"perItem": per_item, "fixed": "10ms"})
+    return {**raw, "metadata": {**raw["metadata"], "name": name}}
+
+
+def test_what_one_class_cannot_carry_the_next_one_does(tmp_path: Path, run: CommandLine) -> None:
+    raws = several(["cpu-16", "gpu-t4"], cpu_16=2)
+    file = written(tmp_path, *raws, of_class("cpu-16", "4ms"), of_class("gpu-t4", "2ms"))
+    arguments = ("-f", file, "-n", "shop", "--load", "100,700")
+    found = offline(run, *arguments)
+    (service,) = found["services"]
+    slow, fast = (one["itemsPerSecondPerReplica"] for one in service["classes"])
+    assert slow < fast
+    small, large = service["fleets"]
+    assert small["replicas"] == {"cpu-16": math.ceil(100 / slow)}
+    # Every pod gets the same share of the load, so each does what the slowest can.
+    together = math.ceil(700 / slow)
+    assert sum(large["replicas"].values()) in (together, math.ceil(700 / fast))
+    assert large["replicas"].get("cpu-16", 0) <= 2
+    assert large["kept"]
+    prices = {"cpu-16": 0.5, "gpu-t4": 2.0}
+    cost = sum(prices[name] * count for name, count in large["replicas"].items())
+    assert found["costPerHour"] == large["costPerHour"] == {"EUR": pytest.approx(cost)}
+    assert [one["chosen"] for one in service["classes"]] == [True, True]
+    assert found["faults"] == []
+    shown = run("plan", *arguments, "--offline", "-o", "markdown", cluster=False).out
+    assert "| together |  |  |  | 100 |" in shown
+    bounded = several(["cpu-16", "gpu-t4"], cpu_16=1, gpu_t4=1)
+    file = written(tmp_path, *bounded, of_class("cpu-16", "4ms"), of_class("gpu-t4", "2ms"))
+    (fault,) = offline(run, "-f", file, "-n", "shop", "--load", "700")["faults"]
+    assert "700 items/s are more than the replicas that may run carry" in fault
+
+
+def test_a_class_that_cannot_keep_the_slo_takes_nothing_beside_one_that_can(tmp_path: Path, run: CommandLine) -> None:
+    file = written(tmp_path, *several(["tiny", "cpu-16"]), of_class("tiny", "200ms"), of_class("cpu-16", "4ms"))
+    found = offline(run, "-f", file, "-n", "shop", "--load", "50")
+    tiny, usual = found["services"][0]["classes"]
+    assert (tiny["feasible"], tiny["chosen"], usual["chosen"]) == (False, False, True)
+    assert list(found["services"][0]["fleets"][0]["replicas"]) == ["cpu-16"]
+    assert found["faults"] == []
+    file = written(tmp_path, *several(["tiny", "cpu-16"]), of_class("tiny", "200ms"), of_class("cpu-16", "300ms"))
+    (fault, *_) = offline(run, "-f", file, "-n", "shop")["faults"]
+    assert "a single item takes 210ms on tiny and 310ms on cpu-16, the SLO is 100ms" in fault
+
+
 @given(
     per_item=st.floats(0.1, 100.0), fixed=st.floats(0.1, 100.0), load=st.floats(0.1, 1e5), latency=st.floats(1.0, 1e3)
 )
@@ -281,9 +337,9 @@ def test_more_load_never_needs_fewer_replicas_and_slower_never_carries_more(
     assert isinstance(where, HardwareClass)
     assert isinstance(fast, ModelProfile)
     assert isinstance(slow, ModelProfile)
-    found = feasibility(one, where, profile=fast, told=None, loads=[load, 2 * load])
+    found = feasibility(one, where, profile=fast, told=UNTOLD, loads=[load, 2 * load])
     less, more = found.loads
     assert less.needed <= more.needed
     assert (found.source, less.cost_per_hour) == (Source.PROFILE, 0.5 * less.replicas)
-    worse = feasibility(one, where, profile=slow, told=None, loads=[load])
+    worse = feasibility(one, where, profile=slow, told=UNTOLD, loads=[load])
     assert worse.per_replica <= found.per_replica * 1.001

@@ -83,7 +83,7 @@ def commands(block: Block) -> Iterator[Command]:
             begun = number
         part = line.removeprefix("$ ") if block.language == CONSOLE and not pending else line
         if part.endswith("\\"):
-            pending += part[:-1].rstrip() + " "
+            pending += part[:-1].strip() + " "
             continue
         statement, pending = (pending + part.strip()).strip(), ""
         if statement and not statement.startswith("#"):

@@ -63,7 +63,7 @@ def _completed(block: Block, raw: dict[str, Any]) -> dict[str, Any]:
             return raw
         case {"spec": {"family": _}}:
             return {**ours, "kind": group.HARDWARE_CLASS_KIND, "spec": {"triton": _TRITON, **raw["spec"]}}
-        case {"spec": {"hardware": _}}:
+        case {"spec": {"hardware": _} | {"responseCache": _}}:
             return {**ours, "kind": group.INFERENCE_SERVICE_KIND, "spec": {**_SERVICE, **raw["spec"]}}
         case {"slo": _}:
             return {**ours, "kind": group.INFERENCE_SERVICE_KIND, "spec": {**_SERVICE, **raw}}

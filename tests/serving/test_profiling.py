@@ -94,6 +94,15 @@ def test_the_configuration_is_in_the_pod_itself() -> None:
     assert {mount["name"] for mount in mounts} <= {one["name"] for one in template["spec"]["volumes"]}
 
 
+def test_no_answer_comes_from_a_cache() -> None:
+    job = made(responseCache={"size": "64Mi"})
+    template = job["spec"]["template"]
+    assert "response_cache" not in template["metadata"]["annotations"][CONFIG_ANNOTATION]
+    assert not any("cache" in flag for flag in template["spec"]["initContainers"][0]["args"])
+    plain = made()["spec"]["template"]["spec"]
+    assert template["spec"]["initContainers"] == plain["initContainers"]
+
+
 def test_it_ends_without_anybody_and_goes_with_its_service() -> None:
     for job in (made(), generator_job(subject()[0], name="p", image="i", order="{}", deadline_seconds=900)):
         assert job["spec"]["activeDeadlineSeconds"] == 900

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ SETTINGS: Final = {
 TICKS: Final = "foretide_tick_duration_seconds_count"
 # A killed leader cannot give its Lease back: its successor waits for the 15 s of the Lease.
 LEADS_WITHIN_SECONDS: Final = 90.0
+KEEP_SECONDS: Final = 1.0
 FAKETIME: Final = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 
 
@@ -43,7 +45,10 @@ class Operator:
     program: Program
     url: str
     clock: Path  # what libfaketime reads at each look at the clock
-    expected: list[str] = field(default_factory=list)  # words of errors that a test has earned
+    # Words of errors that a test has earned; a machine that stands still costs the Lease.
+    expected: list[str] = field(default_factory=lambda: ["exiting to be restarted"])
+    _wanted: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def of(cls, folder: Path, *, kubeconfig: Path, prometheus: str, name: str = "operator") -> Operator:
@@ -62,6 +67,26 @@ class Operator:
         program = Program(name, [sys.executable, "-m", "foretide"], folder, environment, grace_seconds=15.0)
         return cls(program, f"http://127.0.0.1:{port}", clock)
 
+    @contextmanager
+    def kept_alive(self) -> Iterator[None]:
+        """Inside `with` it is started again when it ends by itself, as a kubelet does: a machine that stands still for
+        some seconds costs it the Lease, and then its process."""
+        over = threading.Event()
+
+        def keep() -> None:
+            while not over.wait(KEEP_SECONDS):
+                with self._lock:
+                    if self._wanted:
+                        self.program.start()
+
+        keeper = threading.Thread(target=keep, name="keeper", daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            over.set()
+            keeper.join()
+
     def start(self, *, lying_clock: bool = False) -> None:
         """Returns once it leads; `lying_clock`: `move_clock` works."""
         environment = dict(self.program.environment)
@@ -74,36 +99,51 @@ class Operator:
             }
         else:
             environment.pop("LD_PRELOAD", None)
-        self.program.environment = environment
-        self.program.start()
+        with self._lock:
+            self._wanted = True
+            self.program.environment = environment
+            self.program.start()
         self.until_leading()
+
+    def kill(self) -> None:
+        """Ends it without a warning, for longer than a moment."""
+        with self._lock:
+            self._wanted = False
+            self.program.kill()
+
+    def end(self) -> None:
+        """Ends it in order."""
+        with self._lock:
+            self._wanted = False
+            self.program.end()
 
     def restart(self, *, lying_clock: bool = False) -> None:
         """In order: it gives its Lease back."""
-        self.program.end()
+        self.end()
         self.start(lying_clock=lying_clock)
 
     @contextmanager
     def as_module(self, module: str, *arguments: str, leads: bool = True) -> Iterator[None]:
         """Another entry point inside `with`, which may not come as far as to lead; the usual one afterwards."""
         usual = self.program.words
-        self.program.end()
+        self.end()
         self.program.words = [sys.executable, "-m", module, *arguments]
         try:
-            self.program.start()
+            with self._lock:
+                self._wanted = leads
+                self.program.start()
             if leads:
                 self.until_leading()
             yield
         finally:
-            self.program.end()
+            self.end()
             self.program.words = usual
             self.start()
 
     def crash(self) -> None:
         """Killed without a warning, and started again; returns once it leads."""
-        self.program.kill()
-        self.program.start()
-        self.until_leading()
+        self.kill()
+        self.start()
 
     def stand_still(self) -> None:
         """Not one instruction more, for now."""
@@ -120,11 +160,9 @@ class Operator:
         unfinished.rename(self.clock)
 
     def until_leading(self) -> None:
-        """Waits until it leads and has done a tick. One that ended is started again, as a kubelet does: a machine that
-        stands still for some seconds costs it the Lease."""
+        """Waits until it leads and has done a tick."""
 
         def probe() -> bool:
-            self.program.start()
             told = self.metrics()
             return told.get("foretide_leader") == 1 and told.get(TICKS, 0) > 0
 

@@ -72,11 +72,12 @@ def standing(programs: Path, folder: Path) -> Iterator[Stand]:
         api = Api(cluster)
         kubeconfig = _installed(plane, cluster, api, proxy)
         operator = Operator.of(folder, kubeconfig=kubeconfig, prometheus=proxy.prometheus)
-        operator.start()
-        yield Stand(plane, cluster, api, fleet, prometheus, proxy, operator, AuditLog(plane.audit_log))
+        with operator.kept_alive():
+            operator.start()
+            yield Stand(plane, cluster, api, fleet, prometheus, proxy, operator, AuditLog(plane.audit_log))
     finally:
         if operator is not None:
-            operator.program.end()
+            operator.end()
         proxy.program.end()
         prometheus.program.end()
         fleet.end()

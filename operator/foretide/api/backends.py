@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
-from foretide.api.rules import Rule, literal
+from foretide.api.rules import Rule, listed, literal
 
 if TYPE_CHECKING:
     from foretide.api.model import Model
@@ -42,14 +42,10 @@ ALWAYS_BATCHED: Final = ("fil", "tensorrtllm")
 UNBATCHED: Final = "vllm"
 
 
-def _listed(names: Iterable[str]) -> str:
-    return f"[{', '.join(literal(name) for name in names)}]"
-
-
 def _computes_in(backend: str, precision: str) -> str:
     """CEL: whether the backend can compute in the precision; both are CEL expressions."""
     return " || ".join(
-        f"{backend} == {literal(name)} && {precision} in {_listed(allowed)}" for name, allowed in PRECISIONS.items()
+        f"{backend} == {literal(name)} && {precision} in {listed(allowed)}" for name, allowed in PRECISIONS.items()
     )
 
 
@@ -84,13 +80,13 @@ def _unbatched(model: Model) -> list[str]:
 
 _BACKEND_OF_VARIANT: Final = "(has(v.backend) ? v.backend : self.backend)"
 _VARIANT_IS_RIGHT: Final = f"!has(v.precision) || {_computes_in(_BACKEND_OF_VARIANT, 'v.precision')}"
-_VARIANT_IS_MISNAMED: Final = f"has(v.fileName) && {_BACKEND_OF_VARIANT} in {_listed(NAMES_NO_FILE)}"
+_VARIANT_IS_MISNAMED: Final = f"has(v.fileName) && {_BACKEND_OF_VARIANT} in {listed(NAMES_NO_FILE)}"
 _FIX_PRECISION: Final = (
     "leave it out, or give it to onnxruntime (FP32, FP16, INT8), tensorflow (the same) or openvino (BF16)"
 )
 _PRECISION: Final = "must be one that the backend can compute in"
-_NEEDS_BATCH: Final = f"self.backend in {_listed(ALWAYS_BATCHED)}"
-_VARIANT_NEEDS_BATCH: Final = f"has(v.backend) && v.backend in {_listed(ALWAYS_BATCHED)}"
+_NEEDS_BATCH: Final = f"self.backend in {listed(ALWAYS_BATCHED)}"
+_VARIANT_NEEDS_BATCH: Final = f"has(v.backend) && v.backend in {listed(ALWAYS_BATCHED)}"
 
 BACKEND_RULES: Final = (
     Rule(
@@ -114,7 +110,7 @@ BACKEND_RULES: Final = (
         field="variants",
     ),
     Rule(
-        cel=f"!has(self.decoupled) || (self.decoupled ? self.backend in {_listed(ANSWERS_MANY)}"
+        cel=f"!has(self.decoupled) || (self.decoupled ? self.backend in {listed(ANSWERS_MANY)}"
         f" : self.backend != {literal(UNBATCHED)})",
         holds=lambda model: (
             model.decoupled is None
@@ -149,7 +145,7 @@ BACKEND_RULES: Final = (
         field="maxBatchSize",
     ),
     Rule(
-        cel=f"!has(self.inputs) || !(self.backend in {_listed(BRINGS_TENSORS)})",
+        cel=f"!has(self.inputs) || !(self.backend in {listed(BRINGS_TENSORS)})",
         holds=lambda model: not model.inputs or model.backend not in BRINGS_TENSORS,
         rule="must be without inputs and outputs, because the backend brings its own",
         fix="remove inputs and outputs",
@@ -159,7 +155,7 @@ BACKEND_RULES: Final = (
         field="inputs",
     ),
     Rule(
-        cel=f"!has(self.fileName) || !(self.backend in {_listed(NAMES_NO_FILE)})",
+        cel=f"!has(self.fileName) || !(self.backend in {listed(NAMES_NO_FILE)})",
         holds=lambda model: model.file_name is None or model.backend not in NAMES_NO_FILE,
         rule="must be left out for tensorflow, vllm and tensorrtllm, whose folders have names of their own",
         fix="remove fileName; docs/backends.md has the layout of each",
@@ -177,7 +173,7 @@ BACKEND_RULES: Final = (
         field="variants",
     ),
     Rule(
-        cel=f"!has(self.variants) || !(self.backend in {_listed(BRINGS_TENSORS)}) || "
+        cel=f"!has(self.variants) || !(self.backend in {listed(BRINGS_TENSORS)}) || "
         "!self.variants.exists(v, has(v.backend))",
         holds=lambda model: not _other_backends(model),
         rule="must be without a backend for vllm and tensorrtllm, whose tensors no other backend has",

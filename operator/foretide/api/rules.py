@@ -1,7 +1,7 @@
 """One validation rule, written once: CEL for the apiserver, Python for parse(), and one text for both."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -86,6 +86,11 @@ def require(rules: Sequence[Rule], value: Any) -> None:
 def literal(text: str) -> str:
     """The text as a CEL string literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def listed(names: Iterable[str]) -> str:
+    """The texts as a CEL list."""
+    return f"[{', '.join(literal(name) for name in names)}]"
 
 
 def ordered(lower: str, upper: str) -> Rule:

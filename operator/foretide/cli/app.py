@@ -199,18 +199,27 @@ def plan(
     epilog=examples(
         "kubectl foretide backtest ranker --policy foretide --against hpa:target=0.6 --against keda",
         "kubectl foretide backtest ranker --policy web --against web-next.yaml --report ranker.html",
+        "kubectl foretide backtest -A --policy foretide --against hpa --report fleet.html",
         "kubectl foretide backtest -f load.csv --slo 250ms --batch-time 10ms,40ms,8 --cold-start 60s",
     ),
 )
 def backtest(
-    service: Annotated[
-        str | None, typer.Argument(metavar="SERVICE", help="The service whose own past is replayed.")
+    services: Annotated[
+        list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Services whose own past is replayed.")
+    ] = None,
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Services of all namespaces.")] = False,
+    selector: Annotated[
+        str | None,
+        typer.Option("--selector", "-l", metavar="LABELS", help="Services with these labels, e.g. team=ads."),
     ] = None,
     file: Annotated[
         Path | None,
         typer.Option("--filename", "-f", metavar="FILE", help="CSV: a column t_s, and counts of each step."),
     ] = None,
-    series: Annotated[str | None, typer.Option("--series", metavar="NAME", help="Column of the CSV file.")] = None,
+    series: Annotated[
+        list[str] | None,
+        typer.Option("--series", metavar="NAME", help="Column of the CSV file; repeatable. [default: each]"),
+    ] = None,
     days: Annotated[float, typer.Option("--days", metavar="N", help="The last N days are judged.")] = 14.0,
     policy: Annotated[
         list[str] | None,
@@ -256,8 +265,10 @@ def backtest(
 ) -> Exit:
     """What a policy would have made of the load of the last days, and what others would.
 
-    Replays the service's own history from Prometheus, or a file, through the simulator: the share of items that were
-    late, how much of the error budget that is, replica-hours, their cost, scale events. A policy is one of Foretide's
+    Replays the services' own history from Prometheus, or a file, through the simulator: the share of items that were
+    late, how much of the error budget that is, replica-hours, their cost, scale events; of each service, and of all of
+    several. Foretide's policies use the hardware classes of a service in its order, within their quotas; others run on
+    the first class that keeps the SLO. A policy is one of Foretide's
     (foretide, or a ScalingPolicy by its name or file) or a port of another autoscaler (hpa, keda, kpa, scheduled,
     static, phpa, mark, wva, dynamo-arima, aws, azure, faro and more), with its knobs: hpa:target=0.6. Needs the extra
     `simulate`.
@@ -269,12 +280,13 @@ def backtest(
             raise
         raise Stop(f"backtest needs the package {error.name}: pip install 'foretide[cli,simulate]'") from error
     from foretide.cli.backtest.case import Given
+    from foretide.cli.backtest.gather import Chosen
     from foretide.simulate.fidelity import Fidelity
 
     asked = command.Asked(
-        service=service,
+        chosen=Chosen(names=tuple(services or ()), selector=selector, everywhere=everywhere),
         file=file,
-        series=series,
+        series=tuple(series or ()),
         days=days,
         policies=command.policies_of(policy or ["foretide"], against or []),
         prometheus_url=prometheus,

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from foretide.api import parse
 from foretide.api.conditions import ConditionType
-from foretide.api.inferenceservice import InferenceService
 from foretide.api.reasons import Reason
 from foretide.api.status import MAX_DECISIONS, DecisionEntry
 from foretide.cli import bounds, explain_recorded, moments
@@ -92,6 +90,8 @@ def _with_record(target: Target, answer: Answer, at: datetime, url: str | None) 
     """With what Prometheus has of that time, or why it has nothing."""
     from foretide.adapters.errors import AdapterError
     from foretide.adapters.resources import INFERENCE_SERVICE
+    from foretide.api import parse
+    from foretide.api.inferenceservice import InferenceService
     from foretide.cli.recorded import recall
 
     service = answer.service

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from foretide.api import group
@@ -49,7 +50,11 @@ def profiling_job(
     deadline_seconds: int,
     settings: ServingSettings,
 ) -> Manifest:
-    """The Job with a replica as `deployment` makes it, but for what is there for clients; `image` has the generator."""
+    """The Job with a replica as `deployment` makes it, but for what is there for clients; `image` has the generator.
+
+    Without a response cache: the same item sent again and again would be computed once, and nothing measured.
+    """
+    service = replace(service, spec=service.spec.model_copy(update={"response_cache": None}))
     config = model_config(service, hardware_class)
     made = deployment(
         service,

@@ -99,3 +99,11 @@ def begin_arrivals(state: State) -> None:
             row.next_arrival = next_recorded(row, state.recorded[lane])
         else:
             row.next_arrival = next_arrival(setting, row, state.rates[lane], 0.0)
+
+
+@compiled
+def begin_again(state: State, lane: int, now: float) -> None:
+    """Draws the next arrival anew, after the rates have changed; of Poisson arrivals, which remember nothing."""
+    row, setting = state.lanes[lane], state.setting[lane]
+    row.step = int(now / setting.step_seconds)
+    row.next_arrival = next_arrival(setting, row, state.rates[lane], now)

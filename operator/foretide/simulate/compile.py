@@ -7,9 +7,11 @@ and they do not all do it at the same time.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 
+from foretide.scaling.forecast.features import NAMES
 from foretide.scaling.policy import Observation, Over, Past, Quantity, Query
 from foretide.simulate import compiled, fleet, fluid
 from foretide.simulate.fluid_columns import KINDS
@@ -20,6 +22,7 @@ from foretide.simulate.peers.answer import PeerAnswer
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions, Lane, Law
 from foretide.simulate.state import build
+from foretide.simulate.trees import compiled_model
 
 QUERY = Query(Quantity.SUCCESS, Over.RATE, 30.0)
 
@@ -44,13 +47,14 @@ def compile_all() -> None:
         sys.stderr.write("compiling the simulator: half a minute, only once\n")
     law = Law(per_item_seconds=0.01, fixed_seconds=0.01, max_batch=4)
     lane = Lane(name="any", rates_rps=np.full(1, 5.0), step_seconds=60.0, seed=0, law=law, slo_latency_seconds=1.0)
-    simulate(_Once(), [lane], conditions=Conditions())
+    simulate(_Once(), [replace(lane, shares="any")] * 2, conditions=Conditions())
     # The fluid with a table of nothing, for a true one takes seconds to make.
     state = build([lane], Conditions(), counted_from_seconds=0.0)
     grid = Grid(there=np.arange(3.0), total=np.arange(3.0))
     sizes = np.zeros((2, 2, 1, law.max_batch + 1), dtype=np.uint16)
     none = np.zeros((2, 2, 1))
     nothing = Table(grid=grid, values=np.zeros((3, 3, KINDS)), waiting=none, after=none, sizes=sizes)
+    compiled_model().quantiles(np.zeros((1, len(NAMES))))
     violations_of(grid.there, grid.total, nothing.values, 1.0, np.ones((1, 1)), np.ones((1, 1)))
     empty = fluid.build([lane], state, [nothing])
     fleet.scale_all(state, np.ones(1, dtype=np.int64), 0.0, True)

@@ -28,6 +28,7 @@ from foretide.simulate.peers.profile import Profile
 from foretide.simulate.peers.scheduled import Scheduled
 from foretide.simulate.peers.static import Static
 from foretide.simulate.peers.wva import Wva
+from foretide.simulate.trees import compiled_model
 
 Knobs: TypeAlias = Mapping[str, Any]  # numbers, by the names of the fields that they set
 Build: TypeAlias = Callable[[Profile, Promise, Knobs], AnyPolicy]
@@ -295,7 +296,9 @@ _LIST: Final = (
     Listed(
         name="foretide",
         summary="Foretide's own",
-        build=lambda profile, promise, knobs: Brain(ScalingSettings(), rate_window_seconds=RATE_WINDOW_SECONDS),
+        build=lambda profile, promise, knobs: Brain(
+            ScalingSettings(), rate_window_seconds=RATE_WINDOW_SECONDS, model=compiled_model()
+        ),
     ),
 )
 POLICIES: Final[Mapping[str, Listed]] = MappingProxyType({entry.name: entry for entry in _LIST})

@@ -14,9 +14,10 @@ from foretide.scaling.readings import Readings
 from foretide.simulate import fidelity as fidelities
 from foretide.simulate import fleet
 from foretide.simulate.fidelity import Fidelity
-from foretide.simulate.observe import Observer, longest_window_seconds
+from foretide.simulate.observe import Observer, longest_window_seconds, phases
 from foretide.simulate.outcome import Latencies, Outcome, Timeline
 from foretide.simulate.scenario import Conditions, Lane, Outage
+from foretide.simulate.sharing import Sharing
 from foretide.simulate.state import (
     BIN_SECONDS,
     READY,
@@ -55,7 +56,9 @@ def simulate(
     observer = Observer(lanes, policy.queries, epoch_seconds=epoch_seconds)
     replicas = np.array([lane.initial_replicas for lane in lanes], dtype=np.int64)
     fleet.scale_all(state, replicas, 0.0, True)
+    sharing = Sharing(lanes)
     running = fidelities.begin(fidelity, state, lanes)
+    sharing.divide(state, 0.0)
     known = past if past is not None else nothing_known(len(lanes), end_seconds=epoch_seconds)
     memory = policy.start(known)
     watch = _Watch(len(lanes), math.ceil(horizon / BIN_SECONDS))
@@ -69,6 +72,7 @@ def simulate(
         running.run_until(now, away=away)
         away = _is_away(conditions, now)
         state = running.state
+        sharing.divide(state, now)
         if now == warm_up_seconds:
             paid_before = state.lanes["pod_seconds"].copy()
         if is_tick and now < horizon:
@@ -111,7 +115,7 @@ class _Watch:
         self.desired = np.zeros((lanes, bins), dtype=np.int64)
 
     def look(self, state: State, replicas: Ints, place: int) -> None:
-        phase = state.pods["phase"]
+        phase = phases(state)
         self.ready[:, place] = ((phase == READY) | (phase == ROUTABLE)).sum(axis=1)
         self.starting[:, place] = ((phase == STARTING) | (phase == RESTARTING)).sum(axis=1)
         self.desired[:, place] = replicas

@@ -201,7 +201,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lane:
-    """One service under one load."""
+    """One service under one load, or its pods of one hardware class."""
 
     name: str
     rates_rps: Floats  # [steps]: the mean rate of each step
@@ -218,6 +218,8 @@ class Lane:
     # Recorded arrivals (seconds, ascending) in place of drawn ones; the rates then only give the length.
     arrival_times: Floats | None = None
     arrival_cv: float = 1.0  # of the times between arrivals: 1 is Poisson, above is bursty (hyperexponential)
+    # Lanes of one word here are the hardware classes of one service: its rates are shared by them (`sharing`).
+    shares: str = ""
     min_replicas: int = 1
     max_replicas: int = 100
     initial_replicas: int = 1  # ready from the beginning

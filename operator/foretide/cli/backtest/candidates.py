@@ -11,12 +11,14 @@ import numpy as np
 from foretide.api.scalingpolicy import ScalingPolicySpec
 from foretide.cli.exits import Stop
 from foretide.control.policies import tuning
+from foretide.scaling.arrays import Ints
 from foretide.scaling.brain import Brain
-from foretide.scaling.decision import Decisions
+from foretide.scaling.decision import Bounds, Decisions
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import AnyPolicy, Observation, Past, Query
 from foretide.scaling.tuning import Told, Tuning
 from foretide.simulate.command import values
+from foretide.simulate.divided import DividedBrain
 from foretide.simulate.observe import profile, promise
 from foretide.simulate.policies import POLICIES
 from foretide.simulate.scenario import Lane
@@ -58,10 +60,37 @@ class Candidate:
     def scrape_seconds(self) -> float:
         return POLICIES[self.policy].scrape_seconds
 
-    def for_lanes(self, lanes: Sequence[Lane]) -> AnyPolicy:
+    @property
+    def divides_classes(self) -> bool:
+        """Whether it knows of several hardware classes; others run on one."""
+        return self.policy == OURS
+
+    def for_lanes(self, lanes: Sequence[Lane], fleets: Fleets) -> AnyPolicy:
         """Raises ValueError for a knob that is out of its range."""
         made = POLICIES[self.policy].policy(profile(lanes), promise(lanes), self.knobs)
-        return Tuned(made, _orders(self.spec, len(lanes)), _told(lanes)) if isinstance(made, Brain) else made
+        if not isinstance(made, Brain):
+            return made
+        services = len(fleets.bounds.minimum)
+        orders = _orders(self.spec, services)
+        if services == len(lanes):
+            return Tuned(made, orders, _told(lanes))
+        return DividedBrain(
+            brain=made,
+            service=fleets.service,
+            bounds=fleets.bounds,
+            quota=fleets.quota,
+            tuning=orders,
+            told=_told(lanes),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fleets:
+    """What lanes are together: services, each on one hardware class or several."""
+
+    service: Ints  # [lanes]: its row, ascending
+    bounds: Bounds  # of the services
+    quota: Ints  # [lanes]: NO_QUOTA for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +137,9 @@ def listed(text: str) -> Candidate | None:
     if entry is None:
         return None
     if entry.divides:
-        raise Stop(f"--policy: {name} shares a quota among several services, and a backtest has one; name another")
+        raise Stop(
+            f"--policy: {name} shares a quota among several services, and a backtest replays each alone; name another"
+        )
     given = dict(values.knob("--policy", part) for part in knobs.split(",") if part)
     try:
         entry.settings(given)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from foretide.api.durations import parse_seconds
 from foretide.api.hardwareclass import HardwareClass
@@ -10,11 +12,17 @@ from foretide.api.inferenceservice import InferenceService
 from foretide.api.modelprofile import ModelProfile
 from foretide.api.status import InferenceServiceStatus
 from foretide.cli.exits import Stop
+from foretide.cli.known import Status, batch_law, status_of
 from foretide.scaling.arrays import Floats
 from foretide.serving.parallelism import instances
 from foretide.simulate.command import values
 from foretide.simulate.command.refused import Refused
 from foretide.simulate.scenario import Duration, Law
+
+MOST_INSTANCES: Final = 16
+MOST_BATCH: Final = 1_024
+MOST_REPLICAS: Final = 2_000
+SHARES: Final = tuple(step / 100.0 for step in range(101))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,20 +38,44 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """The service."""
+class OnClass:
+    """The service on one hardware class."""
 
-    name: str
+    name: str  # empty where no cluster was asked
     law: Law
     law_from: str
-    slo_seconds: float
-    objective: float
     cold_start: Duration
     cold_start_from: str
-    minimum: int
-    maximum: int
+    quota: int | None = None  # replicas at most; None: none
     cost_per_hour: float | None = None  # of one replica
     currency: str = ""
+
+    def is_feasible(self, slo_seconds: float) -> bool:
+        """Whether a single item, alone, is within the SLO."""
+        return self.law.batch_seconds(1) <= slo_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """The service. Its classes are in its order, at least one; what was left out of them is told in `notes`."""
+
+    name: str
+    slo_seconds: float
+    objective: float
+    minimum: int
+    maximum: int
+    classes: tuple[OnClass, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def usual(self) -> OnClass:
+        """The first class that keeps the SLO; where none does, the first."""
+        return next((one for one in self.classes if one.is_feasible(self.slo_seconds)), self.classes[0])
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """Of the prices, each once."""
+        return tuple(dict.fromkeys(one.currency for one in self.classes if one.cost_per_hour is not None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,34 +94,46 @@ class Load:
         return (len(self.rates_rps) - self.judged_from) * self.step_seconds
 
 
-def of_service(
-    service: InferenceService,
-    status: InferenceServiceStatus,
-    hardware_class: HardwareClass | None,
-    profile: ModelProfile | None,
-    given: Given,
-) -> Case:
-    """As it runs now; raises Stop where nobody knows how fast the model is."""
-    copies = instances(service.model_on(hardware_class.name), hardware_class) if hardware_class else 1
-    law, law_from = _law(service, status, profile, given, copies)
-    cold_start, cold_from = _cold_start(status, profile, given)
-    cost = hardware_class.spec.cost if hardware_class else None
-    return _bounded(
-        Case(
-            name=f"{service.namespace}/{service.name}",
-            law=law,
-            law_from=law_from,
-            slo_seconds=_slo(given) if given.slo else service.latency_seconds,
-            objective=_objective(given) if given.objective else service.objective,
-            cold_start=cold_start,
-            cold_start_from=cold_from,
-            minimum=service.min_replicas,
-            maximum=service.max_replicas,
-            cost_per_hour=cost.amount_per_hour if cost else None,
-            currency=cost.currency if cost else "",
-        ),
-        given,
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """A service and its load."""
+
+    case: Case
+    load: Load
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """The classes that a service lists, as far as they are there, and its ModelProfiles, by class."""
+
+    classes: Mapping[str, HardwareClass] = field(default_factory=dict)
+    profiles: Mapping[str, ModelProfile] = field(default_factory=dict)
+
+
+def of_service(service: InferenceService, status: InferenceServiceStatus, hardware: Hardware, given: Given) -> Case:
+    """As it runs now; raises Stop where nobody knows how fast the model is on any of its classes."""
+    found, notes = [], []
+    for name in service.hardware_classes:
+        one = _on_class(service, status, hardware, name, given)
+        if isinstance(one, OnClass):
+            found.append(one)
+        else:
+            notes.append(one)
+    if not found:
+        raise Stop(
+            f"{service.name}: how long a batch takes is not known yet; run it for some minutes under load, apply a "
+            "ModelProfile, or say it with --batch-time per-item,fixed,largest-batch"
+        )
+    case = Case(
+        name=f"{service.namespace}/{service.name}",
+        slo_seconds=_slo(given) if given.slo else service.latency_seconds,
+        objective=_objective(given) if given.objective else service.objective,
+        minimum=service.min_replicas,
+        maximum=service.max_replicas,
+        classes=tuple(found),
+        notes=tuple(notes),
     )
+    return _bounded(case, given)
 
 
 def of_options(name: str, given: Given) -> Case:
@@ -98,70 +142,80 @@ def of_options(name: str, given: Given) -> Case:
         if value is None:
             example = "--slo 250ms --batch-time 10ms,40ms,8 --cold-start 60s"
             raise Stop(f"{option}: is needed where no SERVICE is named, e.g. {example}")
-    return _bounded(
-        Case(
-            name=name,
-            law=_batch_time(given, 1),
-            law_from="--batch-time",
-            slo_seconds=_slo(given),
-            objective=_objective(given),
-            cold_start=values.random_time("--cold-start", str(given.cold_start)),
-            cold_start_from="--cold-start",
-            minimum=1,
-            maximum=100,
-        ),
-        given,
+    alone = OnClass(
+        name="",
+        law=_batch_time(given, 1),
+        law_from="--batch-time",
+        cold_start=values.random_time("--cold-start", str(given.cold_start)),
+        cold_start_from="--cold-start",
+    )
+    slo, objective = _slo(given), _objective(given)
+    case = Case(name=name, slo_seconds=slo, objective=objective, minimum=1, maximum=100, classes=(alone,))
+    return _bounded(case, given)
+
+
+def _on_class(
+    service: InferenceService, status: InferenceServiceStatus, hardware: Hardware, name: str, given: Given
+) -> OnClass | str:
+    """Why it is left out where it is."""
+    there, profile = hardware.classes.get(name), hardware.profiles.get(name)
+    if there is None and len(service.hardware_classes) > 1:
+        return f"{name} is left out: there is no such HardwareClass"
+    copies = min(instances(service.model_on(name), there), MOST_INSTANCES) if there else 1
+    told = status_of(service.hardware_classes, status, name)
+    if given.batch_time is not None:
+        law, law_from = _batch_time(given, copies), "--batch-time"
+    elif (known := batch_law(service, name, told, profile)) is None:
+        return f"{name} is left out: how long a batch takes on it is not known; apply a ModelProfile"
+    else:
+        law_from = known.says
+        law = Law(
+            per_item_seconds=known.per_item_seconds,
+            fixed_seconds=known.fixed_seconds,
+            max_batch=min(known.largest, MOST_BATCH),
+            instances=copies,
+        )
+    cold_start, cold_start_from = _cold_start(status, told, profile, given)
+    quota = there.spec.quota.max_replicas if there and there.spec.quota else None
+    if quota is not None and quota < 1:
+        return f"{name} is left out: its quota is 0"
+    cost = there.spec.cost if there else None
+    return OnClass(
+        name=name,
+        law=law,
+        law_from=law_from,
+        cold_start=cold_start,
+        cold_start_from=cold_start_from,
+        quota=quota,
+        cost_per_hour=cost.amount_per_hour if cost else None,
+        currency=cost.currency if cost else "",
     )
 
 
-def _law(
-    service: InferenceService,
-    status: InferenceServiceStatus,
-    profile: ModelProfile | None,
-    given: Given,
-    copies: int,
-) -> tuple[Law, str]:
-    if given.batch_time is not None:
-        return _batch_time(given, copies), "--batch-time"
-    told = status.capacity
-    if told is not None and told.source != "Prior":
-        per_item, fixed = parse_seconds(told.batch_time.per_item), parse_seconds(told.batch_time.fixed)
-        source, largest = f"status ({told.source})", service.spec.model.largest_batch
-    elif profile is not None:
-        per_item, fixed = profile.spec.per_item_seconds, profile.spec.fixed_seconds
-        source, largest = f"ModelProfile {profile.name}", profile.spec.max_batch_size
-    else:
-        raise Stop(
-            f"{service.name}: how long a batch takes is not known yet; run it for some minutes under load, apply a "
-            "ModelProfile, or say it with --batch-time per-item,fixed,largest-batch"
-        )
-    largest = max(min(largest, service.spec.model.largest_batch, 1024), 1)
-    copies = min(copies, 16)
-    return Law(per_item_seconds=per_item, fixed_seconds=fixed, max_batch=largest, instances=copies), source
-
-
-def _cold_start(status: InferenceServiceStatus, profile: ModelProfile | None, given: Given) -> tuple[Duration, str]:
+def _cold_start(
+    status: InferenceServiceStatus, on_class: Status, profile: ModelProfile | None, given: Given
+) -> tuple[Duration, str]:
+    """Of a class that nobody measured, as of the others."""
     if given.cold_start is not None:
         return values.random_time("--cold-start", given.cold_start), "--cold-start"
-    if (told := status.cold_start) is not None:
+    measured = profile.spec.cold_start_seconds if profile is not None else None
+    told = on_class.cold_start or (status.cold_start if measured is None else None)
+    if told is not None:
         p50, p90 = parse_seconds(told.p50), parse_seconds(told.p90)
         # Two quantiles of a distribution: straight up to the median, and through the other one on to the end.
         quantiles = [
-            p50 * (0.5 + share) if share <= 0.5 else p50 + (p90 - p50) * (share - 0.5) / 0.4 for share in _SHARES
+            p50 * (0.5 + share) if share <= 0.5 else p50 + (p90 - p50) * (share - 0.5) / 0.4 for share in SHARES
         ]
         return Duration(tuple(quantiles)), f"status ({told.starts} starts)"
-    if profile is not None and profile.spec.cold_start_seconds is not None:
-        return Duration.constant(profile.spec.cold_start_seconds), f"ModelProfile {profile.name}"
+    if profile is not None and measured is not None:
+        return Duration.constant(measured), f"ModelProfile {profile.name}"
     raise Stop(
         "--cold-start: how long a replica takes until it is ready is not known yet; say it, e.g. --cold-start 60s"
     )
 
 
-_SHARES = tuple(step / 100.0 for step in range(101))
-
-
 def _batch_time(given: Given, copies: int) -> Law:
-    return values.batch_time("--batch-time", str(given.batch_time), instances=min(copies, 16))
+    return values.batch_time("--batch-time", str(given.batch_time), instances=copies)
 
 
 def _slo(given: Given) -> float:
@@ -175,8 +229,11 @@ def _objective(given: Given) -> float:
 def _bounded(case: Case, given: Given) -> Case:
     least = case.minimum if given.min_replicas is None else given.min_replicas
     most = case.maximum if given.max_replicas is None else given.max_replicas
-    if not 1 <= least <= most <= 2_000:
+    if not 1 <= least <= most <= MOST_REPLICAS:
         raise Refused(
-            "--min-replicas, --max-replicas", f"{least}, {most}", "must be 1 <= min <= max <= 2000", "swap them"
+            "--min-replicas, --max-replicas",
+            f"{least}, {most}",
+            f"must be 1 <= min <= max <= {MOST_REPLICAS}",
+            "swap them",
         )
     return replace(case, minimum=least, maximum=most)

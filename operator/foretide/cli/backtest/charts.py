@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.arrays import Floats
 
 # Told apart by those who see fewer colours, too (Okabe and Ito).
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#666666", "#000000")
@@ -68,7 +69,7 @@ class Chart:
     bottom: int = HEIGHT - BOTTOM
 
 
-def thinned(values: Ints | Floats, *, largest: bool) -> Floats:
+def thinned(values: npt.NDArray[np.int32] | Floats, *, largest: bool) -> Floats:
     """At most MOST_POINTS values, each the largest, or the sum, of those that it stands for."""
     together = max(math.ceil(len(values) / MOST_POINTS), 1)
     padded = np.concatenate([np.asarray(values, dtype=np.float64), np.zeros(-len(values) % together)])

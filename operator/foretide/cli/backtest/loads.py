@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +14,12 @@ from foretide.adapters.errors import AdapterError
 from foretide.adapters.prometheus import Prometheus
 from foretide.api.inferenceservice import InferenceService
 from foretide.cli.backtest.case import Load
-from foretide.cli.exits import Exit, Stop
+from foretide.cli.exits import Stop
 from foretide.control import past
 from foretide.control.backfill import FORTNIGHT_SECONDS, LAG_SECONDS, TOO_MUCH
 from foretide.scaling.arrays import Bools, Floats
 from foretide.simulate.run import EPOCH_SECONDS
-from foretide.simulate.traces import read_trace
+from foretide.simulate.traces import Trace, read_trace
 
 DAY_SECONDS: Final = 86_400.0
 MINUTE_SECONDS: Final = past.STEP_SECONDS
@@ -31,63 +32,81 @@ STEPS_SECONDS: Final = (60.0, 30.0, 15.0, 5.0, 3.0, 1.0)
 LEAST_BEFORE_SECONDS: Final = 1_800.0
 
 
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A service of the cluster, and when it was made (Unix time)."""
+
+    service: InferenceService
+    created_seconds: float
+
+
 async def of_prometheus(
     prometheus: Prometheus,
-    service: InferenceService,
+    services: Sequence[Created],
     *,
-    created_seconds: float,
     now_seconds: float,
     days: float,
     rate_window_seconds: float,
     report: Callable[[float], None],
-) -> Load:
-    """The last days, by the minute, and up to two weeks before them. Raises Stop where less than half is known."""
-    owner = past.owner_of(service, since_seconds=created_seconds)
+) -> list[Load | str]:
+    """Of each the last days, by the minute, and up to two weeks before them; or why it is not enough for a backtest:
+    less than half is known."""
+    owners = [past.owner_of(one.service, since_seconds=one.created_seconds) for one in services]
     newest = math.floor((now_seconds - LAG_SECONDS) / MINUTE_SECONDS) * MINUTE_SECONDS
     wanted = round(days * DAY_SECONDS / MINUTE_SECONDS)
-    most = min(
-        wanted + round(FORTNIGHT_SECONDS / MINUTE_SECONDS),
-        past.own_minutes(owner, newest, rate_window_seconds=rate_window_seconds),
-    )
-    pieces: list[tuple[Floats, Bools]] = []
-    done, chunk = 0, CHUNK_MINUTES
-    while done < most:
+    longest = wanted + round(FORTNIGHT_SECONDS / MINUTE_SECONDS)
+    own = [min(longest, past.own_minutes(one, newest, rate_window_seconds=rate_window_seconds)) for one in owners]
+    value, known = np.zeros((len(owners), 0)), np.zeros((len(owners), 0), dtype=np.bool_)
+    most, chunk = max(own), CHUNK_MINUTES
+    while (done := value.shape[1]) < most:
         steps = min(chunk, most - done)
         end = newest - done * MINUTE_SECONDS
         try:
             found = await past.read(
-                prometheus, [owner], steps=steps, end_seconds=end, rate_window_seconds=rate_window_seconds
+                prometheus, owners, steps=steps, end_seconds=end, rate_window_seconds=rate_window_seconds
             )
         except AdapterError as error:
             if error.reason in TOO_MUCH and chunk > LEAST_CHUNK_MINUTES:
                 chunk //= 2
                 continue
             raise
-        demand = found.of([owner.service]).demand
-        pieces.insert(0, (demand.value[0], demand.known[0]))
-        done += steps
-        report(done / most)
-        if done > wanted and not demand.known.any():
+        demand = found.of([owner.service for owner in owners]).demand
+        value = np.concatenate([demand.value, value], axis=1)
+        known = np.concatenate([demand.known, known], axis=1)
+        report((done + steps) / most)
+        if done + steps > wanted and not demand.known.any():
             break  # before what Prometheus keeps
-    if not pieces:
-        raise Stop(f"{service.name}: was created less than a minute ago; give a load with -f FILE", Exit.MISTAKE)
-    value, known = (np.concatenate([piece[part] for piece in pieces]) for part in (0, 1))
+    return [
+        _known_part(one.service, value[row], known[row], own[row], newest_seconds=newest, wanted=wanted)
+        for row, one in enumerate(services)
+    ]
+
+
+def _known_part(
+    service: InferenceService, value: Floats, known: Bools, own: int, *, newest_seconds: float, wanted: int
+) -> Load | str:
+    value, known = value[max(len(value) - own, 0) :], known[max(len(known) - own, 0) :]
+    if not len(value):
+        return f"{service.name}: was created less than a minute ago; give a load with -f FILE"
     judged = min(wanted, len(value))
     if (share := float(known[-judged:].mean())) < LEAST_KNOWN_SHARE:
-        raise Stop(
+        return (
             f"{service.name}: Prometheus knows {100.0 * share:.0f} % of the last {judged / 1_440:.3g} days; ask for "
             "fewer with --days, or give a load with -f FILE"
         )
     first = int(np.argmax(known))  # nothing was known before
     value, known = value[first:], known[first:]
-    return _load(
-        filled(value, known),
-        MINUTE_SECONDS,
-        start_seconds=newest - len(value) * MINUTE_SECONDS,
-        judged_seconds=days * DAY_SECONDS,
-        unknown_share=1.0 - float(known[-min(wanted, len(known)) :].mean()),
-        source="Prometheus",
-    )
+    try:
+        return _load(
+            filled(value, known),
+            MINUTE_SECONDS,
+            start_seconds=newest_seconds - len(value) * MINUTE_SECONDS,
+            judged_seconds=wanted * MINUTE_SECONDS,
+            unknown_share=1.0 - float(known[-min(wanted, len(known)) :].mean()),
+            source="Prometheus",
+        )
+    except Stop as stop:
+        return f"{service.name}: {stop}"
 
 
 def filled(value: Floats, known: Bools) -> Floats:
@@ -101,17 +120,20 @@ def filled(value: Floats, known: Bools) -> Floats:
     return np.asarray(np.interp(places, places[there], out[there]))
 
 
-def of_file(file: Path, *, series: str | None, days: float) -> Load:
-    """One series of a CSV file: a column t_s of seconds, and counts of requests of each step. Raises TraceError."""
+def of_file(file: Path, *, series: Sequence[str], days: float) -> dict[str, Load]:
+    """Series of a CSV file, all where none is named: a column t_s of seconds, and counts of requests of each step.
+    Raises TraceError, and Stop for a series that is not there or that has no request."""
     trace = read_trace(file)
-    if series is None and len(trace.series) > 1:
-        raise Stop(f"--series: {file} has {len(trace.series)} ({', '.join(trace.series[:5])}); name one")
-    name = trace.series[0] if series is None else series
-    if name not in trace.series:
-        raise Stop(f"--series: {file} has no {name}; there are {', '.join(trace.series[:10])}")
+    for name in series:
+        if name not in trace.series:
+            raise Stop(f"--series: {file} has no {name}; there are {', '.join(trace.series[:10])}")
+    return {name: _of_series(file, trace, name, days) for name in dict.fromkeys(series or trace.series)}
+
+
+def _of_series(file: Path, trace: Trace, name: str, days: float) -> Load:
     counts = trace.counts[trace.series.index(name)]
     if not counts.any():
-        raise Stop(f"-f: {name} of {file} has no request at all; name another file or --series")
+        raise Stop(f"-f: {name} of {file} has no request at all; name others with --series")
     step = next((one for one in STEPS_SECONDS if one <= trace.step_seconds), STEPS_SECONDS[-1])
     edges = np.arange(math.floor(trace.seconds / step) + 1) * step
     so_far = np.concatenate([[0.0], np.cumsum(counts)])

@@ -5,31 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
-from foretide.api.durations import parse_seconds
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.modelprofile import ModelProfile
-from foretide.api.status import Capacity as ToldCapacity
+from foretide.cli.known import BatchLaw, Source, Status, batch_law
 from foretide.scaling.capacity import Law, rate_per_replica
 from foretide.serving.parallelism import instances
 
 
-class Source(StrEnum):
-    """Where the batch-time law is from, the best first."""
-
-    MEASURED = "measured"  # status of the service that runs
-    PROFILE = "profile"  # a ModelProfile
-    ASSUMED = "assumed"  # nothing is known: each item takes half the SLO
-
-
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """One load on one class."""
+    """One load on one class, with no other beside it."""
 
     items_per_second: float
     needed: int  # replicas within the SLO, whatever the bounds are
@@ -46,7 +36,6 @@ class Feasibility:
     """One class of those that a service may use."""
 
     hardware_class: str
-    chosen: bool  # the one it runs on: the first of the list
     source: Source
     feasible: bool | None  # None: nothing is measured, so nobody knows
     single_item_seconds: float | None
@@ -54,21 +43,18 @@ class Feasibility:
     loads: tuple[Loaded, ...]
     currency: str | None
 
-    @property
-    def keeps_all(self) -> bool:
-        return self.feasible is not False and all(load.kept for load in self.loads)
-
 
 def feasibility(
     service: InferenceService,
     hardware_class: HardwareClass,
     *,
     profile: ModelProfile | None,
-    told: ToldCapacity | None,
+    told: Status,
     loads: Sequence[float],
 ) -> Feasibility:
-    """`told` is the capacity of status, where this service runs on this class already."""
-    law, source = _law(service, profile, told)
+    """`told` is of the service that runs, where its model is the same."""
+    found = batch_law(service, hardware_class.name, told, profile)
+    law = _law(found)
     capacity = rate_per_replica(
         law,
         slo_latency_seconds=np.array([service.latency_seconds]),
@@ -80,8 +66,7 @@ def feasibility(
     cost = hardware_class.spec.cost
     return Feasibility(
         hardware_class=hardware_class.name,
-        chosen=hardware_class.name == service.hardware_classes[0],
-        source=source,
+        source=Source.ASSUMED if found is None else found.source,
         feasible=bool(capacity.feasible[0]) if known else None,
         single_item_seconds=float(law.per_item_seconds[0] + law.fixed_seconds[0]) if known else None,
         per_replica=rate,
@@ -99,39 +84,23 @@ def _loaded(service: InferenceService, hardware_class: HardwareClass, load: floa
     return Loaded(load, needed, replicas, replicas * cost.amount_per_hour if cost else None)
 
 
-def _law(service: InferenceService, profile: ModelProfile | None, told: ToldCapacity | None) -> tuple[Law, Source]:
-    """What is measured of the service that runs counts more than a profile, as it does for the operator."""
-    largest = float(service.spec.model.largest_batch)
-    if told is not None and told.source == "Measured":
-        law = told.batch_time
-        return _known(parse_seconds(law.per_item), parse_seconds(law.fixed), largest), Source.MEASURED
-    if profile is not None:
-        spec = profile.spec
-        return _known(spec.per_item_seconds, spec.fixed_seconds, float(spec.max_batch_size)), Source.PROFILE
-    return _law_of(0.0, 0.0, 1.0, known=False), Source.ASSUMED
-
-
-def _known(per_item: float, fixed: float, largest: float) -> Law:
-    return _law_of(per_item, fixed, largest, known=True)
-
-
-def _law_of(per_item: float, fixed: float, largest: float, *, known: bool) -> Law:
-    flag = np.array([known])
+def _law(found: BatchLaw | None) -> Law:
+    known = np.array([found is not None])
     return Law(
-        per_item_seconds=np.array([per_item]),
-        fixed_seconds=np.array([fixed]),
-        largest=np.array([largest]),
-        known=flag,
-        single_known=flag,
-        told=flag,
+        per_item_seconds=np.array([found.per_item_seconds if found else 0.0]),
+        fixed_seconds=np.array([found.fixed_seconds if found else 0.0]),
+        largest=np.array([float(found.largest) if found else 1.0]),
+        known=known,
+        single_known=known,
+        told=known,
     )
 
 
-def as_document(found: Feasibility) -> Mapping[str, Any]:
+def as_document(found: Feasibility, *, chosen: bool) -> Mapping[str, Any]:
     """For scripts."""
     return {
         "hardwareClass": found.hardware_class,
-        "chosen": found.chosen,
+        "chosen": chosen,
         "source": str(found.source),
         "feasible": found.feasible,
         "singleItemSeconds": found.single_item_seconds,

@@ -12,11 +12,13 @@ from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.modelprofile import ModelProfile
 from foretide.api.scalingpolicy import ScalingPolicy
+from foretide.cli.known import UNTOLD, Source, status_of
 from foretide.cli.operator import operators
 from foretide.cli.output import figures
 from foretide.cli.plan.changes import CHILD_MANAGER, Action, Change, change, with_uid
-from foretide.cli.plan.feasibility import Feasibility, Source, feasibility
+from foretide.cli.plan.feasibility import Feasibility, feasibility
 from foretide.cli.plan.files import Document, Files, Typed, Wrong
+from foretide.cli.plan.fleet import Fleet, fleet, together
 from foretide.cli.service import read
 from foretide.serving.download import DownloadSettings
 from foretide.serving.manifests import ServingSettings, build
@@ -31,6 +33,8 @@ DRAIN_VARIABLE: Final = "FORETIDE_DRAIN_SECONDS"
 IMAGE_VARIABLE: Final = "FORETIDE_DOWNLOAD_IMAGE"
 FLAGS_VARIABLE: Final = "FORETIDE_DOWNLOAD_FLAGS"
 SIZE_LIMIT_VARIABLE: Final = "FORETIDE_DOWNLOAD_SIZE_LIMIT"
+# Items a second, where no load is given: which classes are used then.
+HARDLY_ANY: Final = 1e-3
 T = TypeVar("T")
 
 
@@ -42,17 +46,23 @@ class ServicePlan:
     classes: tuple[Feasibility, ...]
     unknown_classes: tuple[str, ...]  # neither in the files nor in the cluster
     policy_missing: bool
+    fleets: tuple[Fleet, ...]  # at each of the loads; at hardly any where none is given
+    has_loads: bool
     children: tuple[Change, ...]  # empty where no cluster was asked
 
     @property
-    def chosen(self) -> Feasibility | None:
-        return next((one for one in self.classes if one.chosen), None)
+    def chosen(self) -> frozenset[str]:
+        """The classes that it would use."""
+        return frozenset(name for one in self.fleets for name in one.replicas)
 
     @property
-    def cost_per_hour(self) -> float | None:
-        """At the most expensive of the loads."""
-        costs = [load.cost_per_hour for load in self.chosen.loads] if self.chosen else []
-        return max((cost for cost in costs if cost is not None), default=None)
+    def costs(self) -> Mapping[str, float]:
+        """An hour at the most expensive of the loads, by currency."""
+        found: dict[str, float] = {}
+        for one in self.fleets if self.has_loads else ():
+            for currency, cost in (one.costs or {}).items():
+                found[currency] = max(found.get(currency, 0.0), cost)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +81,8 @@ class Plan:
         """By currency, of all services together."""
         found: dict[str, float] = {}
         for one in self.services:
-            if one.chosen and one.chosen.currency and one.cost_per_hour is not None:
-                found[one.chosen.currency] = found.get(one.chosen.currency, 0.0) + one.cost_per_hour
+            for currency, cost in one.costs.items():
+                found[currency] = found.get(currency, 0.0) + cost
         return found
 
     def faults(self, fail_over_cost: float | None) -> list[str]:
@@ -88,11 +98,11 @@ class Plan:
             ]
             if one.policy_missing:
                 found.append(f"{name}: there is no ScalingPolicy {one.service.policy_name}; its replicas would be held")
-            if one.chosen is not None and one.chosen.feasible is False:
+            if one.classes and all(each.feasible is False for each in one.classes):
                 slo = one.service.spec.slo.latency
-                single = format_seconds(float(f"{one.chosen.single_item_seconds or 0.0:.3g}"))
-                found.append(f"{name}: a single item takes {single} on {one.chosen.hardware_class}, the SLO is {slo}")
-            found += [f"{name}: {sentence}" for sentence in _overloads(one.chosen)]
+                singles = " and ".join(f"{_single(each)} on {each.hardware_class}" for each in one.classes)
+                found.append(f"{name}: a single item takes {singles}, the SLO is {slo}")
+            found += [f"{name}: {sentence}" for sentence in _overloads(one)]
         if fail_over_cost is not None:
             found += [
                 f"--fail-over-cost: {figures(cost)} {currency} an hour is more than {figures(fail_over_cost)}"
@@ -102,15 +112,26 @@ class Plan:
         return found
 
 
-def _overloads(chosen: Feasibility | None) -> list[str]:
+def _single(found: Feasibility) -> str:
+    return format_seconds(float(f"{found.single_item_seconds or 0.0:.3g}"))
+
+
+def _overloads(one: ServicePlan) -> list[str]:
     """Loads that the bounds do not allow for. What is only assumed of a model speaks against nothing."""
-    if chosen is None or chosen.source is Source.ASSUMED:
+    if not one.has_loads or all(each.source is Source.ASSUMED for each in one.classes):
         return []
+    if len(one.classes) == 1:
+        (alone,) = one.classes
+        return [
+            f"{figures(load.items_per_second)} items/s need {load.needed} replicas of {alone.hardware_class}, and no "
+            f"more than {load.replicas} may run"
+            for load in alone.loads
+            if not load.kept
+        ]
     return [
-        f"{figures(load.items_per_second)} items/s need {load.needed} replicas of {chosen.hardware_class}, and no "
-        f"more than {load.replicas} may run"
-        for load in chosen.loads
-        if not load.kept
+        f"{figures(each.items_per_second)} items/s are more than the replicas that may run carry: {together(each)}"
+        for each in one.fleets
+        if not each.kept
     ]
 
 
@@ -207,24 +228,28 @@ def _service(
     one: InferenceService, known: Known, loads: Sequence[float], *, live: Mapping[str, Any] | None
 ) -> ServicePlan:
     running = None if live is None else parse.inference_service(live)
-    same_model = isinstance(running, InferenceService) and running.spec.model == one.spec.model
-    told = read(live).status.capacity if live is not None and same_model else None
+    if live is None or not isinstance(running, InferenceService) or running.spec.model != one.spec.model:
+        running = None
     names = one.hardware_classes
+    there = [known.classes[name] for name in names if name in known.classes]
+    status = read(live).status if live is not None and running is not None else None
+    found = tuple(
+        feasibility(
+            one,
+            each,
+            profile=known.profiles.get((one.namespace, one.name, each.name)),
+            told=status_of(running.hardware_classes, status, each.name) if running and status else UNTOLD,
+            loads=loads,
+        )
+        for each in there
+    )
     return ServicePlan(
         service=one,
-        classes=tuple(
-            feasibility(
-                one,
-                known.classes[name],
-                profile=known.profiles.get((one.namespace, one.name, name)),
-                told=told if isinstance(running, InferenceService) and running.hardware_classes == (name,) else None,
-                loads=loads,
-            )
-            for name in names
-            if name in known.classes
-        ),
+        classes=found,
         unknown_classes=tuple(name for name in names if name not in known.classes),
         policy_missing=one.policy_name is not None and (one.namespace, one.policy_name) not in known.policies,
+        fleets=tuple(fleet(one, there, found, load) for load in loads or (HARDLY_ANY,)) if there else (),
+        has_loads=bool(loads),
         children=(),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,6 +11,8 @@ from rich.text import Text
 from foretide.cli.output import Column, clean, facts, figures, narrowed, table
 from foretide.cli.plan.changes import Action, Change
 from foretide.cli.plan.feasibility import Feasibility, Loaded, as_document
+from foretide.cli.plan.fleet import Fleet, together
+from foretide.cli.plan.fleet import as_document as fleet_document
 from foretide.cli.plan.planned import Plan, ServicePlan
 
 STYLES = {Action.CREATE: "green", Action.CHANGE: "yellow", Action.REFUSED: "bold red"}
@@ -37,7 +39,7 @@ def terminal(plan: Plan, faults: Sequence[str], *, width: int) -> RenderableType
     if plan.others:
         parts.append(Text(f"\npassed over, as not of Foretide: {', '.join(plan.others)}", style="dim"))
     if plan.costs:
-        parts.append(Text("\ncost an hour at the most expensive load: " + _costs(plan)))
+        parts.append(Text("\ncost an hour at the most expensive load: " + _prices(plan.costs)))
     verdict = [("to look at", fault) for fault in faults] or [("result", "nothing speaks against it")]
     return Group(*parts, Text(""), facts(verdict))
 
@@ -57,11 +59,22 @@ def _changes(changes: Sequence[Change]) -> Iterator[RenderableType]:
 
 def _rows(one: ServicePlan) -> Iterator[list[str]]:
     for found in one.classes:
-        name = found.hardware_class + (" (chosen)" if found.chosen else "")
+        name = found.hardware_class + (" (chosen)" if found.hardware_class in one.chosen else "")
         fixed = [name, _slo(found), str(found.source), figures(found.per_replica)]
         for load in found.loads or (None,):
             yield [*fixed, *_load(load, found.currency)]
             fixed = ["", "", "", ""]
+    if len(one.classes) > 1 and one.has_loads:
+        fixed = ["together", "", "", ""]
+        for each in one.fleets:
+            yield [*fixed, *_together(each)]
+            fixed = ["", "", "", ""]
+
+
+def _together(found: Fleet) -> list[str]:
+    replicas = together(found) if found.kept else f"{together(found)}: too few"
+    costs = "no price" if found.costs is None else _prices(found.costs)
+    return [figures(found.items_per_second), replicas, costs]
 
 
 def _slo(found: Feasibility) -> str:
@@ -78,8 +91,8 @@ def _load(load: Loaded | None, currency: str | None) -> list[str]:
     return [figures(load.items_per_second), replicas, cost]
 
 
-def _costs(plan: Plan) -> str:
-    return ", ".join(f"{figures(cost)} {currency}" for currency, cost in plan.costs.items())
+def _prices(costs: Mapping[str, float]) -> str:
+    return ", ".join(f"{figures(cost)} {currency}" for currency, cost in costs.items())
 
 
 def markdown(plan: Plan, faults: Sequence[str]) -> str:
@@ -100,7 +113,7 @@ def markdown(plan: Plan, faults: Sequence[str]) -> str:
             lines += [f"| {' | '.join(title.lower() for title in HEADINGS)} |", "|---|---|---|---:|---:|---:|---:|"]
             lines += [f"| {' | '.join(map(_cell, row))} |" for row in rows]
     if plan.costs:
-        lines += ["", f"Cost an hour at the most expensive load: {_costs(plan)}"]
+        lines += ["", f"Cost an hour at the most expensive load: {_prices(plan.costs)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -130,7 +143,8 @@ def document(plan: Plan, faults: Sequence[str]) -> dict[str, Any]:
                 "namespace": one.service.namespace,
                 "name": one.service.name,
                 "children": [_change(child) for child in one.children],
-                "classes": [as_document(found) for found in one.classes],
+                "classes": [as_document(found, chosen=found.hardware_class in one.chosen) for found in one.classes],
+                "fleets": [fleet_document(each) for each in one.fleets if one.has_loads],
             }
             for one in plan.services
         ],

@@ -12,9 +12,10 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from foretide.scaling.arrays import Floats
 from foretide.scaling.forecast.booster import Booster
@@ -31,12 +32,23 @@ class WrongModel(ValueError):
     """A file that is not the model that this version was made for."""
 
 
+class Boosted(Protocol):
+    """`Booster`, or what computes the same (`simulate.trees`)."""
+
+    @property
+    def text(self) -> str:
+        """In the format of LightGBM."""
+
+    def predict(self, rows: npt.NDArray[np.float32]) -> Floats:
+        """One value per row of features, NaN allowed."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class GlobalModel:
     """Boosters of ascending levels."""
 
     levels: Floats
-    boosters: tuple[Booster, ...]
+    boosters: tuple[Boosted, ...]
 
     @classmethod
     def read(cls, packed: bytes) -> GlobalModel:
