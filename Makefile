@@ -95,6 +95,10 @@ bench-live: setup ## Foretide beside HPA and KEDA on the embedded cluster; four 
 bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; 15 minutes.
 	$(BIN)/python -m bench.serving $(BENCH_ARGS)
 
+.PHONY: bench-reconcile
+bench-reconcile: setup ## A burst of 100 to 3,000 services on a real API server, beside a bare loop; an hour on a quiet machine.
+	$(BIN)/python -m bench.reconcile $(BENCH_ARGS)
+
 .PHONY: bench-backtest
 bench-backtest: setup ## How long `kubectl foretide backtest` takes, of one service and of a hundred; ten minutes.
 	$(BIN)/python -m bench.backtest $(BENCH_ARGS)

@@ -1,4 +1,4 @@
-"""Builds every Go program of the cluster: from one go.mod of tool lines, and rclone from one of its own.
+"""Builds every Go program of the cluster: from one go.mod of tool lines, rclone and kwok each from one of its own.
 
 Together they would have to agree on the versions of what both are made from.
 """
@@ -20,7 +20,14 @@ from .progress import Progress
 
 MODULE: Final = HERE / "go"
 RCLONE: Final = HERE / "rclone"
+KWOK: Final = HERE / "kwok"  # of control planes without nodes only: built when one is wanted
 OLDEST_GO: Final = (1, 26)
+# Of its own module: a node is Ready, a pod is Ready as soon as it has a node, and gone as soon as it is told to go.
+KWOK_STAGES: Final = (
+    "node/fast/node-initialize.yaml",
+    "node/heartbeat/node-heartbeat.yaml",
+    *(f"pod/fast/pod-{name}.yaml" for name in ("ready", "complete", "delete")),
+)
 KUBERNETES: Final = re.compile(r"^\s*k8s\.io/kubernetes v(1\.(\d+)\.\d+)", re.MULTILINE)
 NETWORK_TROUBLE: Final = re.compile(
     r"dial tcp|no such host|i/o timeout|connection refused|connection reset|proxyconnect|network is unreachable"
@@ -123,6 +130,26 @@ def build(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path
 
         try:
             return artefacts.ensure("bin", name, make)
+        except CommandFailed as error:
+            raise _explained(error) from error
+
+
+def build_kwok(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path:
+    """The folder with kwok and the stages by which its nodes and pods live, made now unless nothing changed."""
+    name = key_of(KWOK, str(go.version), *KWOK_STAGES)
+    if artefacts.has("kwok", name):
+        return artefacts.path("kwok", name)
+    with progress.step("building kwok from its Go module"):
+
+        def make(folder: Path) -> None:
+            words = [str(go.program), "build", "-trimpath", COMPILE, "-ldflags=-s -w", "-o", f"{folder}/", "tool"]
+            run(words, cwd=KWOK, env=go.environment, log=cache / "log" / "go-build.log")
+            words = [str(go.program), "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"]
+            module = Path(run(words, cwd=KWOK, env=go.environment).strip()) / "kustomize" / "stage"
+            (folder / "stages.yaml").write_text("---\n".join((module / stage).read_text() for stage in KWOK_STAGES))
+
+        try:
+            return artefacts.ensure("kwok", name, make)
         except CommandFailed as error:
             raise _explained(error) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL
 from typing import Final
@@ -14,9 +15,30 @@ from .processes import Daemon
 
 NODE: Final = "node1"
 CONFIG: Final = RUN / "config"
-ETCD: Final = "http://127.0.0.1:2379"
 DNS_PORT: Final = 10053  # 5353 would meet a multicast-DNS responder on a desktop
 PAUSE_IMAGE: Final = "localhost/foretide/pause:1"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a control plane is on this machine: its certificates, its data and its ports."""
+
+    keys: Path
+    state: Path
+    listens_on: str
+    etcd_port: int
+    peer_port: int
+    api_port: int
+    controllers_port: int
+    scheduler_port: int
+
+    @property
+    def etcd(self) -> str:
+        return f"http://127.0.0.1:{self.etcd_port}"
+
+
+# 127.0.0.1 for users, the node's address for pods.
+CLUSTER: Final = Place(pki.FOLDER, STATE, "0.0.0.0", 2379, 2380, 6443, 10257, 10259)
 
 CONTAINERD_CONFIG: Final = f"""\
 version = 2
@@ -147,16 +169,16 @@ def write_configuration() -> None:
             file.write_text(content)
 
 
-def etcd(programs: Path) -> Daemon:
-    peer = "http://127.0.0.1:2380"
+def etcd(programs: Path, place: Place = CLUSTER) -> Daemon:
+    peer = f"http://127.0.0.1:{place.peer_port}"
     return Daemon(
         "etcd",
         (
             f"{programs}/etcd",
-            f"--data-dir={STATE}/etcd",
+            f"--data-dir={place.state}/etcd",
             "--unsafe-no-fsync",  # ten times faster; what a power cut spoils is thrown away after the reboot anyway
-            f"--listen-client-urls={ETCD}",
-            f"--advertise-client-urls={ETCD}",
+            f"--listen-client-urls={place.etcd}",
+            f"--advertise-client-urls={place.etcd}",
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=default={peer}",
@@ -165,16 +187,16 @@ def etcd(programs: Path) -> Daemon:
     )
 
 
-def apiserver(programs: Path) -> Daemon:
-    keys = pki.FOLDER
+def apiserver(programs: Path, place: Place = CLUSTER) -> Daemon:
+    keys = place.keys
     return Daemon(
         "kube-apiserver",
         (
             f"{programs}/kube-apiserver",
-            f"--etcd-servers={ETCD}",
-            "--bind-address=0.0.0.0",  # 127.0.0.1 for users, the node's address for pods
+            f"--etcd-servers={place.etcd}",
+            f"--bind-address={place.listens_on}",
             f"--advertise-address={NODE_ADDRESS}",
-            "--secure-port=6443",
+            f"--secure-port={place.api_port}",
             f"--tls-cert-file={keys}/apiserver.crt",
             f"--tls-private-key-file={keys}/apiserver.key",
             f"--client-ca-file={keys}/ca.crt",
@@ -202,30 +224,32 @@ def apiserver(programs: Path) -> Daemon:
     )
 
 
-def controller_manager(programs: Path) -> Daemon:
+def controller_manager(programs: Path, place: Place = CLUSTER) -> Daemon:
     return Daemon(
         "kube-controller-manager",
         (
             f"{programs}/kube-controller-manager",
-            f"--kubeconfig={pki.FOLDER}/controller-manager.kubeconfig",
+            f"--kubeconfig={place.keys}/controller-manager.kubeconfig",
             "--bind-address=127.0.0.1",
-            f"--service-account-private-key-file={pki.FOLDER}/service-account.key",
-            f"--root-ca-file={pki.FOLDER}/ca.crt",
+            f"--secure-port={place.controllers_port}",
+            f"--service-account-private-key-file={place.keys}/service-account.key",
+            f"--root-ca-file={place.keys}/ca.crt",
             "--use-service-account-credentials=true",
             "--leader-elect=false",
             "--allocate-node-cidrs=false",
-            f"--flex-volume-plugin-dir={STATE}/kubelet/volume-plugins",  # the default is in /usr/libexec
+            f"--flex-volume-plugin-dir={place.state}/kubelet/volume-plugins",  # the default is in /usr/libexec
         ),
     )
 
 
-def scheduler(programs: Path) -> Daemon:
+def scheduler(programs: Path, place: Place = CLUSTER) -> Daemon:
     return Daemon(
         "kube-scheduler",
         (
             f"{programs}/kube-scheduler",
-            f"--kubeconfig={pki.FOLDER}/scheduler.kubeconfig",
+            f"--kubeconfig={place.keys}/scheduler.kubeconfig",
             "--bind-address=127.0.0.1",
+            f"--secure-port={place.scheduler_port}",
             "--leader-elect=false",
         ),
     )

@@ -54,8 +54,8 @@ IDENTITIES: Final = (
 KUBECONFIGS: Final = ("admin", "controller-manager", "scheduler", "kubelet", "kube-proxy", "coredns")
 
 
-def ensure(folder: Path = FOLDER) -> None:
-    """Certificates, keys and kubeconfigs are there; they appear all at once or not at all."""
+def ensure(folder: Path = FOLDER, server: str = SERVER) -> None:
+    """Certificates, keys and kubeconfigs for the API server there are made; they appear all at once or not at all."""
     if folder.is_dir():
         return
     unfinished = folder.with_suffix(".unfinished")
@@ -70,11 +70,11 @@ def ensure(folder: Path = FOLDER) -> None:
     signer = ec.generate_private_key(ec.SECP256R1())
     _write(unfinished, "service-account", signer, None)
     for name in KUBECONFIGS:
-        _private(unfinished / f"{name}.kubeconfig", yaml.safe_dump(kubeconfig(unfinished, name)).encode())
+        _private(unfinished / f"{name}.kubeconfig", yaml.safe_dump(kubeconfig(unfinished, name, server)).encode())
     unfinished.rename(folder)
 
 
-def kubeconfig(folder: Path, name: str) -> dict[str, object]:
+def kubeconfig(folder: Path, name: str, server: str) -> dict[str, object]:
     """A kubeconfig that holds its certificates itself, so that it can be copied elsewhere."""
 
     def content(file: str) -> str:
@@ -85,7 +85,7 @@ def kubeconfig(folder: Path, name: str) -> dict[str, object]:
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
-            {"name": "foretide", "cluster": {"server": SERVER, "certificate-authority-data": content("ca.crt")}}
+            {"name": "foretide", "cluster": {"server": server, "certificate-authority-data": content("ca.crt")}}
         ],
         "users": [{"name": name, "user": user}],
         "contexts": [{"name": "foretide", "context": {"cluster": "foretide", "user": name}}],

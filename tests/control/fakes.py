@@ -72,6 +72,11 @@ class FakeKubernetes:
             raise Rejected("not found", reason="NotFound")
         if metadata.get("uid", uid) != uid:
             raise Conflict("uid mismatch", reason="Conflict")
+        metadata = dict(metadata)
+        version = metadata.pop("resourceVersion", None)
+        if version is not None and known is not None and version != known["metadata"].get("resourceVersion"):
+            raise Conflict("the object has been modified", reason="Conflict")
+        obj = {**obj, "metadata": metadata}
         if known is None:
             merged = {**copy.deepcopy(dict(obj)), "metadata": {**metadata, "uid": f"uid-{next(self._numbers)}"}}
             merged["metadata"]["generation"] = 1
@@ -119,10 +124,14 @@ class FakeKubernetes:
         found = [obj for (kind, _, _), obj in self.objects.items() if kind == resource.kind]
         return [{name: value for name, value in obj.items() if name not in ("apiVersion", "kind")} for obj in found]
 
-    async def delete(self, resource: Resource, *, namespace: str, name: str, uid: str) -> None:
+    async def delete(self, resource: Resource, obj: Object) -> None:
+        metadata = obj["metadata"]
+        name, uid = metadata["name"], metadata["uid"]
         self._call("delete", resource.kind, name, "by uid", {"uid": uid})
-        if self.objects.get((resource.kind, namespace, name), {}).get("metadata", {}).get("uid") == uid:
-            del self.objects[resource.kind, namespace, name]
+        place = resource.kind, metadata["namespace"], name
+        if place in self.objects and self.objects[place]["metadata"].get("uid") != uid:
+            raise Conflict("another of that name", reason="Conflict")
+        self.objects.pop(place, None)
 
     async def replace(self, obj: Object) -> Object:
         raise NotImplementedError

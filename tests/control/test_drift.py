@@ -42,6 +42,16 @@ json = st.recursive(
         # a false or 0 that is gone was taken away: `automountServiceAccountToken: false`, `maxUnavailable: 0`
         ({"a": False}, {}, ".a"),
         ({"a": 0}, {}, ".a"),
+        # amounts that the API server writes in another way
+        ({"limits": {"cpu": "0.5"}}, {"limits": {"cpu": "500m"}}, None),
+        (
+            {"requests": {"memory": "1024Mi", "nvidia.com/gpu": 1}},
+            {"requests": {"memory": "1Gi", "nvidia.com/gpu": "1"}},
+            None,
+        ),
+        ({"limits": {"cpu": "0.5"}}, {"limits": {"cpu": "501m"}}, ".limits.cpu"),
+        ({"limits": {"cpu": "0.5"}}, {"limits": {}}, ".limits.cpu"),
+        ({"labels": {"version": "1.0"}}, {"labels": {"version": "1"}}, ".labels.version"),
         # maps that count as a whole
         ({"selector": {"a": "1"}}, {"selector": {"a": "1", "b": "2"}}, ".selector"),
         ({"matchLabels": {"a": "1"}}, {"matchLabels": {"a": "1", "b": "2"}}, ".matchLabels"),

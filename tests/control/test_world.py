@@ -180,3 +180,26 @@ def test_a_scale_that_was_just_written_is_decided_on_before_its_event_arrives() 
     world.seen(DEPLOYMENT, anew)
     world.scaled(key(), deployment, 5, version="8")  # another took its name in the meantime
     assert world.child(key(), "Deployment", objects.DEPLOYMENT) == anew
+
+
+def _state(version: str, uid: str = "u", **labels: str) -> dict[str, Any]:
+    return {"metadata": {"name": "ranker", "namespace": "shop", "uid": uid, "resourceVersion": version, **labels}}
+
+
+def test_what_was_before_what_is_known_is_passed_over() -> None:
+    """The answer to a write comes before the events that tell of the time before it, and lists may be old."""
+    world, key = World(), Key("shop", "ranker")
+    world.seen(INFERENCE_SERVICE, _state("10"))
+    assert world.seen(INFERENCE_SERVICE, _state("9")) == set()
+    assert world.replace(INFERENCE_SERVICE, [_state("9")]) == set()
+    assert world.seen(INFERENCE_SERVICE, _state("8", uid="before"), deleted=True) == set()
+    assert world.services[key] == _state("10")
+    assert world.seen(INFERENCE_SERVICE, _state("11")) == {key}
+    assert world.seen(INFERENCE_SERVICE, _state("7"), deleted=True) == {key}  # it is gone, whatever was shown of it
+    assert world.services == {}
+
+
+def test_versions_that_are_no_numbers_are_not_compared() -> None:
+    world = World()
+    world.seen(INFERENCE_SERVICE, _state("b"))
+    assert world.seen(INFERENCE_SERVICE, _state("a")) == {Key("shop", "ranker")}

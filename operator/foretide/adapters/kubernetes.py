@@ -70,8 +70,11 @@ class Kubernetes(Protocol):
         """Creates the object; raises Conflict when it exists."""
         ...
 
-    async def delete(self, resource: Resource, *, namespace: str, name: str, uid: str) -> None:
-        """Deletes this very object and what it owns; one that is gone, or another of its name, is left as it is."""
+    async def delete(self, resource: Resource, obj: Object) -> None:
+        """Deletes this very object and what it owns, if it still is as it was shown; one that is gone already is fine.
+
+        Raises Conflict where another has its name, or where it has changed.
+        """
         ...
 
 
@@ -181,16 +184,13 @@ class KubernetesApi:
     async def create(self, obj: Object) -> Object:
         return await self._json("POST", resource_of(obj).path(namespace=obj["metadata"].get("namespace")), body=obj)
 
-    async def delete(self, resource: Resource, *, namespace: str, name: str, uid: str) -> None:
+    async def delete(self, resource: Resource, obj: Object) -> None:
+        metadata = obj["metadata"]
+        same = {name: metadata[name] for name in ("uid", "resourceVersion")}
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        path = resource.path(namespace=metadata["namespace"], name=metadata["name"])
         try:
-            await self._json(
-                "DELETE",
-                resource.path(namespace=namespace, name=name),
-                body={**options, "preconditions": {"uid": uid}},
-            )
-        except Conflict:
-            return
+            await self._json("DELETE", path, body={**options, "preconditions": same})
         except Rejected as error:
             if error.reason != "NotFound":
                 raise
@@ -242,10 +242,13 @@ class KubernetesApi:
     ) -> tuple[Mapping[str, str], bytes]:
         headers = {"Accept": "application/json, */*", "Content-Type": content_type}
         try:
-            request = await self._client.param_serialize(
-                method, path, None, list((query or {}).items()), headers, body, auth_settings=["BearerToken"]
+            # The body goes around this, which copies it value by value: that took longer than to send it.
+            _, url, all_headers, _, _ = await self._client.param_serialize(
+                method, path, None, list((query or {}).items()), headers, None, auth_settings=["BearerToken"]
             )
-            response = await self._client.call_api(*request, _request_timeout=REQUEST_TIMEOUT_SECONDS)
+            response = await self._client.call_api(
+                method, url, all_headers, body, _request_timeout=REQUEST_TIMEOUT_SECONDS
+            )
             data: bytes = await response.read()
         except TimeoutError as error:
             raise Unavailable(

@@ -24,6 +24,8 @@ SERVICE_LABEL: Final = f"{GROUP}/service"
 HARDWARE_CLASS_LABEL: Final = f"{GROUP}/hardware-class"
 # A digest of the whole pod template: it tells the pods of the newest template from the others.
 TEMPLATE_DIGEST_ANNOTATION: Final = f"{GROUP}/template-digest"
+# A digest of the whole manifest of a child, by which an operator that starts knows what it need not write.
+MANIFEST_DIGEST_ANNOTATION: Final = f"{GROUP}/manifest-digest"
 NAME_LABEL: Final = "app.kubernetes.io/name"
 INSTANCE_LABEL: Final = "app.kubernetes.io/instance"
 COMPONENT_LABEL: Final = "app.kubernetes.io/component"

@@ -12,7 +12,7 @@ from foretide.adapters.errors import AdapterError, Conflict, Rejected
 from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.resources import DEPLOYMENT, Object
-from foretide.api import group, parse
+from foretide.api import group
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.problems import Problems
@@ -23,12 +23,13 @@ from foretide.control.hardware_status import Told
 from foretide.control.last_words import LastWords
 from foretide.control.places import is_new
 from foretide.control.pods import Failure
+from foretide.control.rendering import Rendering
 from foretide.control.serving_status import Refused
 from foretide.control.status_writer import StatusWriter
 from foretide.control.world import Key, Served, ServedClass, World
 from foretide.serving import naming, response_cache
 from foretide.serving.backends import unfit
-from foretide.serving.manifests import ServingSettings, build
+from foretide.serving.manifests import ServingSettings
 
 _NO_IMAGE_VOLUMES: Final = (
     "spec.model.source.image: this cluster takes no image volumes; they need Kubernetes 1.35, or the feature gate "
@@ -45,7 +46,7 @@ class Reconciler:
         self._api: Final = api
         self._world: Final = world
         self._clock: Final = clock
-        self._settings: Final = settings
+        self._rendering: Final = Rendering(settings)
         self._children: Final = Children(api, world)
         self._status: Final = StatusWriter(api, events, world, manager=group.RECONCILE_MANAGER)
         self._last_words: Final = LastWords(api)
@@ -59,6 +60,7 @@ class Reconciler:
             # Nothing to undo: the garbage collector deletes the children, with or without an operator.
             self._world.served.pop(key, None)
             self._children.forget(key)
+            self._rendering.forget(key)
             self._status.forget(key)
             self._refusals.pop(key, None)
             return
@@ -80,7 +82,7 @@ class Reconciler:
 
     async def _applied(self, key: Key, raw: Object) -> InferenceService | Refused:
         """Applies the children; the service, or why it cannot be served."""
-        service = parse.inference_service(raw)
+        service = self._rendering.service(key, raw)
         if isinstance(service, Problems):
             return Refused(Reason.INVALID_SPEC, service.message)
         served = Served(service, tuple(self._class(service, name) for name in service.hardware_classes))
@@ -95,7 +97,7 @@ class Reconciler:
             one.name: startup.budget_seconds(self._world.child(key, DEPLOYMENT.kind, name), found)
             for name, one in zip(wanted, classes, strict=True)
         }
-        manifests = build(service, *classes, settings=self._settings, startup_seconds=budgets)
+        manifests = self._rendering.manifests(key, service, *classes, startup_seconds=budgets)
         self._refusals[key] = refusals = await self._children.apply(key, manifests)
         shown = {name: self._world.child(key, DEPLOYMENT.kind, name) for name in wanted}
         served = _accepted(_with_their_files(served, shown), refusals)
@@ -187,7 +189,7 @@ class Reconciler:
                 Reason.HARDWARE_CLASS_NOT_FOUND,
                 f'spec.hardware.classes[{place}]: "{name}" is not a HardwareClass of this cluster (known: {known})',
             )
-        parsed = parse.hardware_class(raw)
+        parsed = self._rendering.hardware_class(name, raw)
         if isinstance(parsed, Problems):
             return Refused(Reason.HARDWARE_CLASS_INVALID, parsed.message)
         return parsed

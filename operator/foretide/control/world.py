@@ -105,6 +105,8 @@ class World:
         """Takes in one object; returns the services whose reconciliation may now come out differently."""
         metadata = obj["metadata"]
         name = metadata["name"]
+        if _is_old(obj, self._known(resource, obj), deleted=deleted):
+            return set()
         if resource == HARDWARE_CLASS:
             _put(self.hardware_classes, name, obj, deleted)
             return {key for key, service in self.services.items() if name in _classes_of(service)}
@@ -199,6 +201,20 @@ class World:
         scalers = self._scalers.get(key.namespace, {})
         return next((name for name, target in scalers.items() if target == deployment), None)
 
+    def _known(self, resource: Resource, obj: Object) -> Object | None:
+        """What was seen last under this name."""
+        namespace, name = obj["metadata"].get("namespace"), obj["metadata"]["name"]
+        if resource == HARDWARE_CLASS:
+            return self.hardware_classes.get(name)
+        if resource == INFERENCE_SERVICE:
+            return self.services.get(Key(namespace, name))
+        if (tuned := self._tuned(resource)) is not None:
+            return tuned.get(Key(namespace, name))
+        key = self._places.get((resource.kind, namespace, name))
+        if key is None:
+            return None
+        return self._pods[key].get(name) if resource == POD else self._children[key].get((resource.kind, name))
+
     def _put_part(self, resource: Resource, key: Key, obj: Object, *, deleted: bool) -> None:
         name = obj["metadata"]["name"]
         if resource == POD:
@@ -231,6 +247,18 @@ class World:
         elif resource in CHILDREN:
             for children in self._children.values():
                 yield from (obj for (kind, _), obj in children.items() if kind == resource.kind)
+
+
+def _is_old(obj: Object, known: Object | None, *, deleted: bool) -> bool:
+    """Whether a later state was seen already: the answer to a write comes before the events of what was before it, and
+    a list may be of an API server that is behind. Of one kind the later state has the greater resourceVersion.
+    """
+    if known is None or (deleted and known["metadata"].get("uid") == obj["metadata"].get("uid")):
+        return False
+    try:
+        return int(obj["metadata"]["resourceVersion"]) < int(known["metadata"]["resourceVersion"])
+    except (KeyError, ValueError):
+        return False  # a server that counts in another way; the sweep puts right what came late
 
 
 def _id(resource: Resource, obj: Object) -> ObjectId:

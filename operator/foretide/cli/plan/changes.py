@@ -102,7 +102,13 @@ def _part(obj: Object, name: str) -> Mapping[str, Any]:
 
 
 def _compared(obj: Object) -> dict[str, Any]:
-    metadata = {name: obj["metadata"][name] for name in COMPARED_METADATA if obj["metadata"].get(name)}
+    found = {name: obj["metadata"].get(name) or {} for name in COMPARED_METADATA}
+    # The operator's own note of what it wrote last; what it would note next follows from the rest.
+    own = {
+        name: {key: part[key] for key in part if key != group.MANIFEST_DIGEST_ANNOTATION}
+        for name, part in found.items()
+    }
+    metadata = {name: part for name, part in own.items() if part}
     parts = {name: obj[name] for name in COMPARED if name in obj}
     return {**({"metadata": metadata} if metadata else {}), **parts}
 

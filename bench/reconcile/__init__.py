@@ -1,0 +1,1 @@
+"""What a burst of a thousand services costs: the operator against a loop that only makes its writes."""
