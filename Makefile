@@ -53,7 +53,7 @@ check: setup ## Lint, types, layers, generated files, unit tests: what to run be
 .PHONY: e2e
 e2e: setup ## End-to-end tests on the cluster; at the end the embedded one is taken down, and nothing of it is left.
 	$(BIN)/python -m e2e.cluster up
-	$(BIN)/pytest e2e -m "not cluster_lifecycle and not proof and not slow_fault" --timeout=300 --durations=15
+	$(BIN)/pytest e2e -m "not cluster_lifecycle and not proof and not slow_fault and not exhaustive" --timeout=300 --durations=15
 	$(BIN)/pytest e2e -m cluster_lifecycle --durations=5
 	$(BIN)/python -m e2e.cluster down
 
@@ -63,6 +63,10 @@ test: check e2e ## All tests.
 .PHONY: faults
 faults: setup ## The whole fault matrix, docs/fault-matrix.md, beside any cluster; half an hour. FAULTS="-k F07" for one.
 	$(BIN)/pytest e2e/faults --timeout=600 --durations=15 $(FAULTS)
+
+.PHONY: exhaustive
+exhaustive: setup ## Deaths at every write, every event disturbed, every change of a spec, every verb; half an hour and more.
+	$(BIN)/pytest e2e/exhaustive e2e/test_rights.py --timeout=600 --durations=15 $(EXHAUSTIVE)
 
 .PHONY: soak
 soak: setup ## Random faults of the matrix on ten services under load: HOURS=1 SEED=1; build/soak/SEED.json says what held.

@@ -15,6 +15,17 @@ from e2e.scenarios.api import Api
 from foretide.adapters.kubernetes import KubernetesApi, opened
 
 
+# The others take a quarter of an hour and more: `make exhaustive`.
+SHORT = ("test_stale.py", "test_gitops.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All that lies here is exhaustive, but for what is short."""
+    for item in items:
+        if item.path.parent.name == "exhaustive" and item.path.name not in SHORT:
+            item.add_marker(pytest.mark.exhaustive)
+
+
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """etcd and an API server with Foretide's kinds; no controllers."""
