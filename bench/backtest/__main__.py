@@ -137,7 +137,7 @@ def fleet(services: int, days: float) -> Iterator[Subject]:
                 rates_rps=moved,
                 step_seconds=STEP_SECONDS,
                 start_seconds=EPOCH_SECONDS,
-                judged_from=min(known, len(moved) // 2),
+                judged_from=known,
                 unknown_share=0.0,
                 source="traces",
             ),

@@ -14,7 +14,6 @@ from e2e.local_control_plane import ControlPlane
 from e2e.scenarios.api import Api
 from foretide.adapters.kubernetes import KubernetesApi, opened
 
-
 # The others take a quarter of an hour and more: `make exhaustive`.
 SHORT = ("test_stale.py", "test_gitops.py")
 

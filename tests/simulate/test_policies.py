@@ -36,6 +36,7 @@ from foretide.simulate.peers.wva import Wva
 from foretide.simulate.policies import POLICIES, RATE_WINDOW_SECONDS, Listed, listed
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions
+from foretide.simulate.trees import compiled_model
 from foretide.simulate.workload import Window, Workload, joined_past
 from tests.simulate.loads import loads, waves
 from tests.simulate.worlds import lane, same
@@ -74,7 +75,7 @@ DOCUMENTED: Mapping[str, AnyPolicy] = {
     "dynamo-arima": Dynamo(profile=PROFILE),
     "aws": Aws(profile=PROFILE),
     "azure": Azure(profile=PROFILE),
-    "foretide": Brain(ScalingSettings(), rate_window_seconds=30.0),
+    "foretide": Brain(ScalingSettings(), rate_window_seconds=30.0, model=compiled_model()),
 }
 each = pytest.mark.parametrize("entry", POLICIES.values(), ids=list(POLICIES))
 

@@ -51,7 +51,7 @@ def test_just_beside_each_threshold() -> None:
         ("is_linear=0", "is_linear=1", "constant leaves"),
         ("num_leaves=31", "num_leaves=33", "at most 32"),
         ("decision_type=2", "decision_type=1", "must be numerical"),
-        ("decision_type=10", "decision_type=4", "0 must be a number"),
+        ("decision_type=2", "decision_type=4", "0 must be a number"),
         ("\nTree=", "\nBush=", "boosted trees"),
     ],
 )

@@ -7,7 +7,7 @@ import json
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import yaml
@@ -124,8 +124,7 @@ class ControlPlane:
             ),
         )
         for name in ("admin", "controller-manager", "scheduler"):
-            config: Any = pki.kubeconfig(keys, name)
-            config["clusters"][0]["cluster"]["server"] = url
+            config = pki.kubeconfig(keys, name, url)
             (folder / f"{name}.kubeconfig").write_text(yaml.safe_dump(config))
         return plane
 

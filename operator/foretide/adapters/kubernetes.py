@@ -72,6 +72,7 @@ class Kubernetes(Protocol):
 
     async def delete(self, resource: Resource, obj: Object) -> None:
         """Deletes this very object and what it owns, if it still is as it was shown; one that is gone already is fine.
+        One that is shown without a resourceVersion may have changed.
 
         Raises Conflict where another has its name, or where it has changed.
         """
@@ -186,7 +187,7 @@ class KubernetesApi:
 
     async def delete(self, resource: Resource, obj: Object) -> None:
         metadata = obj["metadata"]
-        same = {name: metadata[name] for name in ("uid", "resourceVersion")}
+        same = {name: metadata[name] for name in ("uid", "resourceVersion") if name in metadata}
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         path = resource.path(namespace=metadata["namespace"], name=metadata["name"])
         try:

@@ -61,7 +61,8 @@ async def made(api: KubernetesApi, job: Manifest) -> AsyncIterator[str]:
         yield str(metadata["name"])
     finally:
         # Whatever ended it, Ctrl-C included. Where this is lost the Job ends, and goes, by itself.
-        await api.delete(JOB, namespace=metadata["namespace"], name=metadata["name"], uid=metadata["uid"])
+        same = {name: metadata[name] for name in ("namespace", "name", "uid")}  # its status has changed since
+        await api.delete(JOB, {"metadata": same})
 
 
 async def followed(
