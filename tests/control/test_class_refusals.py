@@ -131,6 +131,9 @@ async def test_a_refusal_that_may_pass_is_waited_for() -> None:
     down: AdapterError = Unavailable("webhook timed out", reason="InternalError")
     cluster.kubernetes.denied[GPU] = down
     cluster.start_operator()
+    model = {"version": "2", "backend": "python", "source": {"configMap": {"name": "code"}}, "maxBatchSize": 8}
+    scaling = {"minReplicas": 2, "maxReplicas": 20}
+    cluster.add(objects.service(hardware=BOTH, scaling=scaling, model=model, generation=2, status=cluster.status()))
     cluster.kubernetes.denied[GPU] = down
     with pytest.raises(Unavailable):
         await cluster.reconcile()

@@ -97,7 +97,11 @@ def test_a_slope_is_the_one_that_the_simulator_computes_as_prometheus_does(
     assert ask(Over.DERIV, *points, window=float(times[-1])) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
-@given(st.floats(1.1, 20.0), st.floats(0, 1e6), st.lists(st.floats(0, 1e4), min_size=1, max_size=12), st.booleans())
+# Counters count: a growth of 5e-324 overflows what divides by it.
+growths = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e4)), min_size=1, max_size=12)
+
+
+@given(st.floats(1.1, 20.0), st.floats(0, 1e6), growths, st.booleans())
 def test_a_rate_is_the_one_that_the_simulator_computes_where_samples_fill_the_window(
     interval: float, first: float, changes: list[float], restarted: bool
 ) -> None:
