@@ -19,7 +19,14 @@ from mkdocs.structure.pages import Page
 ROOT: Final = Path(__file__).resolve().parents[1]
 DOCS: Final = "docs/"
 FRONT: Final = "README.md"
-BESIDE: Final = (FRONT, "CHANGELOG.md", "CONTRIBUTING.md", "charts/foretide/README.md", "examples/**/*.*")
+BESIDE: Final = (
+    FRONT,
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "charts/foretide/README.md",
+    "examples/**/*.*",
+    "manifests/gitops/*",
+)
 _FENCED: Final = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
 
