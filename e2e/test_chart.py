@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from e2e.cluster import Cluster
+from e2e.scenarios.operator import SYSTEM
 from foretide.adapters import promql
 from foretide.app import settings
 from foretide.control.past import RECORDED
@@ -138,7 +139,9 @@ def test_the_notes_name_the_plugin_and_what_stays(cluster: Cluster) -> None:
 
 
 def _notes(cluster: Cluster, *arguments: str) -> str:
-    command = [str(cluster.bin / "helm"), "install", "notes", str(charts.CHART), "--dry-run=client", *arguments]
+    # As whoever installed it here: helm refuses another release the definitions that one has.
+    command = [str(cluster.bin / "helm"), "upgrade", "--install", "foretide", str(charts.CHART), "--dry-run=client"]
+    command += [f"--namespace={SYSTEM}", *arguments]
     command += [f"--kube-context={cluster.context}"] if cluster.context else []
     said = subprocess.run(
         command, check=True, capture_output=True, text=True, timeout=60, env=cluster.environment()
