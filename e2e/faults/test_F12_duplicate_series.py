@@ -14,7 +14,7 @@ def test_the_load_is_not_counted_twice(steady: tuple[Team, Service]) -> None:
     until(
         "Prometheus has each series twice",
         lambda: [one["value"][1] for one in team.stand.prometheus.ask(query)] == ["8"],
-        within_seconds=20,
+        within_seconds=60,
     )
     team.stays("four replicas", lambda: service.replicas() == 4, seconds=8)
     team.behave(service.name, twice=False)
