@@ -234,7 +234,9 @@ def test_more_demand_never_gives_fewer_replicas(seed: int, factor: float) -> Non
     world = random_world(seed, numbers=plausible)
     success = replace(world.pods.success_rps, value=world.pods.success_rps.value * factor)
     items = replace(world.pods.inference_rps, value=world.pods.inference_rps.value * factor)
-    more = replace(world, pods=replace(world.pods, success_rps=success, inference_rps=items))
+    hits = replace(world.pods.cache_hits_rps, value=world.pods.cache_hits_rps.value * factor)
+    pods = replace(world.pods, success_rps=success, inference_rps=items, cache_hits_rps=hits)
+    more = replace(world, pods=pods)
     assert (more.decide().desired >= world.decide().desired).all()
 
 

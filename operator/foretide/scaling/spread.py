@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -50,14 +50,14 @@ class _Rationing:
     foresight: Foresight
     may_shrink: bool
     _first: Decisions | None = None
-    _left: Ints | None = None
+    _left: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __call__(self, place: int, wanted: Ints) -> Ints:
         """Of the classes that services list at this place."""
         owners, at = self.classes.owners, self.classes.table[:, place]
         group = np.where(at >= 0, self.classes.group[at], NO_QUOTA)
         group = np.where(self.made.bounds.paused[owners], NO_QUOTA, group)
-        if self._left is None:
+        if place == 0:
             return self._begin(owners, group, wanted)
         claims = Claims(
             group=group,

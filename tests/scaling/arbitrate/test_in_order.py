@@ -121,6 +121,13 @@ def test_back_to_the_fast_class_alone_as_soon_as_it_carries_all() -> None:
     assert in_order(need(100, rate=10.0), classes, limits).counted.tolist() == [[10, 0]]
 
 
+def test_what_a_class_has_no_quota_for_is_not_asked_of_an_earlier_one_without_any() -> None:
+    """The second is fast enough alone; the first was not wanted when quotas were asked for the first time."""
+    split = in_order(need(1, rate=7.5, minimum=1, maximum=5), room({"rate": 1.0}, {"rate": 7.5}), quotas(0, 0))
+    assert split.asked.tolist() == [[0, 0]]
+    assert not split.carried[0]
+
+
 rates = st.sampled_from([1.0, 7.5, 10.0, 10.0, 33.0, 100.0])
 one_class = st.fixed_dictionaries(
     {

@@ -75,7 +75,7 @@ class Grant(Protocol):
     """Who gets what of quotas."""
 
     def __call__(self, place: int, wanted: Ints) -> Ints:
-        """Of the replicas that services want of their class at this place."""
+        """Of the replicas that services want of their class at this place. Place 0 begins anew: all of it is there."""
         ...
 
 
@@ -115,13 +115,20 @@ def in_order(need: Need, room: Room, grant: Grant = everything) -> Split:
     quota = np.full(room.rate_rps.shape, MOST_REPLICAS)
     short = np.zeros(room.rate_rps.shape, dtype=np.bool_)
     split = _split(need, room, usable, quota)
-    for place in range(room.rate_rps.shape[1]):
-        wanted = split.asked[:, place]
-        granted = np.minimum(grant(place, wanted), wanted)
-        short[:, place] = granted < wanted
-        quota[:, place] = np.where(short[:, place], granted, quota[:, place])
-        if short[:, place].any():
-            split = _split(need, room, usable, quota)
+    # Until nothing is refused: what a class has no quota for may come to one that was not wanted before. Quotas only
+    # fall, so this ends.
+    refused = True
+    while refused:
+        refused = False
+        for place in range(room.rate_rps.shape[1]):
+            wanted = split.asked[:, place]
+            granted = np.minimum(grant(place, wanted), wanted)
+            less = granted < wanted
+            if less.any():
+                refused = True
+                short[:, place] |= less
+                quota[:, place] = np.where(less, granted, quota[:, place])
+                split = _split(need, room, usable, quota)
     return replace(split, why=np.where(short & usable, int(Why.QUOTA), split.why))
 
 
