@@ -16,7 +16,7 @@ from e2e.cluster import Cluster
 from e2e.demo.model import model_file
 from e2e.scenarios import loopback, sleeper
 from e2e.scenarios.api import NAMESPACE, Api
-from e2e.scenarios.operator import SYSTEM, Operator
+from e2e.scenarios.operator import SYSTEM, Operator, Values
 from e2e.scenarios.reader import Reader, copied
 from e2e.scenarios.store import EMBEDDED
 from e2e.scenarios.tenant import OURS, Tenant
@@ -161,7 +161,9 @@ def test_the_gallery_serves(
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.timeout(500)
-def test_what_a_page_tells_to_type_works(page: str, reader: Reader) -> None:
+def test_what_a_page_tells_to_type_works(page: str, reader: Reader, operator: Operator, values: Values) -> None:
+    if any("rollback" in command.text for command in typed(page)):
+        operator.install(values)  # once more, so that there is a revision to go back to
     with reader.page():
         for command in typed(page):
             reader.type(command)

@@ -124,6 +124,12 @@ class Team:
                 service.name,
                 Behaviour(rate_rps=behaviour.rate_rps, batch_seconds=behaviour.batch_seconds),
             )
+        for service in services:
+            service.until(
+                "its load is known",
+                lambda live: holds(live, "MetricsAvailable", "True"),
+                within_seconds=SETTLES_WITHIN_SECONDS,
+            )
         deadline = time.monotonic() + SETTLES_WITHIN_SECONDS
         while True:
             start = time.time()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from e2e.faults.team import FOUR_PODS_RPS, Team
 from e2e.scenarios.recording import Recording
 from foretide.adapters.resources import DEPLOYMENT
+
+pytestmark = pytest.mark.slow_fault
 
 START_SECONDS = 20.0
 

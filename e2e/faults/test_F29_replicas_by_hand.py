@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from e2e.faults.stand.operator import TICK_SECONDS
 from e2e.faults.team import Team
 from e2e.scenarios.conditions import holds
 from e2e.scenarios.service import Service
 from foretide.adapters.resources import DEPLOYMENT
 from foretide.api import group
+
+pytestmark = pytest.mark.slow_fault
 
 
 def by_hand(team: Team, service: Service, replicas: int) -> None:

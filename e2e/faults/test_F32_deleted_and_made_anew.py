@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from e2e.faults.team import FOUR_PODS_RPS, ONE_POD_RPS, Team
 from e2e.scenarios.waiting import until
 from foretide.adapters.resources import CHILDREN, DEPLOYMENT, INFERENCE_SERVICE
+
+pytestmark = pytest.mark.slow_fault
 
 
 def test_F32_a_deployment_that_is_deleted_comes_back_as_large_as_it_was(team: Team) -> None:

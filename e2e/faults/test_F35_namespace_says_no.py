@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from e2e.faults.team import FOUR_PODS_RPS, Team
 from e2e.scenarios.api import NAMESPACE
 from e2e.scenarios.conditions import condition
 from foretide.adapters.resources import INFERENCE_SERVICE, Object, Resource
+
+pytestmark = pytest.mark.slow_fault
 
 QUOTA = Resource("v1", "ResourceQuota", "resourcequotas")
 LIMIT_RANGE = Resource("v1", "LimitRange", "limitranges")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from e2e.faults.stand.operator import HOLD_SECONDS
 from e2e.faults.team import FOUR_PODS_RPS, ONE_POD_RPS, Team
 from e2e.scenarios.recording import Recording
 from foretide.adapters.resources import DEPLOYMENT
+
+pytestmark = pytest.mark.slow_fault
 
 
 def test_a_pause_survives_a_restart_and_its_end_is_no_jump(team: Team) -> None:
