@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from e2e.faults.team import Team
 from e2e.scenarios.service import Service
 from e2e.scenarios.waiting import until
+
+pytestmark = pytest.mark.slow_fault
 
 
 def test_the_load_is_not_counted_twice(steady: tuple[Team, Service]) -> None:
