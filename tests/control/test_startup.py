@@ -15,6 +15,8 @@ from tests.control.test_pods import CRASH_LOOP, ended
 
 BEGAN = datetime(2025, 11, 22, 7, 59, 10, tzinfo=UTC)
 HALF_AN_HOUR = 1800
+# What the kubelet says of a container that it cannot find any more.
+LOST = {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": None, "finishedAt": None}}
 
 
 def deployment(seconds: int | None = HALF_AN_HOUR, *, period: int = 1) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def test_a_load_that_the_kubelet_killed_has_twice_as_long_the_next_time(pod: dic
         killed(7200.0, served=True),  # by its liveness probe
         killed(1800.0, owner=objects.replica_set("ranker", hardware_class="gpu-t4")),
         objects.pod("p", ready=False, container={"state": CRASH_LOOP, "lastState": {"terminated": {"exitCode": 143}}}),
+        objects.pod("p", ready=False, since="2025-11-22T07:59:01Z", container={"state": LOST, "lastState": {}}),
     ],
 )
 def test_nothing_else_changes_it(pod: dict[str, Any]) -> None:

@@ -119,7 +119,7 @@ def load_cut_after(pod: Object) -> float:
         (
             seconds(end["finishedAt"]) - seconds(end["startedAt"])
             for end in cut
-            if {"startedAt", "finishedAt"} <= set(end)
+            if end.get("startedAt") and end.get("finishedAt")  # null where the kubelet has lost the container
         ),
         default=0.0,
     )
