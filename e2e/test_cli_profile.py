@@ -59,7 +59,9 @@ def jobs(tenant: Tenant) -> list[Any]:
 @contextmanager
 def profiling(cluster: Cluster, tenant: Tenant) -> Iterator[subprocess.Popen[str]]:
     """The command while it measures."""
-    with subprocess.Popen(words(cluster, tenant), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # A shell starts what it puts into the background deaf to Ctrl-C, these tests and their children included.
+    command = ["env", "--default-signal=INT", *words(cluster, tenant)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             until("the generator runs", lambda: _runs(tenant), within_seconds=90, shows=lambda: jobs(tenant))
             yield process
