@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from e2e.faults.team import Team
 from e2e.scenarios.service import Service
 from e2e.scenarios.waiting import until
@@ -11,6 +13,7 @@ from foretide.adapters.resources import DEPLOYMENT, POD
 from foretide.serving import naming
 
 
+@pytest.mark.slow_fault
 def test_pods_of_others_are_neither_capacity_nor_load(steady: tuple[Team, Service]) -> None:
     """k8s!112011: an HPA whose selector matched another's pods divided by all of them."""
     team, service = steady
