@@ -15,8 +15,7 @@ from typing import Final
 from foretide.adapters.clock import Clock
 from foretide.adapters.errors import AdapterError
 from foretide.adapters.prometheus import Prometheus
-from foretide.adapters.prometheus_grid import Workload
-from foretide.control.past import STEP_SECONDS, Chunk, Owner, ServiceId, own_minutes, read
+from foretide.control.past import STEP_SECONDS, Chunk, Owner, ServiceId, own_minutes, owner_of, read
 from foretide.control.pods import seconds
 from foretide.control.world import Key, World
 
@@ -94,25 +93,11 @@ class Backfill:
         found = []
         for key, served in self._world.served.items():
             metadata = self._world.services.get(key, {}).get("metadata", {})
-            service = ServiceId(key, served.service.uid)
-            if metadata.get("uid") != service.uid:
+            if metadata.get("uid") != served.service.uid:
                 continue  # deleted and made anew, and not reconciled yet
             # Without a creation there is no telling whose the past is.
             created = seconds(metadata["creationTimestamp"]) if "creationTimestamp" in metadata else now
-            found.append(
-                Owner(
-                    service,
-                    Workload(key.namespace, served.deployment),
-                    since_seconds=max(created, now - self._history_seconds(key)),
-                    max_batch=served.model.largest_batch,
-                    others=tuple(
-                        Workload(key.namespace, one.deployment)
-                        for one in served.classes
-                        if one.deployment != served.deployment
-                    ),
-                    caches=served.service.spec.response_cache is not None,
-                )
-            )
+            found.append(owner_of(served.service, since_seconds=max(created, now - self._history_seconds(key))))
         self._done.intersection_update([owner.service for owner in found])
         return [owner for owner in found if owner.service not in self._done]
 

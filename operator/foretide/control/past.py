@@ -95,11 +95,11 @@ async def read(
     own = np.array([own_minutes(owner, end_seconds, rate_window_seconds=rate_window_seconds) for owner in owners])
     theirs = np.arange(steps, 0, -1) <= own[:, None]
     workloads = [workload for owner in owners for workload in (owner.workload, *owner.others)]
-    owner_of = np.repeat(np.arange(len(owners)), [1 + len(owner.others) for owner in owners])
+    row_of = np.repeat(np.arange(len(owners)), [1 + len(owner.others) for owner in owners])
 
     async def rates(quantity: Quantity) -> Floats:
         found = await _rates(prometheus, quantity, workloads, ends, rate_window_seconds)
-        return np.where(theirs, _together(found, owner_of), np.nan)
+        return np.where(theirs, _together(found, row_of), np.nan)
 
     success, failure, inference = [await rates(quantity) for quantity in OF_EVERY_MODEL]
     # Of a model without a cache there are no series, and what nobody recorded Prometheus would be asked to compute.
