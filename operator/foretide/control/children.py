@@ -84,11 +84,12 @@ class Children:
         classes = {_class_of(manifest) for manifest, _ in pairs} - {None}
         if classes and classes == refused.keys():
             return refused  # there is nobody to write anything for
+        wrote = False
         for manifest, live in pairs:
             if _class_of(manifest) not in refused:
                 with _ending(_class_of(manifest), refused):
-                    await self._bring(manifest, live)
-        if all(live is not None and drift(manifest, live) is None for manifest, live in pairs):
+                    wrote |= await self._bring(manifest, live)
+        if not wrote and not refused:
             self._compared[key] = manifests, shown
         return refused
 
@@ -113,12 +114,13 @@ class Children:
     def _shown(self, key: Key, manifests: Manifests) -> list[Object | None]:
         return [self._world.child(key, kind, name) for kind, name in manifests.names]
 
-    async def _bring(self, manifest: Object, live: Object | None) -> None:
-        """A child to its manifest, from what it is now."""
+    async def _bring(self, manifest: Object, live: Object | None) -> bool:
+        """A child to its manifest, from what it is now; whether anything was written."""
         if live is not None and drift(manifest, live) is None:
-            return
+            return False
         after = await (self._made(manifest) if live is None else self._put_right(manifest, live))
         self._world.answered(resource_of(manifest), after, shown=live)
+        return True
 
     async def _made(self, manifest: Object) -> Object:
         """Creates the child. Not seen is not absent: the watch may be behind, and it shows only what has our labels."""
