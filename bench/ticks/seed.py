@@ -28,6 +28,7 @@ from foretide.adapters.resources import DEPLOYMENT, INFERENCE_SERVICE, Object
 from foretide.api import group, parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
+from foretide.control.children import Manifests
 from foretide.control.recall import model_of
 from foretide.scaling.capacity import BatchCounts, Evidence, learn
 from foretide.scaling.journal import encode
@@ -70,7 +71,7 @@ async def _serve(
     status = {"desiredReplicas": replicas, "memory": text}
     told = {"apiVersion": made["apiVersion"], "kind": made["kind"], "metadata": metadata, "status": status}
     await _again(partial(api.apply, told, manager=group.AUTOSCALE_MANAGER, subresource="status"))
-    for manifest in build(parsed, hardware_class, settings=ServingSettings()):
+    for manifest in Manifests.of(build(parsed, hardware_class, settings=ServingSettings())).load():
         child = await _again(partial(api.apply, manifest, manager=group.RECONCILE_MANAGER))
         if manifest["kind"] == DEPLOYMENT.kind and replicas != 1:
             with suppress(Conflict):  # it was done, and the answer was lost
