@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from foretide.api.generated import keep
 from manifests.dashboards.fleet import FLEET
 from manifests.dashboards.operator import OPERATOR
 from manifests.dashboards.service import SERVICE
@@ -27,13 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not up to date")
     options = parser.parse_args(arguments)
     wanted = {options.folder / name: text for name, text in rendered().items()}
-    outdated = [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
-    for path in outdated:
-        if not options.check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(wanted[path], encoding="utf-8")
-        sys.stdout.write(f"{path}: {'out of date; run make pages' if options.check else 'written'}\n")
-    return 1 if options.check and outdated else 0
+    return keep(wanted, check=options.check, fix="make pages")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import yaml
 
 from foretide.api import group
 from foretide.api.crdenvelope import definitions
+from foretide.api.generated import keep
 
 # Helm reads nothing outside of the chart, so the chart has its own copy.
 _FOLDERS: Final = ("crds", "charts/foretide/files/crds")
@@ -31,17 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not up to date")
     options = parser.parse_args(arguments)
     wanted = {Path(folder) / name: text for folder in options.folders for name, text in rendered().items()}
-    outdated = [path for path, text in wanted.items() if not _holds(path, text)]
-    for path in outdated:
-        if not options.check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(wanted[path], encoding="utf-8")
-        sys.stdout.write(f"{path}: {'out of date; run make crds' if options.check else 'written'}\n")
-    return 1 if options.check and outdated else 0
-
-
-def _holds(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_text(encoding="utf-8") == text
+    return keep(wanted, check=options.check, fix="make crds")
 
 
 class _Dumper(yaml.SafeDumper):

@@ -1,16 +1,15 @@
 """Writes docs/api-reference.md from the definitions: `python -m foretide.api.reference [--check] [FILE]`."""
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from foretide.api import group
 from foretide.api.conditions import ConditionType
 from foretide.api.crdenvelope import definitions
 from foretide.api.crdschema import Schema
+from foretide.api.generated import keep_page
 from foretide.api.reasons import Reason
 from foretide.api.status import MOST_COUNT
 
@@ -134,18 +133,7 @@ def _reasons() -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page, or with --check only compare; the exit status is 1 if it differs."""
-    parser = argparse.ArgumentParser(prog="python -m foretide.api.reference", description=__doc__)
-    parser.add_argument("file", nargs="?", default=_FILE, type=Path, help=f"default: {_FILE}")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is not up to date")
-    options = parser.parse_args(arguments)
-    if options.file.is_file() and options.file.read_text(encoding="utf-8") == rendered():
-        return 0
-    if options.check:
-        sys.stdout.write(f"{options.file}: out of date; run make pages\n")
-        return 1
-    options.file.write_text(rendered(), encoding="utf-8")
-    sys.stdout.write(f"{options.file}: written\n")
-    return 0
+    return keep_page(arguments, module="foretide.api.reference", about=__doc__, file=_FILE, rendered=rendered)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """Writes docs/metrics.md from the families: `python -m foretide.app.metrics_page [--check] [FILE]`."""
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Final
 
+from foretide.api.generated import keep_page
 from foretide.app import condition_series, families, service_series
 from foretide.app.families import Family, Kind
 
@@ -67,18 +66,7 @@ def exported(family: Family) -> tuple[str, ...]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the page, or with --check only compare; the exit status is 1 if it differs."""
-    parser = argparse.ArgumentParser(prog="python -m foretide.app.metrics_page", description=__doc__)
-    parser.add_argument("file", nargs="?", default=_FILE, type=Path, help=f"default: {_FILE}")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is not up to date")
-    options = parser.parse_args(arguments)
-    if options.file.is_file() and options.file.read_text(encoding="utf-8") == rendered():
-        return 0
-    if options.check:
-        sys.stdout.write(f"{options.file}: out of date; run make pages\n")
-        return 1
-    options.file.write_text(rendered(), encoding="utf-8")
-    sys.stdout.write(f"{options.file}: written\n")
-    return 0
+    return keep_page(arguments, module="foretide.app.metrics_page", about=__doc__, file=_FILE, rendered=rendered)
 
 
 if __name__ == "__main__":
