@@ -14,11 +14,11 @@ from typing import Final
 
 import httpx
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from e2e.cluster.paths import REPOSITORY
 from e2e.local_control_plane import OPERATOR, ControlPlane
 from e2e.own_process import free_ports, stop
+from e2e.scenarios import exposition
 from e2e.scenarios.waiting import until
 
 START_SECONDS: Final = 60.0
@@ -59,8 +59,7 @@ class LocalOperator:
             text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=10.0, trust_env=False).text
         except httpx.TransportError:
             return {}
-        samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
-        return {series(sample.name, sample.labels): sample.value for sample in samples}
+        return exposition.read(text)
 
     def peak_memory_mib(self) -> float:
         """The most memory that it ever had resident."""
@@ -111,9 +110,3 @@ def operating(plane: ControlPlane, token: str, *, server: str = "", **settings: 
         yield operator
     finally:
         operator.end()
-
-
-def series(name: str, labels: Mapping[str, str]) -> str:
-    """How a series is written."""
-    inside = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
-    return f"{name}{{{inside}}}" if inside else name

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from e2e.cluster import Cluster
 from e2e.cluster.commands import run
 from e2e.cluster.paths import CONTAINERD_SOCKET
+from e2e.scenarios import exposition
 from e2e.scenarios.api import NAMESPACE, Api, ApiRefused
 from e2e.scenarios.conditions import condition
 from e2e.scenarios.store import RCLONE
@@ -158,8 +157,7 @@ class Operator:
             text = self.api.text(POD.path(namespace=SYSTEM, name=f"{pod}:{PORT}", subresource="proxy/metrics"))
         except ApiRefused:
             return {}
-        samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
-        return {_series(sample.name, sample.labels): sample.value for sample in samples}
+        return exposition.read(text)
 
     def metric(self, pod: str, name: str) -> float | None:
         """One of these series, or None."""
@@ -211,8 +209,3 @@ class Operator:
             if RETRIED not in line
             and ('"levelname": "ERROR"' in line or '"levelname": "CRITICAL"' in line or "Traceback" in line)
         ]
-
-
-def _series(name: str, labels: Mapping[str, str]) -> str:
-    inside = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
-    return f"{name}{{{inside}}}" if inside else name

@@ -7,18 +7,18 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import httpx
-from prometheus_client.parser import text_string_to_metric_families
 
 from e2e.cluster.paths import REPOSITORY
 from e2e.faults.stand.program import Program
 from e2e.own_process import free_ports
+from e2e.scenarios import exposition
 from e2e.scenarios.waiting import until
 
 # As in production, only sooner: a scrape a second makes a window of 5 s whole. With ticks of a second the operator
@@ -193,8 +193,7 @@ class Operator:
             text = httpx.get(f"{self.url}/metrics", timeout=5.0, trust_env=False).text
         except httpx.TransportError:
             return {}
-        samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
-        return {_series(sample.name, sample.labels): sample.value for sample in samples}
+        return exposition.read(text)
 
     @property
     def memory_mib(self) -> float:
@@ -222,8 +221,3 @@ def _is_fault(line: str) -> bool:
         return json.loads(line)["levelname"] in ("ERROR", "CRITICAL")
     except ValueError:
         return bool(line.strip())
-
-
-def _series(name: str, labels: Mapping[str, str]) -> str:
-    inside = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
-    return f"{name}{{{inside}}}" if inside else name
