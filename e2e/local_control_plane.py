@@ -22,9 +22,10 @@ from urllib3.exceptions import HTTPError
 from e2e.cluster import Cluster, ClusterError, binaries, components, pki
 from e2e.cluster.artefacts import Artefacts
 from e2e.cluster.components import Place
-from e2e.cluster.paths import REPOSITORY, cache_folder
+from e2e.cluster.paths import cache_folder
 from e2e.cluster.processes import Daemon
 from e2e.cluster.progress import Progress
+from e2e.installed import OPERATOR_USER, install, kubeconfig
 from e2e.own_process import free_ports, stop
 from e2e.scenarios.api import Api, ApiRefused
 from e2e.scenarios.waiting import until
@@ -32,9 +33,6 @@ from foretide.adapters.resources import HARDWARE_CLASS, INFERENCE_SERVICE, MODEL
 
 START_SECONDS: Final = 180.0
 STOP_SECONDS: Final = 10.0
-INSTALL: Final = REPOSITORY / "manifests" / "install.yaml"
-OPERATOR: Final = ("foretide-system", "foretide-operator")  # namespace and name of its service account
-OPERATOR_USER: Final = "system:serviceaccount:{}:{}".format(*OPERATOR)
 PODS_PER_NODE: Final = 1_000
 
 # Of every request of the operator who, what and the answer; of the others nothing.
@@ -56,21 +54,7 @@ class ControlPlane:
 
     def kubeconfig(self, token: str, *, server: str = "") -> dict[str, object]:
         """A kubeconfig for who has the token; `server` where there is something between the two."""
-        whole = pki.kubeconfig(self.folder / "pki", "admin", server or self.server)
-        return {**whole, "users": [{"name": "admin", "user": {"token": token}}]}
-
-    def operator_token(self, api: Api) -> str:
-        """What the operator shows to have the rights that the chart gives it, and no others."""
-        namespace, name = OPERATOR
-        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-        answer = api.raw(
-            "POST",
-            f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token",
-            {},
-            json.dumps(request).encode(),
-            {"Content-Type": "application/json"},
-        )
-        return str(json.loads(answer)["status"]["token"])
+        return kubeconfig(self.folder / "pki", token, server or self.server)
 
     def audited(self, since: int = 0) -> list[dict[str, Any]]:
         """The operator's requests as the API server saw them, from the one with this number on."""
@@ -107,7 +91,7 @@ def running(
             start(components.controller_manager(programs, place))
         api = Api(cluster)
         stack.callback(api.close)
-        _install(cluster)
+        install(cluster)
         until("Foretide's kinds are served", lambda: _serves_kinds(api), within_seconds=START_SECONDS)
         if nodes:
             start(components.scheduler(programs, place))
@@ -155,17 +139,6 @@ def _is_ready(cluster: Cluster) -> bool:
         return False
     finally:
         api.close()
-
-
-def _install(cluster: Cluster) -> None:
-    """What the chart installs, without the pods of the operator, which runs as a process."""
-    whole = [each for each in yaml.safe_load_all(INSTALL.read_text()) if each]
-    parts = [each for each in whole if each["kind"] != "Deployment"]
-    cluster.apply(*(each for each in parts if each["kind"] in ("Namespace", "CustomResourceDefinition")))
-    cluster.apply(*parts)
-    names = [each["metadata"]["name"] for each in parts if each["kind"] == "CustomResourceDefinition"]
-    words = (f"customresourcedefinition/{name}" for name in names)
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *words)
 
 
 def _serves_kinds(api: Api) -> bool:

@@ -16,7 +16,8 @@ import httpx
 import yaml
 
 from e2e.cluster.paths import REPOSITORY
-from e2e.local_control_plane import OPERATOR, ControlPlane
+from e2e.installed import OPERATOR
+from e2e.local_control_plane import ControlPlane
 from e2e.own_process import free_ports, stop
 from e2e.scenarios import exposition
 from e2e.scenarios.waiting import until

@@ -12,7 +12,8 @@ import yaml
 from e2e import local_control_plane
 from e2e.exhaustive.run import CLASSES, SPEC, hardware_class
 from e2e.exhaustive.stage import NAME
-from e2e.local_control_plane import INSTALL, OPERATOR, ControlPlane
+from e2e.installed import INSTALL, OPERATOR, operator_token
+from e2e.local_control_plane import ControlPlane
 from e2e.local_operator import LocalOperator, operating
 from e2e.scenarios.api import NAMESPACE, Api
 from e2e.scenarios.conditions import condition, holds
@@ -49,7 +50,7 @@ def api(plane: ControlPlane) -> Iterator[Api]:
 @pytest.fixture
 def operator(plane: ControlPlane, api: Api) -> Iterator[LocalOperator]:
     """With the rights of the chart."""
-    token = plane.operator_token(api)
+    token = operator_token(api)
     with operating(plane, token, prometheus_url="http://127.0.0.1:1", tick_seconds=2, scale_down_hold_seconds=8) as one:
         one.start()
         one.until_leading()

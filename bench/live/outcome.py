@@ -13,6 +13,7 @@ from bench.live.predict import Prediction, clairvoyant_replica_minutes
 from bench.live.systems import System
 from e2e.load import Outcome, Result
 from e2e.load.report import within
+from e2e.scenarios.each_second import each_second
 from e2e.scenarios.recording import State
 from foretide.scaling.arrays import Floats
 
@@ -82,9 +83,9 @@ def run_of(
 ) -> Run:
     """`states` are those of its Deployment; `began` is second 0 of the load in time.monotonic."""
     seconds = round(load.profile.seconds)
-    wanted = _each_second(states, "spec", "replicas", since=began, seconds=seconds)
-    paid = _each_second(states, "status", "replicas", since=began, seconds=seconds)
-    ready = _each_second(states, "status", "readyReplicas", since=began, seconds=seconds)
+    wanted = each_second(states, "spec", "replicas", since=began, seconds=seconds)
+    paid = each_second(states, "status", "replicas", since=began, seconds=seconds)
+    ready = each_second(states, "status", "readyReplicas", since=began, seconds=seconds)
     warm = round(WARM_UP_SECONDS)
     in_time = within(result, slo_seconds=load.model.slo_seconds)
 
@@ -126,16 +127,3 @@ def _recovered(load: Load, share: Floats) -> float | None:
     first, end = round(load.step_at_seconds / BIN_SECONDS), round(load.step_ends_seconds / BIN_SECONDS)
     bad = np.flatnonzero(share[first:end] < OBJECTIVE)
     return float(BIN_SECONDS * (bad[-1] + 1)) if len(bad) else 0.0
-
-
-def _each_second(states: Sequence[State], *path: str, since: float, seconds: int) -> Floats:
-    """A number of the Deployment in the middle of each second; 0 before the first state and where it is absent."""
-    values = [0.0]
-    for state in states:
-        value: Any = state.obj
-        for key in path:
-            value = value.get(key) or {}
-        values.append(float(value or 0.0))
-    at = np.array([state.at_seconds for state in states])
-    found: Floats = np.array(values)[np.searchsorted(at, since + np.arange(seconds) + 0.5, side="right")]
-    return found

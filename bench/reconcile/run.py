@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from bench.reconcile.fleet import Client, bare_loop, client, hardware_class, many, service
 from e2e import local_control_plane
+from e2e.installed import operator_token
 from e2e.local_control_plane import PODS_PER_NODE, ControlPlane
 from e2e.local_operator import LocalOperator, operating
 from e2e.scenarios.api import NAMESPACE, Api
@@ -68,7 +69,7 @@ async def measure(count: int, *, idle_seconds: float, say: Say) -> Run:
         for namespace in (BURST, BARE):
             api.apply(NAMESPACE, {"metadata": {"name": namespace}})
         api.apply(HARDWARE_CLASS, hardware_class())
-        token = plane.operator_token(api)
+        token = operator_token(api)
         api.close()
         async with client(plane.cluster) as http:
             bare = await bare_loop(http, count, BARE)

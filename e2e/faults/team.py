@@ -12,7 +12,8 @@ from typing import Any, Final
 from e2e.faults import invariants
 from e2e.faults.fleet import Behaviour
 from e2e.faults.stand.operator import HOLD_SECONDS, TICK_SECONDS
-from e2e.faults.stand.stand import USER, Stand
+from e2e.faults.stand.stand import Stand
+from e2e.installed import OPERATOR_USER
 from e2e.scenarios import sleeper
 from e2e.scenarios.api import NAMESPACE
 from e2e.scenarios.conditions import condition, holds
@@ -158,7 +159,7 @@ class Team:
     def broken(self, *, quiet: list[tuple[float, float]] | None = None) -> list[str]:
         """Every invariant that is broken since the test began."""
         known = invariants.Circumstances(
-            user=USER,
+            user=OPERATOR_USER,
             since=self.since,
             tick_seconds=TICK_SECONDS,
             hold_seconds=min(HOLD_SECONDS, LEAST_HOLD_SECONDS),

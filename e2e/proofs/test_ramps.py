@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from e2e.demo.days import Morning, morning
 from e2e.load import Profile
 from e2e.proofs import loads
-from e2e.proofs.ready import ready_replicas
+from e2e.scenarios.each_second import each_second
 from e2e.scenarios.measured import Measured
 from e2e.scenarios.operator import Operator
 from e2e.scenarios.tenant import Tenant
@@ -67,7 +67,7 @@ def test_a_repeated_ramp_is_met_by_replicas_that_are_ready(
         states = recording.of(service.deployment_name)
         for number in range(LEARNED + JUDGED):
             since = start + delay + number * SEASON_SECONDS
-            ready = ready_replicas(states, since=since, seconds=SEASON_SECONDS)
+            ready = each_second(states, "status", "readyReplicas", since=since, seconds=SEASON_SECONDS)
             found = morning(asked(), ready, capacity)
             print(f"{service.name}, season {number + 1}: {'the night kept enough' if found is None else found.words}")
             (unknown if number < LEARNED else repeated).append(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import ssl
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-import yaml
 
-from e2e.cluster import pki
+from e2e.cluster import components, pki
+from e2e.cluster.components import Place
+from e2e.cluster.processes import Daemon
 from e2e.faults.stand import audit
-from e2e.faults.stand.program import Program
+from e2e.faults.stand.program import STOP_SECONDS, Program
 from e2e.own_process import free_ports
 from e2e.scenarios.waiting import until
 
@@ -45,88 +45,31 @@ class ControlPlane:
     @classmethod
     def of(cls, programs: Path, folder: Path) -> ControlPlane:
         """Not yet started."""
-        keys = folder / "pki"
-        pki.ensure(keys)
+        place = Place(folder / "pki", folder, "127.0.0.1", *free_ports(5))
+        url = f"https://127.0.0.1:{place.api_port}"
+        pki.ensure(place.keys, url)
         (folder / "audit.yaml").write_text(json.dumps(audit.POLICY))  # JSON is YAML
-        client_port, peer_port, api_port, manager_port, scheduler_port = free_ports(5)
-        etcd, url = f"http://127.0.0.1:{client_port}", f"https://127.0.0.1:{api_port}"
-        peer = f"http://127.0.0.1:{peer_port}"
-        plane = cls(
+
+        def program(daemon: Daemon, *more: str, grace_seconds: float = STOP_SECONDS) -> Program:
+            return Program(daemon.name, (*daemon.argv, *more), folder, grace_seconds=grace_seconds)
+
+        return cls(
             folder=folder,
             url=url,
-            etcd=Program(
-                "etcd",
-                (
-                    f"{programs}/etcd",
-                    f"--data-dir={folder}/etcd",
-                    "--unsafe-no-fsync",
-                    f"--listen-client-urls={etcd}",
-                    f"--advertise-client-urls={etcd}",
-                    f"--listen-peer-urls={peer}",
-                    f"--initial-advertise-peer-urls={peer}",
-                    f"--initial-cluster=default={peer}",
-                    "--log-level=warn",
-                ),
-                folder,
-            ),
-            apiserver=Program(
-                "kube-apiserver",
-                (
-                    f"{programs}/kube-apiserver",
-                    f"--etcd-servers={etcd}",
-                    "--bind-address=127.0.0.1",
-                    "--advertise-address=198.18.255.2",  # must be none of loopback; nobody connects to it
-                    "--endpoint-reconciler-type=none",
-                    f"--secure-port={api_port}",
-                    f"--tls-cert-file={keys}/apiserver.crt",
-                    f"--tls-private-key-file={keys}/apiserver.key",
-                    f"--client-ca-file={keys}/ca.crt",
-                    f"--service-account-key-file={keys}/service-account.pub",
-                    f"--service-account-signing-key-file={keys}/service-account.key",
-                    "--service-account-issuer=https://kubernetes.default.svc",
-                    "--service-cluster-ip-range=198.19.0.0/16",
-                    "--authorization-mode=RBAC",
-                    # as in the embedded cluster: an operator without `finalizers` rights fails here
-                    "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
-                    f"--audit-policy-file={folder}/audit.yaml",
-                    f"--audit-log-path={folder}/audit.log",
-                    "--audit-log-maxsize=10000",  # one file
-                    "--audit-log-mode=blocking",  # what a test has seen done is in the log
-                ),
-                folder,
+            etcd=program(components.etcd(programs, place)),
+            apiserver=program(
+                components.apiserver(programs, place),
+                f"--audit-policy-file={folder}/audit.yaml",
+                f"--audit-log-path={folder}/audit.log",
+                "--audit-log-maxsize=10000",  # one file
+                "--audit-log-mode=blocking",  # what a test has seen done is in the log
                 grace_seconds=0.5,  # it keeps watches open for a minute after SIGTERM
             ),
-            controllers=Program(
-                "kube-controller-manager",
-                (
-                    f"{programs}/kube-controller-manager",
-                    f"--kubeconfig={folder}/controller-manager.kubeconfig",
-                    "--bind-address=127.0.0.1",
-                    f"--secure-port={manager_port}",
-                    f"--service-account-private-key-file={keys}/service-account.key",
-                    f"--root-ca-file={keys}/ca.crt",
-                    "--leader-elect=false",
-                    "--use-service-account-credentials=true",
-                    f"--controllers={','.join(CONTROLLERS)}",
-                ),
-                folder,
+            controllers=program(
+                components.controller_manager(programs, place), f"--controllers={','.join(CONTROLLERS)}"
             ),
-            scheduler=Program(
-                "kube-scheduler",
-                (
-                    f"{programs}/kube-scheduler",
-                    f"--kubeconfig={folder}/scheduler.kubeconfig",
-                    "--bind-address=127.0.0.1",
-                    f"--secure-port={scheduler_port}",
-                    "--leader-elect=false",
-                ),
-                folder,
-            ),
+            scheduler=program(components.scheduler(programs, place)),
         )
-        for name in ("admin", "controller-manager", "scheduler"):
-            config = pki.kubeconfig(keys, name, url)
-            (folder / f"{name}.kubeconfig").write_text(yaml.safe_dump(config))
-        return plane
 
     @property
     def keys(self) -> Path:
@@ -139,7 +82,7 @@ class ControlPlane:
     @property
     def kubeconfig(self) -> Path:
         """Of the administrator, straight to the API server."""
-        return self.folder / "admin.kubeconfig"
+        return self.keys / "admin.kubeconfig"
 
     def start(self) -> None:
         """All four run, and the API server is ready."""
@@ -163,17 +106,3 @@ class ControlPlane:
         """None of them runs."""
         for program in (self.scheduler, self.controllers, self.apiserver, self.etcd):
             program.end()
-
-    def kubeconfig_of(self, token: str, url: str, file: Path) -> Path:
-        """Writes a kubeconfig for who has this token, by way of `url`."""
-        authority = base64.b64encode((self.keys / "ca.crt").read_bytes()).decode()
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "stand", "cluster": {"server": url, "certificate-authority-data": authority}}],
-            "users": [{"name": "operator", "user": {"token": token}}],
-            "contexts": [{"name": "stand", "context": {"cluster": "stand", "user": "operator"}}],
-            "current-context": "stand",
-        }
-        file.write_text(yaml.safe_dump(config))
-        return file

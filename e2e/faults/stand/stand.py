@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import yaml
 
 from e2e.cluster import Cluster
-from e2e.cluster.paths import REPOSITORY
 from e2e.faults.fleet import Fleet
 from e2e.faults.proxy import Proxy
 from e2e.faults.stand.audit import AuditLog
 from e2e.faults.stand.control_plane import ControlPlane
 from e2e.faults.stand.operator import Operator
 from e2e.faults.stand.prometheus import Prometheus
+from e2e.installed import install, kubeconfig, operator_token
 from e2e.scenarios import sleeper
 from e2e.scenarios.api import Api
 from e2e.scenarios.waiting import until
 from foretide.adapters.resources import HARDWARE_CLASS
-
-INSTALL: Final = REPOSITORY / "manifests" / "install.yaml"
-SYSTEM: Final = "foretide-system"
-ACCOUNT: Final = "foretide-operator"
-USER: Final = f"system:serviceaccount:{SYSTEM}:{ACCOUNT}"
-TOKEN_SECONDS: Final = 12 * 3_600
 
 
 @dataclass(slots=True)
@@ -87,21 +79,12 @@ def standing(programs: Path, folder: Path) -> Iterator[Stand]:
 
 
 def _installed(plane: ControlPlane, cluster: Cluster, api: Api, proxy: Proxy) -> Path:
-    """The chart's objects but for its Deployment; returns the kubeconfig of its account."""
-    objects = [each for each in yaml.safe_load_all(INSTALL.read_text()) if each and each["kind"] != "Deployment"]
-    first = [each for each in objects if each["kind"] in ("Namespace", "CustomResourceDefinition")]
-    cluster.apply(*first)
-    cluster.apply(*(each for each in objects if each not in first))
+    """The chart's objects but for its Deployment; returns the kubeconfig of its account, by way of the proxy."""
+    install(cluster)
     until("the kinds are served", lambda: _put_class(api), within_seconds=20)
-    path = f"/api/v1/namespaces/{SYSTEM}/serviceaccounts/{ACCOUNT}/token"
-    request = {
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenRequest",
-        "spec": {"expirationSeconds": TOKEN_SECONDS},
-    }
-    answer = api.raw("POST", path, {}, json.dumps(request).encode(), {"Content-Type": "application/json"})
-    token = json.loads(answer)["status"]["token"]
-    return plane.kubeconfig_of(token, proxy.kubernetes, plane.folder / "operator.kubeconfig")
+    file = plane.folder / "operator.kubeconfig"
+    file.write_text(yaml.safe_dump(kubeconfig(plane.keys, operator_token(api), proxy.kubernetes)))
+    return file
 
 
 def _put_class(api: Api) -> bool:

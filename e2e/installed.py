@@ -1,0 +1,53 @@
+"""The chart's objects on a control plane of processes, without the operator's pods: it runs as a process there, too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from e2e.cluster import Cluster, pki
+from e2e.cluster.paths import REPOSITORY
+from e2e.scenarios.api import Api
+
+INSTALL: Final = REPOSITORY / "manifests" / "install.yaml"
+OPERATOR: Final = ("foretide-system", "foretide-operator")  # namespace and name of its service account
+OPERATOR_USER: Final = "system:serviceaccount:{}:{}".format(*OPERATOR)
+# As long as the longest soak.
+TOKEN_SECONDS: Final = 12 * 3_600
+
+
+def install(cluster: Cluster) -> None:
+    """Kinds, rights and the account; returns when the kinds are Established."""
+    whole = [each for each in yaml.safe_load_all(INSTALL.read_text()) if each]
+    parts = [each for each in whole if each["kind"] != "Deployment"]
+    cluster.apply(*(each for each in parts if each["kind"] in ("Namespace", "CustomResourceDefinition")))
+    cluster.apply(*parts)
+    names = [each["metadata"]["name"] for each in parts if each["kind"] == "CustomResourceDefinition"]
+    words = (f"customresourcedefinition/{name}" for name in names)
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *words)
+
+
+def operator_token(api: Api) -> str:
+    """What the operator shows to have the rights that the chart gives it, and no others."""
+    namespace, name = OPERATOR
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": TOKEN_SECONDS},
+    }
+    answer = api.raw(
+        "POST",
+        f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token",
+        {},
+        json.dumps(request).encode(),
+        {"Content-Type": "application/json"},
+    )
+    return str(json.loads(answer)["status"]["token"])
+
+
+def kubeconfig(keys: Path, token: str, server: str) -> dict[str, object]:
+    """A kubeconfig for who has the token, by way of `server`."""
+    return {**pki.kubeconfig(keys, "admin", server), "users": [{"name": "admin", "user": {"token": token}}]}
