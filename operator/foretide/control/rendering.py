@@ -6,9 +6,9 @@ then cost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from foretide.adapters.resources import Object
 from foretide.api import parse
@@ -18,6 +18,9 @@ from foretide.api.problems import Problems
 from foretide.control.children import Manifests
 from foretide.control.world import Key
 from foretide.serving.manifests import ServingSettings, build
+
+K = TypeVar("K")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +38,40 @@ class _Rendered:
         return self.service is service and same_classes and self.startup_seconds == startup_seconds
 
 
+class _Reading(Generic[K, T]):
+    """What a reader made of each object, for as long as the object says the same."""
+
+    def __init__(self, read: Callable[[Object], T]) -> None:
+        self._read: Final = read
+        self._known: dict[K, tuple[Object, T]] = {}
+
+    def of(self, key: K, raw: Object) -> T:
+        known = self._known.get(key)
+        if known is not None and _says_the_same(known[0], raw):
+            return known[1]
+        self._known[key] = raw, (made := self._read(raw))
+        return made
+
+    def forget(self, key: K) -> None:
+        self._known.pop(key, None)
+
+
 class Rendering:
     """Remembers what it made of each object, for as long as the object says the same."""
 
     def __init__(self, settings: ServingSettings) -> None:
         self._settings: Final = settings
-        self._services: dict[Key, tuple[Object, InferenceService | Problems]] = {}
-        self._classes: dict[str, tuple[Object, HardwareClass | Problems]] = {}
+        self._services: Final = _Reading[Key, InferenceService | Problems](parse.inference_service)
+        self._classes: Final = _Reading[str, HardwareClass | Problems](parse.hardware_class)
         self._rendered: dict[Key, _Rendered] = {}
 
     def service(self, key: Key, raw: Object) -> InferenceService | Problems:
         """The service as typed values."""
-        known = self._services.get(key)
-        if known is not None and _says_the_same(known[0], raw):
-            return known[1]
-        read = parse.inference_service(raw)
-        self._services[key] = raw, read
-        return read
+        return self._services.of(key, raw)
 
     def hardware_class(self, name: str, raw: Object) -> HardwareClass | Problems:
         """The class as typed values."""
-        known = self._classes.get(name)
-        if known is not None and _says_the_same(known[0], raw):
-            return known[1]
-        read = parse.hardware_class(raw)
-        self._classes[name] = raw, read
-        return read
+        return self._classes.of(name, raw)
 
     def manifests(
         self, key: Key, service: InferenceService, *classes: HardwareClass, startup_seconds: Mapping[str, int]
@@ -75,7 +86,7 @@ class Rendering:
 
     def forget(self, key: Key) -> None:
         """Drops what was remembered of a deleted service."""
-        self._services.pop(key, None)
+        self._services.forget(key)
         self._rendered.pop(key, None)
 
 
