@@ -79,33 +79,19 @@ def _pods(**changes: Any) -> Hurt:
     return hurt
 
 
-@contextmanager
-def _prometheus_dies(stand: Stand, _: Team, __: str) -> Any:
-    stand.prometheus.kill()
-    yield
-    stand.prometheus.start()
+def _between(begin: Callable[[Stand], None], end: Callable[[Stand], None]) -> Hurt:
+    @contextmanager
+    def hurt(stand: Stand, _: Team, __: str) -> Any:
+        begin(stand)
+        yield
+        end(stand)
+
+    return hurt
 
 
-@contextmanager
-def _prometheus_hangs(stand: Stand, _: Team, __: str) -> Any:
-    stand.prometheus.hang()
-    yield
-    stand.prometheus.go_on()
-
-
-@contextmanager
-def _operator_stands_still(stand: Stand, _: Team, __: str) -> Any:
-    stand.operator.stand_still()
-    yield
+def _operator_goes_on(stand: Stand) -> None:
     stand.operator.go_on()
     stand.operator.until_leading()
-
-
-@contextmanager
-def _operator_crashes(stand: Stand, _: Team, __: str) -> Any:
-    stand.operator.kill()
-    yield
-    stand.operator.start()
 
 
 @contextmanager
@@ -115,8 +101,8 @@ def _triton_restarts(stand: Stand, team: Team, service: str) -> Any:
 
 
 FAULTS: Final[Mapping[str, Hurt]] = {
-    "F01 Prometheus dies": _prometheus_dies,
-    "F02 Prometheus hangs": _prometheus_hangs,
+    "F01 Prometheus dies": _between(lambda stand: stand.prometheus.kill(), lambda stand: stand.prometheus.start()),
+    "F02 Prometheus hangs": _between(lambda stand: stand.prometheus.hang(), lambda stand: stand.prometheus.go_on()),
     "F03 Prometheus refuses": _proxied(PROMETHEUS, Fault.ANSWER, status=503),
     "F04 an answer cut off": _proxied(PROMETHEUS, Fault.TRUNCATE, path=INSTANT, bytes=60, share=0.3),
     "F05 a partial answer": _proxied(PROMETHEUS, Fault.REWRITE, path=INSTANT, transform="warned"),
@@ -130,12 +116,12 @@ FAULTS: Final[Mapping[str, Hurt]] = {
     ),
     "F22 slow starts": _pods(start_seconds=15.0),
     "F26 pods that stay": _pods(leave_seconds=60.0),
-    "F36 the operator crashes": _operator_crashes,
+    "F36 the operator crashes": _between(lambda stand: stand.operator.kill(), lambda stand: stand.operator.start()),
     "F39 answers to writes are lost": _proxied(KUBERNETES, Fault.LOSE, method="PATCH", share=0.3),
     "F41 watches are silent": _proxied(KUBERNETES, Fault.FREEZE, path=r".*watch=.*"),
     "F42 garbage in watches": _proxied(KUBERNETES, Fault.GARBLE, path=r".*watch=.*", times=5),
     "F45 errors of the API server": _proxied(KUBERNETES, Fault.ANSWER, path="(?!.*leases).*", status=500, share=0.3),
-    "F51 the operator stands still": _operator_stands_still,
+    "F51 the operator stands still": _between(lambda stand: stand.operator.stand_still(), _operator_goes_on),
     "nothing": lambda *_: nullcontext(),
 }
 
