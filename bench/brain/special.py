@@ -58,7 +58,7 @@ def new_service(seeds: Sequence[int]) -> list[Result]:
 
 
 def _all(replicas: Floats, seeds: Sequence[int], queue: QueueName, *, step_at_seconds: float) -> list[Result]:
-    lanes = [_lane(replicas, seed, queue) for seed in seeds]
+    lanes = [lane(replicas, seed, queue) for seed in seeds]
     ours = Brain(ScalingSettings(), rate_window_seconds=RATE_WINDOW_SECONDS)
     found = [_run("foretide", ours, lanes, step_at_seconds)]
     for target in TARGETS:
@@ -67,7 +67,8 @@ def _all(replicas: Floats, seeds: Sequence[int], queue: QueueName, *, step_at_se
     return found
 
 
-def _lane(replicas: Floats, seed: int, queue: QueueName) -> Lane:
+def lane(replicas: Floats, seed: int, queue: QueueName) -> Lane:
+    """A load that keeps so many replicas busy, in steps of 15 s, of a small model with cold starts of two minutes."""
     served = service(Setting(queue, COLD_START_SECONDS), Variation(SMALL, 1.0))
     return Lane(
         name="special",

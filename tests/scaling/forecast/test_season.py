@@ -44,9 +44,33 @@ def test_three_repetitions_show_the_period_through_the_noise_of_counts(period: i
     assert found(noisy) == pytest.approx(period, abs=1)
 
 
-@pytest.mark.parametrize("period", [5, 10, 60, 120])
-def test_two_repetitions_show_none(period: int) -> None:
-    assert np.isnan(found(ramps(period, 2 * period + 2)))
+@pytest.mark.parametrize("period", [10, 12, 60, 120, 400])
+def test_two_repetitions_show_it_where_they_are_all_but_equal(period: int) -> None:
+    load = ramps(period, 2 * period)
+    assert found(load) == period
+    assert np.isnan(found(load[: int(1.8 * period)])), "a repetition is not whole"
+
+
+@pytest.mark.parametrize("period", [10, 60, 120])
+def test_two_that_are_only_alike_show_none(period: int) -> None:
+    """The second one comes as much later and is as much lower as three of its kind may."""
+    load = ramps(period, 3 * period)
+    other = np.roll(load, period // 5)
+    mixed = np.concatenate([load[:period], other[period : 2 * period]])
+    assert np.isnan(found(mixed))
+
+
+def test_a_few_minutes_show_none() -> None:
+    assert np.isnan(found(ramps(6, 12)))
+
+
+@rarely
+@given(seeds)
+def test_a_walk_at_random_is_seldom_taken_for_two_repetitions(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    walks = 20.0 * np.exp(np.cumsum(random.normal(0.0, 0.1, (200, 60)), axis=1))
+    periods = season.period_minutes(history(*walks).last(DAY_MINUTES))
+    assert np.isfinite(periods).mean() <= 0.02
 
 
 @rarely

@@ -1,7 +1,8 @@
 """After how long a load repeats itself, where no calendar tells it, and what it did the last time.
 
 The period is the first high peak of the autocorrelation of the last day's minutes (Box, Jenkins 1970, ch. 2), of which
-three repetitions must have been seen: a job that a timer starts every seven minutes, a test that runs every two hours.
+three repetitions must have been seen, or two that are all but equal: a job that a timer starts every seven minutes, a
+test that runs every two hours.
 """
 
 from __future__ import annotations
@@ -29,10 +30,15 @@ SHORTEST_MINUTES: Final = 4
 LONGEST_MINUTES: Final = DAY_MINUTES // REPETITIONS
 # Of the autocorrelation at the period; noise of a quarter of what the load moves leaves 0.94 of it.
 ALIKE: Final = 0.7
+# Of two repetitions alone, of so many minutes at least: of fewer a walk at random is like itself by chance.
+ALIKE_TWICE: Final = 0.9
+FEWEST_MINUTES: Final = 8
 # And how far above its lowest before: a load that only drifts is like itself at every lag.
 RISE: Final = 0.3
 # The first lag that is about as good as the best one: twice a period is a period, too.
 ABOUT: Final = 0.93
+# Of the minutes of a repetition.
+KNOWN: Final = 0.9
 # Longer than the whole day and the lags behind it, so that nothing wraps around.
 POINTS: Final = 2_048
 # The level then is a mean over so long. By quarter minutes as the level of now (`features.level`), to which the growth
@@ -56,7 +62,7 @@ def period_minutes(day: Singles) -> Floats:
     # A load that does not move is like itself at no lag.
     sound = both > 1e-4 * np.maximum(pairs, 0.5)
     alike = np.where(sound, _products(away, away) / np.where(sound, both, 1.0), -1.0)
-    return _first_peak(alike, _repeated(pairs))
+    return _first_peak(alike, _repeated(pairs, alike))
 
 
 def _spectrum(values: npt.NDArray[np.generic]) -> Spectrum:
@@ -69,11 +75,12 @@ def _products(first: Spectrum, second: Spectrum) -> Floats:
     return found
 
 
-def _repeated(pairs: Floats) -> Bools:
-    """Whether so many minutes are known with the one a lag later that the lag was seen three times; a tenth of them
-    may be gaps."""
+def _repeated(pairs: Floats, alike: Floats) -> Bools:
+    """Whether so many minutes are known with the one a lag later that the lag was seen three times, or twice where that
+    is enough; a tenth of them may be gaps."""
     lag = np.arange(pairs.shape[1])
-    found: Bools = pairs >= 0.9 * (REPETITIONS - 1) * lag
+    twice = (pairs >= KNOWN * lag) & (pairs >= FEWEST_MINUTES) & (alike >= ALIKE_TWICE)
+    found: Bools = twice | (pairs >= KNOWN * (REPETITIONS - 1) * lag)
     return found
 
 

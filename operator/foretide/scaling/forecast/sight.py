@@ -21,9 +21,9 @@ from foretide.scaling.forecast.foresight import Foresight, Target, Trust
 from foretide.scaling.forecast.history import DAY_MINUTES, MINUTE_SECONDS, SLOT_SECONDS, SLOTS, History, highest
 from foretide.scaling.forecast.model import GlobalModel
 from foretide.scaling.forecast.voices import (
-    EXPERT_OFFSETS,
     GLOBAL_LOSS,
     LOSSES,
+    OFFSETS,
     Voice,
     points,
     weights,
@@ -67,15 +67,15 @@ class Sight:
     @classmethod
     def of(cls, history: History) -> Sight:
         """Of services with a past; what comes of forecasts is yet to be seen."""
-        levels = len(EXPERT_OFFSETS)
-        voices = [np.zeros(levels), *[np.array(EXPERT_OFFSETS)] * (len(Voice) - 1), np.zeros(levels)]
+        levels = len(OFFSETS[Voice.GLOBAL])
+        voices = [*OFFSETS, (0.0,) * levels]
         losses = [*LOSSES, GLOBAL_LOSS]
         return cls(
             history=history,
             slow=Slow.fresh(len(history)),
             calibration=Calibration.fresh(
                 len(history),
-                offset=np.repeat(voices, len(Target), axis=0),
+                offset=np.repeat(np.array(voices), len(Target), axis=0),
                 loss=np.repeat(losses, len(Target)),
                 missed=np.zeros(levels),
             ),
