@@ -15,8 +15,7 @@ pytestmark = pytest.mark.slow_fault
 
 
 def test_it_is_told_with_numbers_and_nothing_runs_away(team: Team) -> None:
-    """More replicas keep no promise that none can keep: the number stays away from the maximum. It is that at which two
-    singles would be in time, 13 % of what a replica can serve; whether that is worth its price is an open question."""
+    """More replicas keep no promise that none can keep: as many run as serve what is asked at 70 % of saturation."""
     team.behave("ranker", batch_seconds=2.0)
     service = team.serve(rate_rps=1.0, maxReplicas=MOST)
     live = team.until_told(service, "SLOFeasible", "False", "SLOInfeasible", within_seconds=60)
@@ -27,5 +26,5 @@ def test_it_is_told_with_numbers_and_nothing_runs_away(team: Team) -> None:
     with Recording(team.stand.cluster, team.stand.api, DEPLOYMENT, namespace=team.namespace) as recording:
         team.stand.operator.until_ticks(10)
         sizes = recording.numbers(service.deployment_name, "spec", "replicas")
-    assert 2 <= min(sizes) <= max(sizes) < MOST, f"replicas went {sizes}"
+    assert 3 <= min(sizes) <= max(sizes) <= 6, f"replicas went {sizes}"
     team.settle(service)

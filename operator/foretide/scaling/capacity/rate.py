@@ -20,6 +20,10 @@ MOST_UTILISED: Final = 0.9
 # Of a replica that nothing is known of, each item taking half the SLO. 0.13 would keep 99 % within it; but nearly every
 # model is faster than that, and what a first minute adds too much stays for the hold.
 PRIOR_UTILISED: Final = 0.22
+# Of a replica that no load keeps within the SLO: what the documents of the HPA and of Triton aim at. More replicas make
+# nothing in time, and as few as serve what is asked do not let it queue up. It is reached where a single item takes
+# twice the SLO, so that a law that is a little above and below the SLO by turns moves no fleet.
+HOPELESS_UTILISED: Final = 0.7
 # The correction of latencies stays within these (`kappa.py`).
 LEAST_KAPPA: Final = 0.5
 MOST_KAPPA: Final = 2.0
@@ -101,7 +105,8 @@ def rate_per_replica(
 
     Nothing measured: one item at a time, each taking half the SLO, at PRIOR_UTILISED. An SLO below two single items:
     hardly any load keeps it and the fleet would run away to its maximum, so the load that keeps two singles of the
-    steepest law is taken. Not even a single item within the SLO: `feasible` is false, and that load lets scaling go on.
+    steepest law is taken. Not even a single item within the SLO: `feasible` is false, and the longer it takes, the
+    less is spent on what cannot be kept (HOPELESS_UTILISED).
     """
     slo = np.clip(np.nan_to_num(slo_latency_seconds, nan=0.0), SHORTEST_SECONDS, LONGEST_SECONDS)
     late = np.clip(1.0 - np.nan_to_num(objective, nan=1.0), 1e-9, 1.0)
@@ -123,12 +128,14 @@ def rate_per_replica(
         arrival_cv2=_or_one(arrival_cv2, slo, 1.0, MOST_ARRIVAL_CV2),
     )
     saturation = pace.saturation_rps
+    compute = np.where(law.known, _within_reason(law.fixed_seconds), half)
+    single = np.where(law.known & law.single_known, pace.per_item_seconds + compute, 0.0)
     kept = np.minimum(pace.servers * per_server / saturation, MOST_UTILISED)
+    kept += np.clip(single / slo - 1.0, 0.0, 1.0) * np.maximum(HOPELESS_UTILISED - kept, 0.0)
     utilisation = np.where(law.known, kept, PRIOR_UTILISED)
     # SHORTEST / 1e6 of an item: below, the largest batch is what limits.
     fitting = (half - pace.fixed_seconds) / np.maximum(pace.per_item_seconds, SHORTEST_SECONDS * 1e-6)
     batch = np.clip(fitting, 1.0, pace.largest_batch)
-    compute = np.where(law.known, _within_reason(law.fixed_seconds), half)
     return Capacity(
         rate_rps=saturation * utilisation,
         batch=batch,
@@ -138,7 +145,7 @@ def rate_per_replica(
         fixed_seconds=compute,
         known=law.known,
         told=law.told,
-        feasible=~(law.known & law.single_known & (pace.per_item_seconds + compute > slo)),
+        feasible=single <= slo,
         slo_seconds=slo,
         objective=1.0 - late,
     )
