@@ -200,3 +200,19 @@ def test_a_ramp_whose_period_is_told_is_foreseen_the_second_time() -> None:
         watcher.watch(int(1.1 * PERIOD / TICK))
     assert ahead(told, until=195.0) > 120.0
     assert ahead(untold, until=195.0) < 120.0
+
+
+def test_where_the_level_of_then_is_not_whole_nothing_is_told() -> None:
+    rates = ramps(30, 84)
+    rates[53] = np.nan
+    told = [
+        season.growth(
+            history(rates),
+            floats(30.0),
+            start_seconds=floats(start),
+            width_seconds=floats(15.0),
+            floor=floats(FLOOR),
+        )[0]
+        for start in (60.0, 600.0)
+    ]
+    assert np.isnan(told).all()

@@ -138,7 +138,10 @@ def _then(
     span = np.arange(int((last - first).max()) + 3)
     wanted = (first - ago - 1.0)[:, None] + span
     values = np.where(wanted <= (last - ago + 1.0)[:, None], at(rows, wanted), np.nan)
-    level = mean(at(rows, -ago[:, None] - np.arange(round(level_seconds / step_seconds))))
+    before = at(rows, -ago[:, None] - np.arange(round(level_seconds / step_seconds)))
+    # Unknown where some of it is: at the very beginning of a service a rate is of half a window, and the load of the
+    # whole one right after it seemed to be a rise fourfold, which a day later was provided for.
+    level = np.where(np.isfinite(before).all(axis=1), mean(before), np.nan)
     return np.asarray(np.fmax.reduce(values, axis=1), dtype=np.float64), level
 
 
