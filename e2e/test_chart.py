@@ -44,6 +44,9 @@ def test_the_manifest_in_the_tree_is_up_to_date(helm: str) -> None:
         ("--set=autoscaler.tickSeconds=0", "tickSeconds"),
         ("--set=logLevel=verbose", "logLevel"),
         ("--set=crds.install=false", "install"),
+        ("--set=watchNamespaces={Shop}", "watchNamespaces"),
+        ("--set=watchNamespaces={shop,shop}", "watchNamespaces"),
+        ("--set=watchNamespaces={team-*}", "watchNamespaces"),
         ("--set=alerts.overrides.ForetideDwon.for=1m", "ForetideDwon"),
         ("--set=alerts.overrides.ForetideDown.for=soon", "for"),
         ("--set=alerts.overrides.ForetideDown.after=1m", "after"),
@@ -63,6 +66,44 @@ def test_the_definitions_can_be_left_out_and_left_behind(helm: str) -> None:
     assert "CustomResourceDefinition" not in kinds
     for each in _template(helm, "--set=crds.keep=false"):
         assert "annotations" not in each["metadata"]
+
+
+def test_in_some_namespaces_it_has_the_same_rights_in_each_and_hardly_any_elsewhere(helm: str) -> None:
+    whole = charts.only(_template(helm), "ClusterRole")["rules"]
+    # The release's own namespace is one of them: its Role for the Lease has another name.
+    found = _template(helm, "--set=watchNamespaces={shop,foretide-system}", f"--namespace={SYSTEM}")
+    assert charts.only(found, "ClusterRole")["rules"] == whole[:1]
+    assert whole[0] == {"apiGroups": ["foretide.dev"], "resources": ["hardwareclasses"], "verbs": ["list", "watch"]}
+    for kind in ("Role", "RoleBinding"):
+        [lease, *rest] = [each for each in found if each["kind"] == kind]
+        assert (lease["metadata"]["name"], lease["metadata"]["namespace"]) == ("foretide-operator", SYSTEM)
+        assert [each["metadata"]["namespace"] for each in rest] == ["shop", SYSTEM]
+        assert {each["metadata"]["name"] for each in rest} == {"foretide-operator-services"}
+        if kind == "Role":
+            assert all(each["rules"] == whole[1:] for each in rest)
+        for each in rest if kind == "RoleBinding" else ():
+            assert each["roleRef"]["name"] == each["metadata"]["name"]
+            [subject] = each["subjects"]
+            assert subject == {"kind": "ServiceAccount", "name": "foretide-operator", "namespace": SYSTEM}
+    [container] = charts.only(found, "Deployment")["spec"]["template"]["spec"]["containers"]
+    loaded = settings.load({each["name"]: each.get("value", "from-the-pod") for each in container["env"]})
+    assert loaded.namespaces == ("shop", SYSTEM)
+
+
+def test_for_all_namespaces_there_is_a_role_for_the_lease_alone(helm: str) -> None:
+    found = _template(helm)
+    assert [each["metadata"]["name"] for each in found if each["kind"] == "Role"] == ["foretide-operator"]
+
+
+def test_in_some_namespaces_prometheus_scrapes_and_records_those(helm: str) -> None:
+    arguments = ["watchNamespaces={shop,search}", "podMonitor.enabled=true", "prometheusRule.enabled=true"]
+    found = _template(helm, *(f"--set={each}" for each in arguments))
+    triton = charts.only(found, "PodMonitor", "foretide-triton")
+    assert triton["spec"]["namespaceSelector"] == {"matchNames": ["shop", "search"]}
+    [group] = charts.only(found, "PrometheusRule", "foretide-history")["spec"]["groups"]
+    assert [rule["expr"] for rule in group["rules"]] == [
+        promql.history(quantity, rate_window_seconds=30.0, namespaces=("shop", "search")) for quantity in RECORDED
+    ]
 
 
 def test_a_digest_wins_over_a_tag(helm: str) -> None:
@@ -136,6 +177,8 @@ def test_the_notes_name_the_plugin_and_what_stays(cluster: Cluster) -> None:
     (removal,) = re.findall(r"kubectl delete crd (.*)", notes)
     assert sorted(removal.split()) == sorted(names)
     assert "kubectl delete crd" not in _notes(cluster, "--set=crds.keep=false")
+    assert "left alone" not in notes
+    assert "one of shop, search" in _notes(cluster, "--set=watchNamespaces={shop,search}")
 
 
 def _notes(cluster: Cluster, *arguments: str) -> str:
