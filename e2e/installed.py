@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
 from e2e.cluster import Cluster, pki
 from e2e.cluster.paths import REPOSITORY
 from e2e.scenarios.api import Api
+from manifests import render
 
 INSTALL: Final = REPOSITORY / "manifests" / "install.yaml"
 OPERATOR: Final = ("foretide-system", "foretide-operator")  # namespace and name of its service account
@@ -19,10 +20,16 @@ OPERATOR_USER: Final = "system:serviceaccount:{}:{}".format(*OPERATOR)
 TOKEN_SECONDS: Final = 12 * 3_600
 
 
-def install(cluster: Cluster) -> None:
-    """Kinds, rights and the account; returns when the kinds are Established."""
-    whole = [each for each in yaml.safe_load_all(INSTALL.read_text()) if each]
-    parts = [each for each in whole if each["kind"] != "Deployment"]
+def objects(cluster: Cluster, *values: str) -> list[dict[str, Any]]:
+    """What the chart makes of these values, such as `--set=watchNamespaces={shop}`; without any it is in the tree."""
+    text = render.install_text(*values, binary=str(cluster.bin / "helm")) if values else INSTALL.read_text()
+    return [each for each in yaml.safe_load_all(text) if each]
+
+
+def install(cluster: Cluster, *values: str) -> None:
+    """Kinds, rights and the account; returns when the kinds are Established. Again with other values it changes them,
+    and takes nothing away."""
+    parts = [each for each in objects(cluster, *values) if each["kind"] != "Deployment"]
     cluster.apply(*(each for each in parts if each["kind"] in ("Namespace", "CustomResourceDefinition")))
     cluster.apply(*parts)
     names = [each["metadata"]["name"] for each in parts if each["kind"] == "CustomResourceDefinition"]

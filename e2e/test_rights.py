@@ -1,24 +1,25 @@
-"""The rights that the chart gives the operator are those that it uses: none too many, none missing."""
+"""The rights that the chart gives the operator are those that it uses: none too many, none missing. So it is for all
+namespaces, and for some of them, where no right reaches any other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from e2e import local_control_plane
 from e2e.exhaustive.run import CLASSES, SPEC, hardware_class
 from e2e.exhaustive.stage import NAME
-from e2e.installed import INSTALL, OPERATOR, operator_token
+from e2e.installed import OPERATOR, install, objects, operator_token
 from e2e.local_control_plane import ControlPlane
 from e2e.local_operator import LocalOperator, operating
-from e2e.scenarios.api import NAMESPACE, Api
+from e2e.scenarios.api import Api
 from e2e.scenarios.conditions import condition, holds
 from e2e.scenarios.waiting import until
-from foretide.adapters.resources import CHILDREN, DEPLOYMENT, HARDWARE_CLASS, INFERENCE_SERVICE, POD, Resource
+from foretide.adapters.resources import CHILDREN, DEPLOYMENT, HARDWARE_CLASS, INFERENCE_SERVICE, LEASE, POD, Resource
 from foretide.api import parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
@@ -27,15 +28,26 @@ from foretide.serving.manifests import ServingSettings, build
 pytestmark = [pytest.mark.timeout(600), pytest.mark.exhaustive]
 
 TEAM = "team"
+IN_SOME: tuple[str, ...] = (f"--set=watchNamespaces={{{TEAM},search}}",)
 WAIT_SECONDS = 120.0
 
 Right = tuple[str, str, str]  # group, resource, verb
 
 
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """With pods that are Ready."""
-    with local_control_plane.running(tmp_path_factory.mktemp("plane"), nodes=1) as plane:
+@pytest.fixture(params=[(), IN_SOME], ids=["all namespaces", "some namespaces"])
+def values(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Of the chart."""
+    found: tuple[str, ...] = request.param
+    return found
+
+
+@pytest.fixture
+def plane(tmp_path: Path, values: tuple[str, ...]) -> Iterator[ControlPlane]:
+    """With pods that are Ready, and two namespaces."""
+    with local_control_plane.running(tmp_path, nodes=1) as plane:
+        plane.cluster.apply(*map(_namespace, (TEAM, "search")))
+        if values:
+            install(plane.cluster, *values)
         yield plane
 
 
@@ -48,17 +60,26 @@ def api(plane: ControlPlane) -> Iterator[Api]:
 
 
 @pytest.fixture
-def operator(plane: ControlPlane, api: Api) -> Iterator[LocalOperator]:
-    """With the rights of the chart."""
+def operator(plane: ControlPlane, api: Api, values: tuple[str, ...]) -> Iterator[LocalOperator]:
+    """With the rights and the namespaces of the chart."""
     token = operator_token(api)
-    with operating(plane, token, prometheus_url="http://127.0.0.1:1", tick_seconds=2, scale_down_hold_seconds=8) as one:
+    with operating(
+        plane,
+        token,
+        prometheus_url="http://127.0.0.1:1",
+        tick_seconds=2,
+        scale_down_hold_seconds=8,
+        watch_namespaces=f"{TEAM} search" if values else "",
+    ) as one:
         one.start()
         one.until_leading()
         yield one
 
 
-def test_rights_are_those_that_are_used(plane: ControlPlane, api: Api, operator: LocalOperator) -> None:
-    api.create(NAMESPACE, {"metadata": {"name": TEAM}})
+def test_rights_are_those_that_are_used(
+    plane: ControlPlane, api: Api, operator: LocalOperator, values: tuple[str, ...]
+) -> None:
+    granted = _granted(objects(plane.cluster, *values))
     for name in CLASSES:
         api.apply(HARDWARE_CLASS, hardware_class(name))
     _meets_objects_of_others(api)
@@ -75,17 +96,18 @@ def test_rights_are_those_that_are_used(plane: ControlPlane, api: Api, operator:
     operator.end()  # gives the Lease back
     until(
         "the audit log is written",
-        lambda: not granted() - used(plane),
+        lambda: not granted - used(plane),
         within_seconds=30.0,
-        shows=lambda: sorted(granted() - used(plane)),
+        shows=lambda: sorted(granted - used(plane)),
     )
-    assert used(plane) - granted() == set()
+    assert used(plane) - granted == set()
     assert refused(plane) == set()
+    if values:
+        assert places(plane) == {("hardwareclasses", None), (LEASE.plural, OPERATOR[0]), ("", TEAM), ("", "search")}
 
 
-def granted() -> set[Right]:
+def _granted(whole: list[dict[str, Any]]) -> set[Right]:
     """By the roles of the rendered chart that are bound to the operator."""
-    whole = [each for each in yaml.safe_load_all(INSTALL.read_text()) if each]
     bound = {
         each["roleRef"]["name"]
         for each in whole
@@ -114,6 +136,13 @@ def used(plane: ControlPlane) -> set[Right]:
     return found | made
 
 
+def places(plane: ControlPlane) -> set[tuple[str, str | None]]:
+    """Where it asked: what of all namespaces, what in its own, and in which others."""
+    of = [request["objectRef"] for request in plane.audited() if "objectRef" in request]
+    asked = {(each["resource"], each.get("namespace")) for each in of}
+    return {(what if where in (None, OPERATOR[0]) else "", where) for what, where in asked}
+
+
 def refused(plane: ControlPlane) -> set[Right]:
     """What the API server did not let the operator do."""
     codes = (401, 403)
@@ -128,6 +157,10 @@ def _resource(request: Mapping[str, Any]) -> tuple[str, str]:
     of = request["objectRef"]
     name = f"{of['resource']}/{of['subresource']}" if of.get("subresource") else of["resource"]
     return of.get("apiGroup", ""), name
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def _meets_objects_of_others(api: Api) -> None:

@@ -70,9 +70,9 @@ def digest() -> str:
     return f"chart sha256:{state.hexdigest()}"
 
 
-def install_text(*, binary: str | None = None) -> str:
-    """The text of install.yaml."""
-    lines = rendered(binary=binary).splitlines()
+def install_text(*values: str, binary: str | None = None) -> str:
+    """The text of install.yaml, or with other values of the chart."""
+    lines = rendered(*values, binary=binary).splitlines()
     return _HEADER.format(digest=digest()) + "\n".join(line.rstrip() for line in lines if line.strip()) + "\n"
 
 

@@ -123,9 +123,9 @@ class Mortal:
         self._lives()
         return await self.api.get(resource, namespace=namespace, name=name)
 
-    async def list(self, resource: Resource, *, label_selector: str = "") -> list[Object]:
+    async def list(self, resource: Resource, *, label_selector: str = "", namespace: str | None = None) -> list[Object]:
         self._lives()
-        return await self.api.list(resource, label_selector=label_selector)
+        return await self.api.list(resource, label_selector=label_selector, namespace=namespace)
 
     async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
         self._lives()

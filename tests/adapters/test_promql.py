@@ -6,6 +6,7 @@ import inspect
 import itertools
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import get_type_hints
 
@@ -109,7 +110,7 @@ def test_only_functions_over_time_have_a_window(query: Query) -> None:
 
 
 def test_no_text_of_a_service_can_enter_a_query() -> None:
-    assert list(inspect.signature(expression).parameters) == ["query"]
+    assert list(inspect.signature(expression).parameters) == ["query", "namespaces"]
     types = get_type_hints(Query)
     assert {types[field.name] for field in fields(Query)} == {Quantity, Over, float}
 
@@ -153,10 +154,37 @@ def test_latencies_are_asked_by_pod_and_bound_or_quantile() -> None:
 
 
 def test_no_text_of_a_service_can_enter_a_query_of_latencies() -> None:
-    assert get_type_hints(buckets) == {"window_seconds": float, "return": str}
-    assert get_type_hints(quantiles) == {"return": str}
+    assert get_type_hints(buckets) == {"window_seconds": float, "namespaces": Sequence[str], "return": str}
+    assert get_type_hints(quantiles) == {"namespaces": Sequence[str], "return": str}
     with pytest.raises(ValueError, match="window_seconds of rate of the histogram must be finite and at least 1, not "):
         buckets(window_seconds=math.nan)
+
+
+def asked(namespaces: Sequence[str]) -> list[str]:
+    """Every expression there is, of these namespaces."""
+    return [
+        *(expression(Query(quantity, over, 30.0), namespaces=namespaces) for quantity in METRICS for over in Over),
+        *(history(quantity, rate_window_seconds=30.0, namespaces=namespaces) for quantity in METRICS),
+        *(recorded(quantity, namespaces=namespaces) for quantity in METRICS),
+        buckets(window_seconds=30.0, namespaces=namespaces),
+        quantiles(namespaces=namespaces),
+    ]
+
+
+def test_every_expression_can_be_of_some_namespaces() -> None:
+    matcher = '{namespace=~"shop|team-1"}'
+    for everywhere, within in zip(asked(()), asked(("shop", "team-1")), strict=True):
+        assert within.count(matcher) == 1
+        assert within.replace(matcher, "") == everywhere
+    assert "rate(nv_inference_request_success" + matcher + "[30s])" in expression(
+        Query(Quantity.SUCCESS, Over.RATE, 30.0), namespaces=("shop", "team-1")
+    )
+
+
+@pytest.mark.parametrize("text", ["", "a.*", 'a"} or up{x="', "A", "-a", "a" * 64, "a|b", "a\n"])
+def test_what_is_no_name_of_a_namespace_enters_no_query(text: str) -> None:
+    with pytest.raises(ValueError, match="namespaces must be names of namespaces"):
+        quantiles(namespaces=("shop", text))
 
 
 EXPORTED = sorted(METRICS)
@@ -181,9 +209,9 @@ def test_where_scrapes_are_rare_a_minute_is_too_short(window: float, expected: i
 @pytest.mark.parametrize("quantity", EXPORTED)
 def test_no_text_of_a_service_can_enter_a_query_of_the_past(quantity: Quantity) -> None:
     """Only a table and a number do; the pattern of names is a constant."""
-    asked = history(quantity, rate_window_seconds=30.0)
-    assert re.fullmatch(r"sum by \(namespace, workload\) \(label_replace\(.*, " + re.escape(WORKLOAD) + r"\)\)", asked)
-    rest = asked.replace(WORKLOAD, "").replace(expression(Query(quantity, Over.RATE, 60.0)), "")
+    past = history(quantity, rate_window_seconds=30.0)
+    assert re.fullmatch(r"sum by \(namespace, workload\) \(label_replace\(.*, " + re.escape(WORKLOAD) + r"\)\)", past)
+    rest = past.replace(WORKLOAD, "").replace(expression(Query(quantity, Over.RATE, 60.0)), "")
     assert rest == f"sum {BY_WORKLOAD} (label_replace(, ))"
     assert METRICS[quantity] in record(quantity)
     assert record(quantity) in recorded(quantity)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pytest
 
-from foretide.adapters.resources import INFERENCE_SERVICE
+from foretide.adapters.errors import Rejected
+from foretide.adapters.resources import HARDWARE_CLASS, INFERENCE_SERVICE
 from foretide.app import loops as module
 from foretide.app import watching
 from foretide.app.loops import Loops
@@ -29,13 +30,13 @@ Result = TypeVar("Result")
 def virtual(monkeypatch: pytest.MonkeyPatch) -> None:
     """time.monotonic() follows the event loop, and a watch that only waits takes the place of kopf."""
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=now_seconds))
-    monkeypatch.setattr(watching, "watch", lambda seen, stop: stop.wait())
+    monkeypatch.setattr(watching, "watch", lambda seen, namespaces, stop: stop.wait())
 
 
 class Operator:
     """A cluster, and the loops that run over it."""
 
-    def __init__(self, *raw: dict[str, Any]) -> None:
+    def __init__(self, *raw: dict[str, Any], settings: Settings = SETTINGS) -> None:
         self.cluster = Cluster()
         for obj in raw:  # no watch has shown them yet
             metadata = obj["metadata"]
@@ -43,7 +44,7 @@ class Operator:
         self.metrics = SelfMetrics()
         self.ticks: list[float] = []
         self.loops = Loops(
-            settings=SETTINGS,
+            settings=settings,
             api=self.cluster.kubernetes,
             world=self.cluster.world,
             reconciler=self.cluster.reconciler,
@@ -207,8 +208,8 @@ def test_what_an_event_shows_while_the_sweep_lists_is_newer_than_the_list() -> N
         kubernetes = operator.cluster.kubernetes
         listed = kubernetes.list
 
-        async def slow(resource: Any, *, label_selector: str = "") -> Any:
-            found = await listed(resource, label_selector=label_selector)
+        async def slow(resource: Any, **where: Any) -> Any:
+            found = await listed(resource, **where)
             if resource == INFERENCE_SERVICE:
                 new = objects.service()
                 kubernetes.objects["InferenceService", objects.NAMESPACE, "ranker"] = new
@@ -251,7 +252,7 @@ def test_a_failing_service_is_retried_and_delays_no_other() -> None:
 def test_a_cancellation_ends_all_loops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The Lease is lost: nothing may be written any more, although kopf takes seconds to leave."""
 
-    async def leaves_slowly(seen: Any, stop: asyncio.Event) -> None:
+    async def leaves_slowly(seen: Any, namespaces: Any, stop: asyncio.Event) -> None:
         try:
             await stop.wait()
         finally:
@@ -271,7 +272,7 @@ def test_a_cancellation_ends_all_loops_at_once(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_watch_that_cannot_go_on_ends_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def breaks(seen: Any, stop: asyncio.Event) -> None:
+    async def breaks(seen: Any, namespaces: Any, stop: asyncio.Event) -> None:
         await asyncio.sleep(20)
         raise RuntimeError("kopf cannot go on")
 
@@ -357,3 +358,59 @@ def test_a_fault_in_back_filling_does_not_end_the_loops() -> None:
     operator, begun = run(main())
     assert len(operator.ticks) == 21
     assert begun == [0, module.BACKFILL_FAULT_PAUSE_SECONDS]
+
+
+IN_SHOP: Final = SETTINGS.model_copy(update={"watch_namespaces": f"{objects.NAMESPACE} search"})
+
+
+def test_of_namespaces_that_it_was_not_told_it_knows_nothing_and_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watched: list[tuple[str, ...]] = []
+
+    async def noted(seen: Any, namespaces: tuple[str, ...], stop: asyncio.Event) -> None:
+        watched.append(namespaces)
+        await stop.wait()
+
+    async def main() -> Operator:
+        monkeypatch.setattr(watching, "watch", noted)
+        foreign = objects.service()
+        foreign["metadata"]["namespace"] = "foreign"
+        operator = Operator(objects.service(), foreign, objects.hardware_class(), settings=IN_SHOP)
+        await operator.run(seconds=301)
+        return operator
+
+    cluster = run(main()).cluster
+    assert watched == [(objects.NAMESPACE, "search")]
+    assert list(cluster.world.services) == [key()], "the first sweep and the second"
+    assert "status" not in cluster.object("InferenceService", "ranker", "foreign")
+    places = {namespace for kind, namespace in cluster.kubernetes.listed if kind != HARDWARE_CLASS.kind}
+    assert places == {objects.NAMESPACE, "search"}
+    assert (HARDWARE_CLASS.kind, None) in cluster.kubernetes.listed
+
+
+def test_a_namespace_that_is_gone_is_left_out_and_its_coming_back_is_seen() -> None:
+    """Its Role went with it; the operator ends as by SIGTERM, and what starts in its place watches all of them."""
+
+    async def main() -> tuple[Operator, float]:
+        operator = Operator(objects.service(), objects.hardware_class(), settings=IN_SHOP)
+        operator.cluster.kubernetes.closed = {"search"}
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(400, operator.cluster.kubernetes.closed.clear)
+        await operator.loops.run(stop)
+        return operator, now_seconds()
+
+    operator, ended = run(main())
+    assert list(operator.cluster.world.served) == [key()]
+    assert ended == 2 * IN_SHOP.sweep_seconds
+
+
+def test_where_every_namespace_is_gone_none_is_taken_for_all() -> None:
+    async def main() -> Operator:
+        operator = Operator(objects.service(), settings=IN_SHOP)
+        operator.cluster.kubernetes.closed = {objects.NAMESPACE, "search"}
+        with pytest.raises(Rejected, match="in the namespace search"):
+            await operator.loops.run(asyncio.Event())
+        return operator
+
+    assert run(main()).cluster.kubernetes.listed == set()

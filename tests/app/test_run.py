@@ -15,7 +15,7 @@ from foretide.app import run as module
 from foretide.app.metrics import SelfMetrics
 from foretide.app.run import LeaseLost, _access, _lead, _loops, _stuck, _unless
 from foretide.app.settings import Settings
-from tests.control.fakes import FakeKubernetes, FakePrometheus
+from tests.control.fakes import DOWN, FakeKubernetes, FakePrometheus
 from tests.virtual_time import now_seconds, run
 
 Step = Callable[[], Coroutine[Any, Any, None]]
@@ -129,6 +129,20 @@ def test_the_parts_fit_together() -> None:
     loops = _loops(*fakes, identity="me")
     assert not loops.started
     assert loops.tick_deadline_seconds == 30
+
+
+def test_prometheus_is_asked_of_the_namespaces_that_are_watched() -> None:
+    async def main() -> list[str]:
+        prometheus = FakePrometheus(down=DOWN)
+        settings = Settings(watch_namespaces="shop search")
+        fakes: Any = (settings, FakeKubernetes(), prometheus, PodHttp(), SelfMetrics())
+        loops = _loops(*fakes, identity="me")
+        await loops._autoscaler.tick()
+        return prometheus.queries
+
+    queries = run(main())
+    assert queries
+    assert all('{namespace=~"shop|search"}' in query for query in queries)
 
 
 def test_prometheus_is_asked_as_the_settings_say() -> None:

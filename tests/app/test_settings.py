@@ -32,6 +32,7 @@ def test_each_setting_is_read_from_its_variable() -> None:
             "FORETIDE_PROMETHEUS_CLIENT_KEY_FILE": "/etc/foretide/prometheus/tls.key",
             "FORETIDE_PROMETHEUS_TENANT_HEADER": "THANOS-TENANT",
             "FORETIDE_PROMETHEUS_TENANT": "team a",
+            "FORETIDE_WATCH_NAMESPACES": "shop search",
             "FORETIDE_TICK_SECONDS": "5",
             "FORETIDE_RATE_WINDOW_SECONDS": "20",
             "FORETIDE_SCALE_DOWN_HOLD_SECONDS": "60.5",
@@ -56,6 +57,7 @@ def test_each_setting_is_read_from_its_variable() -> None:
         prometheus_client_key_file="/etc/foretide/prometheus/tls.key",
         prometheus_tenant_header="THANOS-TENANT",
         prometheus_tenant="team a",
+        watch_namespaces="shop search",
         tick_seconds=5,
         rate_window_seconds=20,
         scale_down_hold_seconds=60.5,
@@ -100,6 +102,9 @@ def test_each_setting_is_read_from_its_variable() -> None:
         ("FORETIDE_PROMETHEUS_TENANT_HEADER", "", "match pattern"),
         ("FORETIDE_PROMETHEUS_TENANT", " team", "match pattern"),
         ("FORETIDE_PROMETHEUS_TENANT", "a\nb", "match pattern"),
+        ("FORETIDE_WATCH_NAMESPACES", "shop,search", "match pattern"),
+        ("FORETIDE_WATCH_NAMESPACES", "team-*", "match pattern"),
+        ("FORETIDE_WATCH_NAMESPACES", "x" * 64, "match pattern"),
         ("FORETIDE_DOWNLOAD_IMAGE", "rclone rclone", "match pattern"),
         ("FORETIDE_DOWNLOAD_FLAGS", "copy", "match pattern"),
         ("FORETIDE_DOWNLOAD_FLAGS", "-v", "match pattern"),
@@ -124,6 +129,11 @@ def test_all_problems_are_told_at_once() -> None:
     assert len(told.splitlines()) == 3
     for name in ("FORETIDE_WORKERS", "FORETIDE_LISTEN_PORT", "FORETIDE_TIK_SECONDS"):
         assert name in told
+
+
+def test_namespaces_are_named_by_spaces_and_none_means_all() -> None:
+    assert load({"FORETIDE_WATCH_NAMESPACES": ""}).namespaces == ()
+    assert load({"FORETIDE_WATCH_NAMESPACES": "shop team-1 shop"}).namespaces == ("shop", "team-1")
 
 
 def test_an_unknown_variable_is_refused_with_the_list() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 from typing import Any
@@ -86,6 +87,18 @@ def test_kopf_writes_nothing() -> None:
     assert not patch
     # equal before and after: no change is ever found, so that no handler state is ever stored
     assert storage.fetch(body=body) == storage.build(body=body)
+
+
+@pytest.mark.parametrize("namespaces", [(), ("shop", "search")])
+async def test_kopf_watches_the_namespaces_or_all(monkeypatch: pytest.MonkeyPatch, namespaces: tuple[str, ...]) -> None:
+    asked: dict[str, Any] = {}
+
+    async def operator(**words: Any) -> None:
+        asked.update(words)
+
+    monkeypatch.setattr(kopf, "operator", operator)
+    await watching.watch(lambda *_: None, namespaces=namespaces, stop=asyncio.Event())
+    assert (asked["clusterwide"], asked["namespaces"]) == (not namespaces, namespaces)
 
 
 def test_a_silent_stream_is_opened_anew_after_a_bookmark_is_missed() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from foretide.adapters import promql
+from foretide.api.names import NAMESPACE
 from foretide.app.settings import Settings
 from foretide.scaling.policy import Quantity
 from tests.chart import charts
@@ -55,7 +56,7 @@ def test_what_is_recorded_is_what_the_operator_asks_about_the_past() -> None:
     quantities = (Quantity.SUCCESS, Quantity.FAILURE, Quantity.INFERENCE, Quantity.CACHE_HITS)
     for metric, quantity in zip(re.findall(r'"(.*?)"', listed), quantities, strict=True):
         assert record.replace("{{ . }}", metric) == promql.record(quantity)
-        made = rule.replace("{{ . }}", metric).replace("{{ $window }}", "60")
+        made = rule.replace("{{ . }}", metric).replace("{{ $where }}", "").replace("{{ $window }}", "60")
         assert made == promql.history(quantity, rate_window_seconds=30.0)
     assert 'maxf 60 .Values.autoscaler.rateWindowSeconds | printf "%.0f"' in text
     assert promql.HISTORY_WINDOW_SECONDS == 60
@@ -91,6 +92,11 @@ def test_the_chart_refuses_of_downloads_what_the_operator_would(value: str, sett
     assert not re.search(pattern, bad)
     (known,) = [each.pattern for each in Settings.model_fields[setting].metadata if hasattr(each, "pattern")]
     assert pattern == known
+
+
+def test_what_the_chart_takes_for_a_namespace_the_operator_takes() -> None:
+    assert charts.schema()["properties"]["watchNamespaces"]["items"]["pattern"] == f"^{NAMESPACE}$"
+    assert Settings(watch_namespaces="shop team-1").namespaces == ("shop", "team-1")
 
 
 def test_what_the_chart_takes_for_a_flag_the_operator_takes() -> None:

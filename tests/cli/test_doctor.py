@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import tomllib
 from collections.abc import Callable
@@ -107,7 +108,7 @@ def old_crd(cluster: ApiServer) -> None:
 
 def second_operator(cluster: ApiServer) -> None:
     path = DEPLOYMENT.path(namespace="foretide-system", name="foretide-operator")
-    raw = cluster.objects[path]
+    raw = copy.deepcopy(cluster.objects[path])
     cluster.put(DEPLOYMENT, {**raw, "metadata": {**raw["metadata"], "namespace": "other"}})
 
 
@@ -190,18 +191,65 @@ def test_a_cluster_out_of_reach_is_one_sentence(run: CommandLine) -> None:
 
 
 def test_permissions_are_those_of_the_chart() -> None:
+    """For all namespaces, which is the chart's default; that a Role has the same rules is a test of the chart."""
     granted = set()
     for raw in yaml.safe_load_all((ROOT / "manifests/install.yaml").read_text()):
         if raw["kind"] not in ("Role", "ClusterRole") or not raw["metadata"]["name"].endswith("-operator"):
             continue
         for rule in raw["rules"]:
             granted |= {
-                (verb, api_group, resource, raw["kind"] == "Role")
+                (verb, api_group, resource, raw["metadata"].get("namespace"))
                 for verb in rule["verbs"]
                 for api_group in rule["apiGroups"]
                 for resource in rule["resources"]
             }
-    assert {tuple(need) for need in needs()} == granted
+    assert {tuple(need) for need in needs("foretide-system", ())} == granted
+
+
+def watching(*namespaces: str, cluster: ApiServer) -> None:
+    """The operator works in these alone."""
+    raw = cluster.objects[DEPLOYMENT.path(namespace="foretide-system", name="foretide-operator")]
+    (container,) = raw["spec"]["template"]["spec"]["containers"]
+    (variable,) = [each for each in container["env"] if each["name"] == "FORETIDE_WATCH_NAMESPACES"]
+    variable["value"] = " ".join(namespaces)
+
+
+def reviewed(cluster: ApiServer) -> set[tuple[str, str | None]]:
+    """Resources and the namespaces in which access to them was asked about."""
+    asked = [body["spec"]["resourceAttributes"] for body in cluster.bodies if "resourceAttributes" in str(body)]
+    return {(each["resource"], each.get("namespace")) for each in asked}
+
+
+def test_in_some_namespaces_its_rights_are_looked_at_there(good: ApiServer, run: CommandLine) -> None:
+    watching("shop", "search", cluster=good)
+    assert run("doctor").code == Exit.OK
+    assert {("hardwareclasses", None), ("leases", "foretide-system")} <= reviewed(good)
+    assert {namespace for resource, namespace in reviewed(good) if resource == "deployments"} == {"shop", "search"}
+    assert {resource for resource, namespace in reviewed(good) if namespace is None} == {"hardwareclasses"}
+    good.allowed = lambda spec: spec["resourceAttributes"].get("namespace") != "search"
+    told = run("doctor", "-o", "json").out
+    assert "may not list inferenceservices.foretide.dev in search" in told
+
+
+def test_a_service_where_no_operator_works_is_told_of(good: ApiServer, run: CommandLine) -> None:
+    watching("search", cluster=good)
+    ended = run("doctor", "-o", "json")
+    found = [one for one in json.loads(ended.out)["findings"] if one["level"] != "ok"]
+    assert [(one["check"], one["level"]) for one in found] == [("services", "warning")]
+    assert found[0]["message"] == "1 are in namespaces that no operator works in: shop/ranker"
+    assert "watchNamespaces" in found[0]["fix"]
+
+
+def test_two_operators_may_part_the_namespaces(good: ApiServer, run: CommandLine) -> None:
+    watching("search", cluster=good)
+    second_operator(good)
+    watching("shop", cluster=good)
+    lease = good.objects[LEASE_PATH]
+    good.put(LEASE, {**lease, "metadata": {"namespace": "other", "name": LEASE_NAME}})
+    ended = run("doctor", "-o", "json")
+    assert [one for one in json.loads(ended.out)["findings"] if one["level"] != "ok"] == []
+    watching("shop", "search", cluster=good)
+    assert "there are 2 for the same namespaces" in run("doctor", "-o", "json").out
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,8 @@ class FakeKubernetes:
     denied: dict[str, AdapterError] = field(default_factory=dict)  # by the name of what is applied
     lose: Callable[[int], AdapterError | None] = lambda call: None  # did what it was asked for, and the answer is lost
     written: Callable[[dict[str, Any]], None] = lambda obj: None  # the watch
+    closed: set[str] = field(default_factory=set)  # namespaces without a Role of the operator
+    listed: set[tuple[str, str | None]] = field(default_factory=set)  # kinds, and in which namespace
     log: str | AdapterError = ""
     logs_read: list[str] = field(default_factory=list)
     image_volumes: bool = True  # the gate ImageVolume
@@ -118,10 +120,14 @@ class FakeKubernetes:
             raise self.log
         return self.log
 
-    async def list(self, resource: Resource, *, label_selector: str = "") -> list[Object]:
+    async def list(self, resource: Resource, *, label_selector: str = "", namespace: str | None = None) -> list[Object]:
         """As in a real list, the items do not say what kind they are."""
         self._call("list", resource.kind, "", "", {})
-        found = [obj for (kind, _, _), obj in self.objects.items() if kind == resource.kind]
+        if namespace in self.closed:
+            raise Rejected(f"cannot list {resource.plural} in the namespace {namespace}", reason="Forbidden")
+        self.listed.add((resource.kind, namespace))
+        places = ("", namespace) if namespace else {place for _, place, _ in self.objects}
+        found = [obj for (kind, place, _), obj in self.objects.items() if kind == resource.kind and place in places]
         return [{name: value for name, value in obj.items() if name not in ("apiVersion", "kind")} for obj in found]
 
     async def delete(self, resource: Resource, obj: Object) -> None:
@@ -193,9 +199,10 @@ class FakePrometheus:
 
     async def by_pod(self, promql: str) -> Mapping[Pod, float]:
         self.queries.append(promql)
+        if self.down is not None:
+            raise self.down
         name = QUESTIONS[promql]
-        error = self.down or self.fail.get(name)
-        if error is not None:
+        if (error := self.fail.get(name)) is not None:
             raise error
         return self.samples.get(name, {})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -50,10 +50,21 @@ class VirtualClock:
 class Operator:
     """Services in a world, and somebody who reads their past."""
 
-    def __init__(self, *, history_seconds: Callable[[Key], float] | None = None) -> None:
-        self.world, self.prometheus = World(), FakePrometheus()
-        limit = {} if history_seconds is None else {"history_seconds": history_seconds}
-        self.backfill = Backfill(self.prometheus, self.world, VirtualClock(), rate_window_seconds=30.0, **limit)
+    def __init__(
+        self,
+        *,
+        history_seconds: Callable[[Key], float] = lambda _: FORTNIGHT_SECONDS,
+        namespaces: Sequence[str] = (),
+    ) -> None:
+        self.world, self.prometheus, self.namespaces = World(), FakePrometheus(), namespaces
+        self.backfill = Backfill(
+            self.prometheus,
+            self.world,
+            VirtualClock(),
+            rate_window_seconds=30.0,
+            history_seconds=history_seconds,
+            namespaces=namespaces,
+        )
         self.chunks: list[Chunk] = []
         self.world.seen(HARDWARE_CLASS, objects.hardware_class())
 
@@ -69,7 +80,8 @@ class Operator:
         assert isinstance(hardware_class, HardwareClass)
         self.world.served[key] = Served(service, (ServedClass(hardware_class.name, deployment, hardware_class),))
         for quantity in QUANTITIES:
-            by_workload = self.prometheus.past.setdefault(promql.history(quantity, rate_window_seconds=30.0), {})
+            expression = promql.history(quantity, rate_window_seconds=30.0, namespaces=self.namespaces)
+            by_workload = self.prometheus.past.setdefault(expression, {})
             rate = 0.0 if quantity is Quantity.FAILURE else rps
             by_workload[Workload(key.namespace, deployment)] = lambda _, rate=rate: rate  # type: ignore[misc]
         return ServiceId(key, uid)
@@ -144,6 +156,19 @@ def test_all_services_are_asked_for_together_in_chunks_of_bounded_size(monkeypat
     assert all(one.steps * 3 <= 900 for one in operator.prometheus.ranges)
     assert len(operator.asked()) == len(operator.asked(RECORDED)) == 5  # 1,438 minutes
     assert len(operator.chunks[0].services) == 3
+
+
+def test_the_past_is_asked_of_the_namespaces_that_are_watched() -> None:
+    async def main() -> tuple[Operator, ServiceId]:
+        operator = Operator(namespaces=("search", objects.NAMESPACE))
+        service = operator.add(age=HOUR)
+        await operator.run(60)
+        return operator, service
+
+    operator, service = run(main())
+    assert len(operator.minutes(service)) == len(own(HOUR))
+    matcher = '{namespace=~"search|shop"}'
+    assert {one.promql.count(matcher) for one in operator.prometheus.ranges} == {1}
 
 
 def test_a_chunk_has_half_a_day_at_most() -> None:

@@ -23,6 +23,9 @@ EXEMPT: Final[Mapping[str, str]] = {
     "helm upgrade foretide charts/foretide --namespace foretide-system --reuse-values --set podMonitor.enabled=true": (
         "needs the definitions of the Prometheus Operator; e2e/test_chart.py and e2e/test_rules.py render these values"
     ),
+    "helm upgrade foretide charts/foretide --namespace foretide-system --reuse-values --set 'watchNamespaces": (
+        "other tests need an operator of all namespaces; e2e/test_namespaced.py runs one of two"
+    ),
     "kubectl foretide profile ranker": "takes minutes, and a GPU; e2e/test_cli_profile.py runs it on a CPU",
     "kubectl -n shop logs deploy/ranker--cpu-4 -c download": "needs a bucket; e2e/test_model_sources.py reads that log",
 }

@@ -44,8 +44,8 @@ class Kubernetes(Protocol):
         """The object, or None where there is none."""
         ...
 
-    async def list(self, resource: Resource, *, label_selector: str = "") -> list[Object]:
-        """All objects of the kind in all namespaces."""
+    async def list(self, resource: Resource, *, label_selector: str = "", namespace: str | None = None) -> list[Object]:
+        """All objects of the kind in the namespace, or in all of them."""
         ...
 
     async def scale(self, deployment: Object, *, replicas: int, manager: str) -> str:
@@ -132,7 +132,6 @@ class KubernetesApi:
             raise
 
     async def list(self, resource: Resource, *, label_selector: str = "", namespace: str | None = None) -> list[Object]:
-        """As in the protocol; or of one namespace, for those who may not look into all of them."""
         path, query = resource.path(namespace=namespace), {"limit": str(PAGE_SIZE), "labelSelector": label_selector}
         items: list[Object] = []
         while True:

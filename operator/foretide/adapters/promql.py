@@ -1,16 +1,20 @@
 """The PromQL of one query of a policy: for all Triton pods at once, grouped by pod, whatever the number of services;
 and that of the past, grouped by Deployment, for the pods of then are gone.
 
-No text of any user enters an expression: everything is asked for all Triton pods, and the control layer keeps the
-pods that it owns by namespace and name (a label that a target could forge decides nothing).
+No text of any user enters an expression: everything is asked for all Triton pods, or for those in the namespaces that
+the operator works in, and the control layer keeps the pods that it owns by namespace and name (a label that a target
+could forge decides nothing).
 """
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from foretide.adapters.triton_metrics import HISTOGRAM, METRICS, SERIES_LABELS, SUMMARY
+from foretide.api.names import NAMESPACE
 from foretide.scaling.policy import Over, Quantity, Query
 
 # PromQL knows no fractions of a second.
@@ -29,8 +33,9 @@ _BY_WORKLOAD: Final = "by (namespace, workload)"
 _WORKLOAD: Final = '"workload", "$1", "pod", "(.+)-[a-z0-9]+-[a-z0-9]{5}"'
 
 
-def expression(query: Query) -> str:
-    """Answers one sample per (namespace, pod); raises ValueError for what Triton does not export.
+def expression(query: Query, *, namespaces: Sequence[str] = ()) -> str:
+    """Answers one sample per (namespace, pod), of all namespaces where none is named; raises ValueError for what Triton
+    does not export.
 
     `max` merges what two scrapes of one pod tell (a PodMonitor beside annotations, two Prometheus replicas), `sum`
     adds the series of one pod.
@@ -38,35 +43,38 @@ def expression(query: Query) -> str:
     metric = METRICS.get(query.quantity)
     if metric is None:
         raise ValueError(f"quantity must be one of {', '.join(METRICS)}, not {query.quantity}: no server exports it")
+    series = _in(namespaces, metric.name)
     if query.over is Over.AGE:
-        return f"time() - max {_BY_POD} (timestamp({metric.name}))"
+        return f"time() - max {_BY_POD} (timestamp({series}))"
     # All others that need a window are named as PromQL names them.
-    samples = metric.name if query.over is Over.NEWEST else _ranged(query, metric.name)
+    samples = series if query.over is Over.NEWEST else _ranged(query, series)
     by_pod = f"sum {_BY_POD} (max {_BY_SERIES} ({samples}))"
     return by_pod if metric.per_unit == 1 else f"{by_pod} / {metric.per_unit}"
 
 
-def buckets(*, window_seconds: float) -> str:
+def buckets(*, window_seconds: float, namespaces: Sequence[str] = ()) -> str:
     """How many requests a second took no longer than each bound: a sample per (namespace, pod, le), `le` in ms."""
-    rates = f"rate({HISTOGRAM.name}[{_window(window_seconds, of='rate of the histogram')}])"
+    window = _window(window_seconds, of="rate of the histogram")
+    rates = f"rate({_in(namespaces, HISTOGRAM.name)}[{window}])"
     return f"sum {_BY_BUCKET} (max {_BY_BUCKET_OF_SERIES} ({rates}))"
 
 
-def quantiles() -> str:
+def quantiles(*, namespaces: Sequence[str] = ()) -> str:
     """Quantiles of the latency in microseconds: a sample per (namespace, pod, quantile), the slowest of its series.
 
     A summary is NaN once nothing was asked for a minute, and nothing that compares: idle pods cost no answer.
     """
-    return f"max {_BY_QUANTILE} ({SUMMARY.name} >= 0)"
+    return f"max {_BY_QUANTILE} ({_in(namespaces, SUMMARY.name)} >= 0)"
 
 
-def history(quantity: Quantity, *, rate_window_seconds: float) -> str:
+def history(quantity: Quantity, *, rate_window_seconds: float, namespaces: Sequence[str] = ()) -> str:
     """The rate per second of a counter, one sample per (namespace, workload), in a window of a minute or, where scrapes
     are rare, the window of the ticks. Raises ValueError for what Triton does not export.
 
     Pods that no Deployment made have no label `workload` in the answer.
     """
-    rates = expression(Query(quantity, Over.RATE, history_window_seconds(rate_window_seconds)))
+    query = Query(quantity, Over.RATE, history_window_seconds(rate_window_seconds))
+    rates = expression(query, namespaces=namespaces)
     return f"sum {_BY_WORKLOAD} (label_replace({rates}, {_WORKLOAD}))"
 
 
@@ -75,12 +83,13 @@ def history_window_seconds(rate_window_seconds: float) -> float:
     return max(rate_window_seconds, HISTORY_WINDOW_SECONDS)
 
 
-def recorded(quantity: Quantity) -> str:
+def recorded(quantity: Quantity, *, namespaces: Sequence[str] = ()) -> str:
     """The same as the chart's recording rules keep it, minute by minute; no series where there are no such rules.
 
     Without the window a series that has ended would go on for five minutes; two Prometheus replicas record it twice.
     """
-    return f"max {_BY_WORKLOAD} (last_over_time({record(quantity)}[{HISTORY_WINDOW_SECONDS:.0f}s]))"
+    series = _in(namespaces, record(quantity))
+    return f"max {_BY_WORKLOAD} (last_over_time({series}[{HISTORY_WINDOW_SECONDS:.0f}s]))"
 
 
 def record(quantity: Quantity) -> str:
@@ -88,8 +97,17 @@ def record(quantity: Quantity) -> str:
     return f"namespace_workload:{METRICS[quantity].name}:rate"
 
 
-def _ranged(query: Query, name: str) -> str:
-    return f"{query.over.value}({name}[{_window(query.window_seconds, of=f'{query.over} of {query.quantity}')}])"
+def _in(namespaces: Sequence[str], name: str) -> str:
+    """The series of that name in these namespaces."""
+    if not namespaces:
+        return name
+    if odd := [each for each in namespaces if not re.fullmatch(NAMESPACE, each)]:
+        raise ValueError(f"namespaces must be names of namespaces, not {odd}")
+    return f'{name}{{namespace=~"{"|".join(namespaces)}"}}'
+
+
+def _ranged(query: Query, series: str) -> str:
+    return f"{query.over.value}({series}[{_window(query.window_seconds, of=f'{query.over} of {query.quantity}')}])"
 
 
 def _window(seconds: float, *, of: str) -> str:

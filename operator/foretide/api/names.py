@@ -7,6 +7,8 @@ from pydantic import Field
 
 from foretide.api.rules import Rule, matching
 
+# The name of a namespace, as a regular expression; in one it means itself.
+NAMESPACE: Final = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _SUBDOMAIN: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 # A segment never starts with a dot: no "..", no hidden folder, and so nothing outside the claim.
 _SEGMENT: Final = "[A-Za-z0-9_][A-Za-z0-9_.-]*"

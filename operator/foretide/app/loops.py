@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from itertools import chain
 from typing import Final
 
 from foretide.adapters.clock import Clock
@@ -14,6 +15,7 @@ from foretide.adapters.resources import CHILDREN, POD, Object, Resource
 from foretide.app import watching
 from foretide.app.families import TickResult
 from foretide.app.metrics import SelfMetrics
+from foretide.app.namespaces import open_to
 from foretide.app.settings import Settings
 from foretide.control.autoscale import Autoscaler
 from foretide.control.backfill import Backfill
@@ -54,6 +56,7 @@ class Loops:
         self._clock: Final = clock
         self._metrics: Final = metrics
         self._queue: Final[WorkQueue[Key]] = WorkQueue()
+        self._namespaces: tuple[str, ...] = ()  # that are watched; empty: all
         self._newer: Final[set[ObjectId]] = set()  # objects that an event showed since the sweep asked for its list
         self._ticked = time.monotonic()
         self.started = False
@@ -66,16 +69,17 @@ class Loops:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; raises when one of the loops cannot go on."""
+        self._namespaces = await open_to(self._api, self._settings.namespaces)
         await self._sweep()  # the whole view before the first decision: classes and services arrive in any order
         self._ticked = time.monotonic()  # a standby has waited for long
         self.started = True
         async with asyncio.TaskGroup() as group:
             endless = [group.create_task(self._queue.work(self._reconcile)) for _ in range(self._settings.workers)]
-            rest = (self._tick_for_ever(), self._sweep_for_ever(), self._backfill_for_ever())
+            rest = (self._tick_for_ever(), self._sweep_for_ever(stop), self._backfill_for_ever())
             endless += [group.create_task(each) for each in rest]
             # A task of its own, so that a cancellation (the Lease is lost) ends all loops at once: kopf takes
             # seconds to leave, and another operator may lead by then.
-            watch = group.create_task(watching.watch(self._seen, stop=stop))
+            watch = group.create_task(watching.watch(self._seen, namespaces=self._namespaces, stop=stop))
             await asyncio.wait({watch})
             for task in endless:
                 task.cancel()
@@ -111,15 +115,20 @@ class Loops:
         for resource in watching.WATCHED:
             selector = watching.OURS if resource in (*CHILDREN, POD) else ""
             self._newer.clear()
-            objects = await self._api.list(resource, label_selector=selector)
-            typed = ({"apiVersion": resource.api_version, "kind": resource.kind, **obj} for obj in objects)
+            places = self._namespaces if resource.namespaced and self._namespaces else (None,)
+            lists = [await self._api.list(resource, label_selector=selector, namespace=place) for place in places]
+            typed = ({"apiVersion": resource.api_version, "kind": resource.kind, **obj} for obj in chain(*lists))
             for key in self._world.replace(resource, typed, newer=self._newer):
                 self._queue.add(key)
 
-    async def _sweep_for_ever(self) -> None:
+    async def _sweep_for_ever(self, stop: asyncio.Event) -> None:
         while True:
             await asyncio.sleep(self._settings.sweep_seconds)
             try:
+                if await open_to(self._api, self._settings.namespaces) != self._namespaces:
+                    log.warning("a namespace to work in has come or gone; stopping, to be started with other watches")
+                    stop.set()
+                    return
                 await self._sweep()
             except AdapterError as error:
                 log.warning("sweep: %s: %s", error.reason, error)

@@ -126,6 +126,7 @@ def _loops(
         scraper=ScrapeHttp(pods),
         events=events,
         clock=clock,
+        namespaces=settings.namespaces,
     )
     scaling = ScalingSettings(
         tick_seconds=settings.tick_seconds, scale_down_hold_seconds=settings.scale_down_hold_seconds
@@ -138,6 +139,7 @@ def _loops(
         clock,
         rate_window_seconds=settings.rate_window_seconds,
         history_seconds=policies.history_seconds,
+        namespaces=settings.namespaces,
     )
     return Loops(
         settings=settings,

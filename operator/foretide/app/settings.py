@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from foretide.api.names import NAMESPACE
 from foretide.serving.download import DownloadSettings
 
 PREFIX: Final = "FORETIDE_"
@@ -47,6 +48,8 @@ class Settings(BaseModel):
     """Header that names the tenant (Mimir, Cortex: X-Scope-OrgID; Thanos: THANOS-TENANT)."""
     prometheus_tenant: Annotated[str, Field(pattern=r"^([!-~]([ -~]{0,254}[!-~])?)?$")] = ""
     """Its value; the header is sent when there is one."""
+    watch_namespaces: Annotated[str, Field(pattern=f"^({NAMESPACE}( {NAMESPACE})*)?$")] = ""
+    """Namespaces to work in, by spaces; nothing of any other is read or written. Default: all."""
     tick_seconds: Annotated[Seconds, Field(le=300)] = 15.0
     """Time between two decisions of the autoscale loop."""
     rate_window_seconds: Annotated[float, Field(ge=5, le=3_600, allow_inf_nan=False)] = 30.0
@@ -77,6 +80,11 @@ class Settings(BaseModel):
     """Identity in the Lease; default: host name and process id."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Those to work in; empty: all."""
+        return tuple(dict.fromkeys(self.watch_namespaces.split()))
 
     @model_validator(mode="after")
     def _hold_is_longer_than_a_tick(self) -> Settings:

@@ -7,7 +7,7 @@ compares the whole.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 import kopf
@@ -55,8 +55,9 @@ class _NoDiffBase(kopf.DiffBaseStorage):
         return None
 
 
-async def watch(seen: Seen, *, stop: asyncio.Event) -> None:
-    """Watches all kinds until `stop` is set; raises when kopf cannot go on."""
+async def watch(seen: Seen, *, namespaces: Sequence[str], stop: asyncio.Event) -> None:
+    """Watches all kinds until `stop` is set, in these namespaces or, where there are none, in all; raises when kopf
+    cannot go on."""
     registry = kopf.OperatorRegistry()
     for resource in WATCHED:
         _register(registry, resource, seen)
@@ -64,7 +65,8 @@ async def watch(seen: Seen, *, stop: asyncio.Event) -> None:
     await kopf.operator(
         registry=registry,
         settings=_settings(),
-        clusterwide=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
         standalone=True,
         stop_flag=stop,
         # Left alone, kopf asks for the name of user 65532, who is in no /etc/passwd, and dies.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # As the chart labels its Deployment.
 SELECTOR: Final = "app.kubernetes.io/name=foretide,app.kubernetes.io/component=operator"
 URL_VARIABLE: Final = "FORETIDE_PROMETHEUS_URL"
+NAMESPACES_VARIABLE: Final = "FORETIDE_WATCH_NAMESPACES"
 WINDOW_VARIABLE: Final = "FORETIDE_RATE_WINDOW_SECONDS"
 USUAL_WINDOW_SECONDS: Final = 30.0
 
@@ -35,6 +36,18 @@ class Operator:
     @property
     def prometheus_url(self) -> str | None:
         return self.environment.get(URL_VARIABLE)
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Those that it works in; empty: all."""
+        return tuple(self.environment.get(NAMESPACES_VARIABLE, "").split())
+
+    def works_in(self, namespace: str) -> bool:
+        return not self.namespaces or namespace in self.namespaces
+
+    def shares_with(self, other: Operator) -> bool:
+        """Whether there may be a namespace that both work in."""
+        return not (self.namespaces and other.namespaces and set(self.namespaces).isdisjoint(other.namespaces))
 
     @property
     def rate_window_seconds(self) -> float:

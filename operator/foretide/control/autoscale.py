@@ -72,6 +72,7 @@ class Ports:
     scraper: Scraper
     events: Events
     clock: Clock
+    namespaces: Sequence[str] = ()  # of which Prometheus is asked; empty: all
 
 
 class Autoscaler:
@@ -87,7 +88,9 @@ class Autoscaler:
         self._divisions: Final = Divisions(brain, world)
         window_seconds = max(longest_window_seconds(brain.queries), brain.tick_seconds)
         direct = DirectReader(ports.scraper, world, ports.clock, window_seconds=window_seconds)
-        self._sources: Final = Sources(ports.prometheus, direct, brain.queries, ports.clock)
+        self._sources: Final = Sources(
+            ports.prometheus, direct, brain.queries, ports.clock, namespaces=ports.namespaces
+        )
         self._actuator: Final = Actuator(ports.kubernetes, ports.events, world)
         self._recall: Final = Recall()
         self._challenges: Final = Challenges(brain)

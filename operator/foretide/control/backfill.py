@@ -50,12 +50,14 @@ class Backfill:
         *,
         rate_window_seconds: float,
         history_seconds: Callable[[Key], float] = lambda _: FORTNIGHT_SECONDS,
+        namespaces: Sequence[str] = (),
     ) -> None:
         self._prometheus: Final = prometheus
         self._world: Final = world
         self._clock: Final = clock
         self._rate_window_seconds: Final = rate_window_seconds
         self._history_seconds: Final = history_seconds
+        self._namespaces: Final = namespaces
         self._done: set[ServiceId] = set()
         self._waiting: list[Chunk] = []
         self._taken: Final = asyncio.Event()
@@ -138,6 +140,7 @@ class Backfill:
             steps=steps,
             end_seconds=end_seconds,
             rate_window_seconds=self._rate_window_seconds,
+            namespaces=self._namespaces,
         )
 
     def _longest(self, owners: Sequence[Owner], end_seconds: float) -> int:

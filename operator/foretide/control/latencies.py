@@ -39,11 +39,11 @@ class Latencies:
 class LatencyReader:
     """Remembers why it was told nothing, so that the log has it once and not every tick."""
 
-    def __init__(self, prometheus: Prometheus, *, window_seconds: float) -> None:
+    def __init__(self, prometheus: Prometheus, *, window_seconds: float, namespaces: Sequence[str] = ()) -> None:
         """`window_seconds`: of the rates of buckets."""
         self._prometheus: Final = prometheus
-        self._buckets: Final = promql.buckets(window_seconds=window_seconds)
-        self._quantiles: Final = promql.quantiles()
+        self._buckets: Final = promql.buckets(window_seconds=window_seconds, namespaces=namespaces)
+        self._quantiles: Final = promql.quantiles(namespaces=namespaces)
         self._missing: set[str] = set()
 
     async def read(self) -> Latencies:

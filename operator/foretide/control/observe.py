@@ -32,9 +32,11 @@ class NoMetrics:
     message: str
 
 
-async def metrics(prometheus: Prometheus, queries: Sequence[Query]) -> Metrics | NoMetrics:
+async def metrics(
+    prometheus: Prometheus, queries: Sequence[Query], *, namespaces: Sequence[str] = ()
+) -> Metrics | NoMetrics:
     """All answers by pod, or why not. Half an answer is none: success without failures would read as less load."""
-    expressions = [promql.expression(query) for query in queries]
+    expressions = [promql.expression(query, namespaces=namespaces) for query in queries]
     tasks = [asyncio.ensure_future(prometheus.by_pod(expression)) for expression in expressions]
     try:
         answers = await asyncio.gather(*tasks)

@@ -88,7 +88,13 @@ def own_minutes(owner: Owner, end_seconds: float, *, rate_window_seconds: float)
 
 
 async def read(
-    prometheus: Prometheus, owners: Sequence[Owner], *, steps: int, end_seconds: float, rate_window_seconds: float
+    prometheus: Prometheus,
+    owners: Sequence[Owner],
+    *,
+    steps: int,
+    end_seconds: float,
+    rate_window_seconds: float,
+    namespaces: Sequence[str] = (),
 ) -> Chunk:
     """So many minutes up to that moment, of the services of which something is known; raises AdapterError."""
     ends = end_seconds - STEP_SECONDS * np.arange(steps - 1, -1, -1, dtype=np.float64)
@@ -98,7 +104,9 @@ async def read(
     row_of = np.repeat(np.arange(len(owners)), [1 + len(owner.others) for owner in owners])
 
     async def rates(quantity: Quantity) -> Floats:
-        found = await _rates(prometheus, quantity, workloads, ends, rate_window_seconds)
+        recorded = promql.recorded(quantity, namespaces=namespaces)
+        computed = promql.history(quantity, rate_window_seconds=rate_window_seconds, namespaces=namespaces)
+        found = await _rates(prometheus, recorded, computed, workloads, ends)
         return np.where(theirs, _together(found, row_of), np.nan)
 
     success, failure, inference = [await rates(quantity) for quantity in OF_EVERY_MODEL]
@@ -128,30 +136,21 @@ def _together(rates: Floats, owner_of: Ints) -> Floats:
 
 
 async def _rates(
-    prometheus: Prometheus,
-    quantity: Quantity,
-    workloads: Sequence[Workload],
-    ends: Floats,
-    rate_window_seconds: float,
+    prometheus: Prometheus, recorded: str, computed: str, workloads: Sequence[Workload], ends: Floats
 ) -> Floats:
     """[workloads, steps], per second: as recorded, and computed by Prometheus where nothing at all was recorded.
 
     Not by `or` in one expression, of which Prometheus computes both sides (1,050 samples read for the rates, 90 for
     what was recorded of them, 1,140 for one `or` the other).
     """
-    recorded = await prometheus.history(
-        promql.recorded(quantity), start_seconds=ends[0], end_seconds=ends[-1], step_seconds=STEP_SECONDS
-    )
-    found = recorded.of(workloads)
-    unrecorded = np.flatnonzero(~np.isfinite(recorded.values).any(axis=0))
+    kept = await prometheus.history(recorded, start_seconds=ends[0], end_seconds=ends[-1], step_seconds=STEP_SECONDS)
+    found = kept.of(workloads)
+    unrecorded = np.flatnonzero(~np.isfinite(kept.values).any(axis=0))
     if len(unrecorded):
         first, last = unrecorded[0], unrecorded[-1]
-        computed = await prometheus.history(
-            promql.history(quantity, rate_window_seconds=rate_window_seconds),
-            start_seconds=ends[first],
-            end_seconds=ends[last],
-            step_seconds=STEP_SECONDS,
+        made = await prometheus.history(
+            computed, start_seconds=ends[first], end_seconds=ends[last], step_seconds=STEP_SECONDS
         )
         gap = found[:, first : last + 1]
-        gap[...] = np.where(np.isfinite(gap), gap, computed.of(workloads))
+        gap[...] = np.where(np.isfinite(gap), gap, made.of(workloads))
     return found

@@ -41,13 +41,22 @@ class Found:
 class Sources:
     """Remembers whether Prometheus was away, and since when it tells all of which pod."""
 
-    def __init__(self, prometheus: Prometheus, direct: DirectReader, queries: Sequence[Query], clock: Clock) -> None:
+    def __init__(
+        self,
+        prometheus: Prometheus,
+        direct: DirectReader,
+        queries: Sequence[Query],
+        clock: Clock,
+        *,
+        namespaces: Sequence[str] = (),
+    ) -> None:
         self._prometheus: Final = prometheus
         self._direct: Final = direct
         self._queries: Final = queries
         self._clock: Final = clock
+        self._namespaces: Final = namespaces
         self._window_seconds: Final = longest_window_seconds(queries)
-        self._latencies: Final = LatencyReader(prometheus, window_seconds=self._window_seconds)
+        self._latencies: Final = LatencyReader(prometheus, window_seconds=self._window_seconds, namespaces=namespaces)
         self._away = False  # or back for a short time only
         self._back_since: float | None = None
         self._whole_since: dict[Pod, float] = {}
@@ -71,7 +80,7 @@ class Sources:
         return replace(self._returning(answer, scrapes, now), latencies=latencies)
 
     async def _ask(self) -> Metrics | NoMetrics:
-        return await observe.metrics(self._prometheus, self._queries)
+        return await observe.metrics(self._prometheus, self._queries, namespaces=self._namespaces)
 
     def _returning(self, answer: Metrics, scrapes: Scrapes, now: float) -> Found:
         """Prometheus answers again."""

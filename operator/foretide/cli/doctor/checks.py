@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from itertools import combinations
 from typing import Any, Final
 
 from foretide.adapters.errors import AdapterError
@@ -39,6 +40,8 @@ STALE_LEASE_SECONDS: Final = 20.0
 # The Date of an HTTP answer is of a whole second, and has been on its way.
 SKEW_SECONDS: Final = 5.0
 SHOWN: Final = 5
+# Of fifty namespaces there are 2,100; none of them times out in waiting for a connection.
+REVIEWS_AT_ONCE: Final = 32
 INSTALL: Final = "helm upgrade --install foretide charts/foretide -n foretide-system --create-namespace"
 
 
@@ -82,10 +85,10 @@ async def running(cluster: Cluster, found: Sequence[Operator]) -> AsyncIterator[
     if not found:
         yield Finding("operator", Level.FAILURE, "no Deployment of it is found in any namespace", INSTALL)
         return
-    if len(found) > 1:
+    if any(one.shares_with(other) for one, other in combinations(found, 2)):
         names = some([f"{one.namespace}/{one.name}" for one in found])
-        fix = "uninstall all but one: each has a Lease of its own, so that all of them act"
-        yield Finding("operator", Level.FAILURE, f"there are {len(found)}: {names}", fix)
+        fix = "uninstall all but one, or part the namespaces among them (watchNamespaces): each has a Lease of its own"
+        yield Finding("operator", Level.FAILURE, f"there are {len(found)} for the same namespaces: {names}", fix)
     for one in found:
         logs = f"kubectl -n {one.namespace} logs deploy/{one.name} --tail=50"
         count = f"{one.ready} of {one.wanted} replicas of {one.namespace}/{one.name} are ready ({one.image})"
@@ -123,30 +126,37 @@ async def leading(cluster: Cluster, one: Operator, logs: str) -> AsyncIterator[F
 async def permissions(cluster: Cluster, one: Operator) -> AsyncIterator[Finding]:
     """What its service account may do, by the API server's own judgement."""
     check, user = "permissions", f"system:serviceaccount:{one.namespace}:{one.service_account}"
-    wanted = list(needs())
+    wanted = list(needs(one.namespace, one.namespaces))
+    groups = ["system:serviceaccounts", f"system:serviceaccounts:{one.namespace}", "system:authenticated"]
+    slots = asyncio.Semaphore(REVIEWS_AT_ONCE)
+
+    async def allowed(need: Need) -> bool:
+        async with slots:
+            return await _may(cluster, user, groups, need)
+
     try:
-        answers = await asyncio.gather(*(_may(cluster, user, one.namespace, need) for need in wanted))
+        answers = await asyncio.gather(*map(allowed, wanted))
     except AdapterError as error:
         yield unknown(check, error, "reviews of another's access need the right to create subjectaccessreviews")
         return
-    refused = [str(need) for need, allowed in zip(wanted, answers, strict=True) if not allowed]
+    refused = [str(need) for need, may in zip(wanted, answers, strict=True) if not may]
     if refused:
-        fix = "the chart's ClusterRole grants them all; rbac.create, or `kubectl apply -f manifests/install.yaml`"
+        fix = "the chart's ClusterRole and Roles grant them all: `helm upgrade` brings them back"
         yield Finding(check, Level.FAILURE, f"{user} may not {some(refused)}", fix)
     else:
         yield Finding(check, Level.OK, f"{user} may do all {len(wanted)} things it must")
 
 
-async def _may(cluster: Cluster, user: str, namespace: str, need: Need) -> bool:
+async def _may(cluster: Cluster, user: str, groups: Sequence[str], need: Need) -> bool:
     resource, _, subresource = need.resource.partition("/")
     attributes = {"verb": need.verb, "group": need.api_group, "resource": resource}
     if subresource:
         attributes["subresource"] = subresource
-    if need.own_namespace:
-        attributes["namespace"] = namespace
-        # RBAC cannot limit create by name.
-        attributes |= {} if need.verb == "create" else {"name": LEASE_NAME}
-    groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
+    if need.namespace is not None:
+        attributes["namespace"] = need.namespace
+    # RBAC cannot limit create by name.
+    if resource == LEASE.plural and need.verb != "create":
+        attributes["name"] = LEASE_NAME
     review = {
         "apiVersion": SUBJECT_ACCESS_REVIEW.api_version,
         "kind": SUBJECT_ACCESS_REVIEW.kind,
@@ -174,11 +184,12 @@ async def scraping(cluster: Cluster, one: Operator | None, url: str | None) -> A
         return
     yield Finding(check, Level.OK, f"answers at {where}, with series of {len(told)} Triton pods")
     try:
-        pods = [pod for pod in await cluster.api.list(POD, label_selector=TRITON_PODS) if is_ready(pod)]
+        found = await cluster.api.list(POD, label_selector=TRITON_PODS)
     except AdapterError as error:
         yield unknown("scrapes of Triton", error)
         return
-    names = [Pod(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in pods]
+    theirs = [pod for pod in found if is_ready(pod) and (one is None or one.works_in(pod["metadata"]["namespace"]))]
+    names = [Pod(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in theirs]
     missing = sorted(f"{pod.namespace}/{pod.name}" for pod in names if pod not in told)
     if missing:
         fix = "--set podMonitor.enabled=true, or scrape the port `metrics` of these pods (docs/prometheus.md)"
@@ -218,14 +229,20 @@ async def rivals(cluster: Cluster) -> AsyncIterator[Finding]:
         yield Finding(check, Level.OK, f"none targets one of the {len(ours)} Deployments of services")
 
 
-async def services(cluster: Cluster) -> AsyncIterator[Finding]:
-    """What their own statuses say."""
+async def services(cluster: Cluster, installed: Sequence[Operator]) -> AsyncIterator[Finding]:
+    """What their own statuses say, of those that an operator looks after."""
     check = "services"
     try:
-        found = [read(raw) for raw in await cluster.api.list(INFERENCE_SERVICE)]
+        everywhere = [read(raw) for raw in await cluster.api.list(INFERENCE_SERVICE)]
     except AdapterError as error:
         yield unknown(check, error)
         return
+    found = [one for one in everywhere if not installed or any(each.works_in(one.namespace) for each in installed)]
+    if len(found) < len(everywhere):
+        known = {(one.namespace, one.name) for one in found}
+        alone = [f"{one.namespace}/{one.name}" for one in everywhere if (one.namespace, one.name) not in known]
+        message = f"{len(alone)} are in namespaces that no operator works in: {some(alone)}"
+        yield Finding(check, Level.WARNING, message, "add the namespace to watchNamespaces of the chart")
     alarmed = [f"{one.namespace}/{one.name} ({one.state})" for one in found if one.state != "OK"]
     if alarmed:
         message = f"{len(alarmed)} of {len(found)} have something to look at: {some(alarmed)}"

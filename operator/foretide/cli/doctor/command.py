@@ -49,7 +49,7 @@ async def _findings(cluster: Cluster, prometheus_url: str | None) -> list[Findin
     first = installed[0] if installed else None
     found += [one async for one in checks.scraping(cluster, first, prometheus_url)]
     found += [one async for one in checks.rivals(cluster)]
-    found += [one async for one in checks.services(cluster)]
+    found += [one async for one in checks.services(cluster, installed)]
     found += [one async for one in checks.own_clock(cluster, datetime.now(UTC).timestamp())]
     return found
 
