@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from foretide.adapters.clock import Clock
@@ -55,6 +56,7 @@ class Loops:
         self._metrics: Final = metrics
         self._queue: Final[WorkQueue[Key]] = WorkQueue()
         self._newer: Final[set[ObjectId]] = set()  # objects that an event showed since the sweep asked for its list
+        self._relisted: Final[asyncio.Queue[Resource]] = asyncio.Queue()  # kinds
         self._ticked = time.monotonic()
         self.started = False
         metrics.tick_interval.set(settings.tick_seconds)
@@ -66,7 +68,8 @@ class Loops:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; raises when one of the loops cannot go on."""
-        await self._sweep()  # the whole view before the first decision: classes and services arrive in any order
+        # The whole view before the first decision: classes and services arrive in any order.
+        await self._sweep(watching.WATCHED)
         self._ticked = time.monotonic()  # a standby has waited for long
         self.started = True
         async with asyncio.TaskGroup() as group:
@@ -75,7 +78,7 @@ class Loops:
             endless += [group.create_task(each) for each in rest]
             # A task of its own, so that a cancellation (the Lease is lost) ends all loops at once: kopf takes
             # seconds to leave, and another operator may lead by then.
-            watch = group.create_task(watching.watch(self._seen, stop=stop))
+            watch = group.create_task(watching.watch(self._seen, self._relisted.put_nowait, stop=stop))
             await asyncio.wait({watch})
             for task in endless:
                 task.cancel()
@@ -106,9 +109,9 @@ class Loops:
             log.exception("%s/%s: a fault of the operator; other services go on", *key)
             raise
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, kinds: Iterable[Resource]) -> None:
         """Compares the caches with the cluster: kopf tells nothing of objects that vanished while a watch was down."""
-        for resource in watching.WATCHED:
+        for resource in kinds:
             selector = watching.OURS if resource in (*CHILDREN, POD) else ""
             self._newer.clear()
             objects = await self._api.list(resource, label_selector=selector)
@@ -117,10 +120,18 @@ class Loops:
                 self._queue.add(key)
 
     async def _sweep_for_ever(self) -> None:
+        """All kinds at their time, and one as soon as it was listed anew."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._settings.sweep_seconds
         while True:
-            await asyncio.sleep(self._settings.sweep_seconds)
+            kinds: Iterable[Resource] = watching.WATCHED
             try:
-                await self._sweep()
+                async with asyncio.timeout_at(due):
+                    kinds = (await self._relisted.get(),)
+            except TimeoutError:
+                due = loop.time() + self._settings.sweep_seconds
+            try:
+                await self._sweep(kinds)
             except AdapterError as error:
                 log.warning("sweep: %s: %s", error.reason, error)
 
