@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 def virtual(monkeypatch: pytest.MonkeyPatch) -> None:
     """time.monotonic() follows the event loop, and a watch that only waits takes the place of kopf."""
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=now_seconds))
-    monkeypatch.setattr(watching, "watch", lambda seen, namespaces, stop: stop.wait())
+    monkeypatch.setattr(watching, "watch", lambda seen, relisted, namespaces, stop: stop.wait())
 
 
 class Operator:
@@ -182,6 +182,27 @@ def test_a_sweep_makes_up_for_lost_events() -> None:
     assert list(operator.cluster.world.served) == [key()]
 
 
+def test_a_kind_that_was_listed_anew_is_followed_by_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What vanished while nobody watched is in no event, and a service that is gone must not be served for minutes."""
+
+    async def lists_anew(seen: Any, relisted: watching.Relisted, stop: asyncio.Event) -> None:
+        await asyncio.sleep(20)
+        relisted(INFERENCE_SERVICE)
+        await stop.wait()
+
+    async def main() -> Operator:
+        operator = Operator(objects.service(), objects.hardware_class())
+        running = asyncio.create_task(operator.run(seconds=21))
+        await asyncio.sleep(10)
+        assert list(operator.cluster.world.served) == [key()]
+        del operator.cluster.kubernetes.objects["InferenceService", objects.NAMESPACE, "ranker"]
+        await running
+        return operator
+
+    monkeypatch.setattr(watching, "watch", lists_anew)
+    assert list(run(main()).cluster.world.served) == []
+
+
 def test_a_sweep_that_fails_is_followed_by_another() -> None:
     async def main() -> Operator:
         operator = Operator(objects.hardware_class())
@@ -252,7 +273,7 @@ def test_a_failing_service_is_retried_and_delays_no_other() -> None:
 def test_a_cancellation_ends_all_loops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The Lease is lost: nothing may be written any more, although kopf takes seconds to leave."""
 
-    async def leaves_slowly(seen: Any, namespaces: Any, stop: asyncio.Event) -> None:
+    async def leaves_slowly(seen: Any, relisted: Any, namespaces: Any, stop: asyncio.Event) -> None:
         try:
             await stop.wait()
         finally:
@@ -272,7 +293,7 @@ def test_a_cancellation_ends_all_loops_at_once(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_watch_that_cannot_go_on_ends_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def breaks(seen: Any, namespaces: Any, stop: asyncio.Event) -> None:
+    async def breaks(seen: Any, relisted: Any, namespaces: Any, stop: asyncio.Event) -> None:
         await asyncio.sleep(20)
         raise RuntimeError("kopf cannot go on")
 

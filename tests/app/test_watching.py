@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import kopf
 import pytest
+from kopf._cogs.clients import watching as kopf_watching
+from kopf._cogs.clients.errors import APIClientError
+from kopf._cogs.structs.references import Resource as KopfResource
 
 from foretide.adapters.kubernetes import trimmed
 from foretide.adapters.resources import CHILDREN, POD, Object, Resource
 from foretide.app import watching
+from tests.virtual_time import now_seconds, run
 
 MANAGED: Any = {
     "apiVersion": "v1",
@@ -20,6 +26,7 @@ MANAGED: Any = {
     "metadata": {"name": "p", "namespace": "shop", "labels": {"a": "b"}, "managedFields": [{"manager": "kubelet"}]},
     "status": {"phase": "Running"},
 }
+PODS = KopfResource(group="", version="v1", plural="pods", namespaced=True)
 
 
 def test_managed_fields_are_dropped_and_nothing_else() -> None:
@@ -97,9 +104,65 @@ async def test_kopf_watches_the_namespaces_or_all(monkeypatch: pytest.MonkeyPatc
         asked.update(words)
 
     monkeypatch.setattr(kopf, "operator", operator)
-    await watching.watch(lambda *_: None, namespaces=namespaces, stop=asyncio.Event())
+    await watching.watch(lambda *_: None, lambda _: None, namespaces=namespaces, stop=asyncio.Event())
     assert (asked["clusterwide"], asked["namespaces"]) == (not namespaces, namespaces)
 
 
 def test_a_silent_stream_is_opened_anew_after_a_bookmark_is_missed() -> None:
     assert 60 < (watching._settings().watching.inactivity_timeout or 0) <= 75
+
+
+BROKEN = [
+    json.JSONDecodeError("Expecting property name", "{this is no event}", 1),
+    KeyError("type"),
+    TypeError("string indices must be integers"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+    kopf_watching.WatchingError("Error in the watch-stream"),
+    APIClientError(None, status=410, headers={}),
+    aiohttp.ClientPayloadError("not all of it came"),
+]
+
+
+@pytest.mark.parametrize("error", BROKEN, ids=lambda error: type(error).__name__)
+def test_a_kind_whose_watch_breaks_is_listed_anew(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lives = iter([error, None])
+    relisted: list[tuple[Resource, float]] = []
+
+    async def life(**_: Any) -> AsyncIterator[Any]:
+        yield kopf_watching.Bookmark.LISTED
+        yield {"type": "ADDED", "object": MANAGED}
+        if found := next(lives):
+            raise found
+
+    async def main() -> list[Any]:
+        endless = kopf_watching.infinite_watch(
+            settings=watching._settings(), resource=PODS, namespace=None, _iterations=2
+        )
+        return [event async for event in endless]
+
+    monkeypatch.setattr(watching, "_listed_and_watched", life)
+    monkeypatch.setattr(
+        kopf_watching, "continuous_watch", watching._enduring(lambda kind: relisted.append((kind, now_seconds())))
+    )
+    assert len(run(main())) == 4
+    ((kind, at),) = relisted
+    assert kind == POD
+    assert at >= watching.PAUSE_SECONDS
+    assert [record.levelname for record in caplog.records if record.name == watching.__name__] == ["WARNING"]
+    assert f"watch of pods: {type(error).__name__}" in caplog.text
+
+
+def test_what_is_no_fault_of_a_watch_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def life(**_: Any) -> AsyncIterator[Any]:
+        yield kopf_watching.Bookmark.LISTED
+        raise ZeroDivisionError
+
+    async def main() -> None:
+        async for _ in watching._enduring(lambda _: None)(resource=PODS):
+            pass
+
+    monkeypatch.setattr(watching, "_listed_and_watched", life)
+    with pytest.raises(ZeroDivisionError):
+        run(main())

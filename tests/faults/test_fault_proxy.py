@@ -89,3 +89,9 @@ def test_what_is_aged_was_made_before() -> None:
     aged = json.loads(changed("aged", 86_400.0, line))
     assert aged["metadata"] == {"creationTimestamp": "2026-11-28T00:00:00Z", "name": "x"}
     assert aged["at"] == "2026-11-29T00:00:00Z"
+
+
+def test_a_watch_that_ends_says_so_in_a_line() -> None:
+    line = changed("ended", 410.0, b'{"type":"ADDED","object":{"metadata":{"name":"x"}}}\n')
+    assert line.endswith(b"}\n")
+    assert (json.loads(line)["type"], json.loads(line)["object"]["code"]) == ("ERROR", 410)

@@ -17,7 +17,7 @@ class Fault(StrEnum):
     ANSWER = "answer"  # nothing is forwarded: `status`, `headers` and `body` are the answer
     DROP = "drop"  # the connection ends, nothing is forwarded
     LOSE = "lose"  # forwarded, and then the connection ends: what was asked for is done, and nobody is told
-    TRUNCATE = "truncate"  # the first `bytes` of the answer, and then the end of the connection
+    TRUNCATE = "truncate"  # the first `bytes` of the answer, and then the end of the connection; in a stream of a line
     REWRITE = "rewrite"  # the answer, which is JSON, as `transform` makes it of the true one
     REPLAY = "replay"  # the answer to the same question of before the rule was made; the true one where there is none
     TRICKLE = "trickle"  # headers, and then a byte a second

@@ -84,7 +84,11 @@ class Upstream:
                     return response
                 if fault is Fault.GARBLE:
                     await response.write(b"{this is no event}\n" + line[: len(line) // 2])
+                    await asyncio.sleep(0.05)  # or it is thrown away with the connection
                     return _cut(request)
+                if found is not None and fault is Fault.TRUNCATE:
+                    await response.write(line[: found.bytes])
+                    break
                 if fault is Fault.SWALLOW and number % 2:
                     continue
                 if found is not None and fault is Fault.REWRITE:

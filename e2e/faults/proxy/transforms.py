@@ -53,6 +53,8 @@ TRANSFORMS: Final[Mapping[str, Callable[[Answer, float], Answer]]] = {
     "scalar": lambda answer, _: {**answer, "data": {"resultType": "scalar", "result": [0, "0"]}},
     "warned": lambda answer, _: {**answer, "warnings": ["a store of it is away: no answer in 5 s"]},
     "error": lambda _, __: {"status": "error", "errorType": "execution", "error": "query: too many samples"},
+    # a line of a watch: the API server ends it with this status
+    "ended": lambda _, code: {"type": "ERROR", "object": {"kind": "Status", "code": int(code), "message": "it ends"}},
     "null": lambda _, __: {"status": "success", "data": None},
 }
 
@@ -62,7 +64,7 @@ CREATED: Final = re.compile(rb'"creationTimestamp":"([^"]+)"')
 def changed(transform: str, number: float, data: bytes) -> bytes:
     """An answer, or a line of a watch, with one of TRANSFORMS, or `aged`: all in it was made so many seconds before."""
     if transform != "aged":
-        return json.dumps(TRANSFORMS[transform](json.loads(data), number)).encode()
+        return json.dumps(TRANSFORMS[transform](json.loads(data), number)).encode() + b"\n"
 
     def earlier(found: re.Match[bytes]) -> bytes:
         at = datetime.fromisoformat(found[1].decode()).astimezone(UTC) - timedelta(seconds=number)

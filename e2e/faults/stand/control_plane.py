@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,6 +43,7 @@ class ControlPlane:
     controllers: Program
     scheduler: Program
     url: str
+    etcd_url: str
 
     @classmethod
     def of(cls, programs: Path, folder: Path) -> ControlPlane:
@@ -56,6 +59,7 @@ class ControlPlane:
         return cls(
             folder=folder,
             url=url,
+            etcd_url=place.etcd,
             etcd=program(components.etcd(programs, place)),
             apiserver=program(
                 components.apiserver(programs, place),
@@ -91,6 +95,30 @@ class ControlPlane:
         until("the API server is ready", self.ready, within_seconds=READY_SECONDS, shows=self.apiserver.last_words)
         self.controllers.start()
         self.scheduler.start()
+
+    def restart(self, program: Program, *, meanwhile: Callable[[], None]) -> None:
+        """etcd or the API server dies without a warning; returns once the API server is ready again."""
+        program.kill()
+        try:
+            meanwhile()
+        finally:
+            program.start()
+        until("the API server is ready", self.ready, within_seconds=READY_SECONDS, shows=program.last_words)
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """Inside `with` etcd refuses to write, as when its quota is used up: it still reads and deletes."""
+        self._alarm("ACTIVATE")
+        try:
+            yield
+        finally:
+            self._alarm("DEACTIVATE")
+
+    def _alarm(self, action: str) -> None:
+        url, alarm = f"{self.etcd_url}/v3/maintenance/alarm", {"action": action, "alarm": "NOSPACE"}
+        member = httpx.post(f"{self.etcd_url}/v3/maintenance/status", json={}, trust_env=False).raise_for_status()
+        alarm["memberID"] = member.json()["header"]["member_id"]
+        httpx.post(url, json=alarm, trust_env=False).raise_for_status()
 
     def ready(self) -> bool:
         """Whether the API server says so."""

@@ -207,11 +207,16 @@ class Operator:
         """How much it has logged, in bytes."""
         return self.program.log.stat().st_size
 
-    def faults(self, *, since: int = 0) -> list[str]:
-        """Lines that tell of a fault of the operator itself, after so many bytes of its log."""
+    def lines(self, *, since: int = 0, of: str = "") -> list[str]:
+        """What it logged after so many bytes, where these words are in it."""
         with self.program.log.open("rb") as log:
             log.seek(since)
             lines = log.read().decode(errors="replace").splitlines()
+        return [line for line in lines if of in line]
+
+    def faults(self, *, since: int = 0) -> list[str]:
+        """Lines that tell of a fault of the operator itself, after so many bytes of its log."""
+        lines = self.lines(since=since)
         return [line for line in lines if _is_fault(line) and not any(each in line for each in self.expected)]
 
 

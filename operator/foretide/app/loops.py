@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from itertools import chain
 from typing import Final
 
@@ -58,6 +59,7 @@ class Loops:
         self._queue: Final[WorkQueue[Key]] = WorkQueue()
         self._namespaces: tuple[str, ...] = ()  # that are watched; empty: all
         self._newer: Final[set[ObjectId]] = set()  # objects that an event showed since the sweep asked for its list
+        self._relisted: Final[asyncio.Queue[Resource]] = asyncio.Queue()  # kinds
         self._ticked = time.monotonic()
         self.started = False
         metrics.tick_interval.set(settings.tick_seconds)
@@ -70,7 +72,8 @@ class Loops:
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; raises when one of the loops cannot go on."""
         self._namespaces = await open_to(self._api, self._settings.namespaces)
-        await self._sweep()  # the whole view before the first decision: classes and services arrive in any order
+        # The whole view before the first decision: classes and services arrive in any order.
+        await self._sweep(watching.WATCHED)
         self._ticked = time.monotonic()  # a standby has waited for long
         self.started = True
         async with asyncio.TaskGroup() as group:
@@ -79,7 +82,8 @@ class Loops:
             endless += [group.create_task(each) for each in rest]
             # A task of its own, so that a cancellation (the Lease is lost) ends all loops at once: kopf takes
             # seconds to leave, and another operator may lead by then.
-            watch = group.create_task(watching.watch(self._seen, namespaces=self._namespaces, stop=stop))
+            relisted = self._relisted.put_nowait
+            watch = group.create_task(watching.watch(self._seen, relisted, namespaces=self._namespaces, stop=stop))
             await asyncio.wait({watch})
             for task in endless:
                 task.cancel()
@@ -110,9 +114,9 @@ class Loops:
             log.exception("%s/%s: a fault of the operator; other services go on", *key)
             raise
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, kinds: Iterable[Resource]) -> None:
         """Compares the caches with the cluster: kopf tells nothing of objects that vanished while a watch was down."""
-        for resource in watching.WATCHED:
+        for resource in kinds:
             selector = watching.OURS if resource in (*CHILDREN, POD) else ""
             self._newer.clear()
             places = self._namespaces if resource.namespaced and self._namespaces else (None,)
@@ -122,14 +126,22 @@ class Loops:
                 self._queue.add(key)
 
     async def _sweep_for_ever(self, stop: asyncio.Event) -> None:
+        """All kinds at their time, and one as soon as it was listed anew."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._settings.sweep_seconds
         while True:
-            await asyncio.sleep(self._settings.sweep_seconds)
+            kinds: Iterable[Resource] = watching.WATCHED
+            try:
+                async with asyncio.timeout_at(due):
+                    kinds = (await self._relisted.get(),)
+            except TimeoutError:
+                due = loop.time() + self._settings.sweep_seconds
             try:
                 if await open_to(self._api, self._settings.namespaces) != self._namespaces:
                     log.warning("a namespace to work in has come or gone; stopping, to be started with other watches")
                     stop.set()
                     return
-                await self._sweep()
+                await self._sweep(kinds)
             except AdapterError as error:
                 log.warning("sweep: %s: %s", error.reason, error)
 

@@ -2,15 +2,22 @@
 
 No handler keeps state in kopf: no annotations, no finalizers, no retries. Events are hints; the reconcile loop
 compares the whole.
+
+kopf ends with all of its watches at one line that is no event, and at an error of the API server that it tried eight
+times. Here the one watch ends, and its kind is listed anew.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, cast
 
+import aiohttp
 import kopf
+from kopf._cogs.clients import watching as kopf_watching
+from kopf._cogs.clients.errors import APIError
 
 from foretide.adapters.kubernetes import trimmed
 from foretide.adapters.resources import (
@@ -26,6 +33,8 @@ from foretide.adapters.resources import (
 )
 from foretide.api import group
 
+log: Final = logging.getLogger(__name__)
+
 WATCHED: Final = (
     HARDWARE_CLASS,
     SCALING_POLICY,
@@ -38,8 +47,15 @@ WATCHED: Final = (
 OURS: Final = f"{group.MANAGED_BY_LABEL}={group.MANAGED_BY}"
 # Bookmarks come every 60 s; a stream that is silent for longer is dead and is opened anew.
 SILENCE_SECONDS: Final = 70.0
+# Between what is no event, or a refusal, and the next list.
+PAUSE_SECONDS: Final = 1.0
+# Garbage, half a line, an error in the stream or instead of it; kopf itself sees to lost connections.
+BROKEN: Final = (kopf_watching.WatchingError, APIError, aiohttp.ClientError, LookupError, TypeError, ValueError)
+
+_listed_and_watched: Final[Callable[..., AsyncIterator[Any]]] = kopf_watching.continuous_watch
 
 Seen = Callable[[Resource, Object, bool], None]
+Relisted = Callable[[Resource], None]
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
@@ -55,9 +71,13 @@ class _NoDiffBase(kopf.DiffBaseStorage):
         return None
 
 
-async def watch(seen: Seen, *, namespaces: Sequence[str], stop: asyncio.Event) -> None:
+async def watch(seen: Seen, relisted: Relisted, *, namespaces: Sequence[str], stop: asyncio.Event) -> None:
     """Watches all kinds until `stop` is set, in these namespaces or, where there are none, in all; raises when kopf
-    cannot go on."""
+    cannot go on.
+
+    `relisted` is told which kind was listed anew: what vanished before is in no event.
+    """
+    kopf_watching.continuous_watch = _enduring(relisted)  # kopf has no setting for it
     registry = kopf.OperatorRegistry()
     for resource in WATCHED:
         _register(registry, resource, seen)
@@ -81,6 +101,26 @@ def _register(registry: kopf.OperatorRegistry, resource: Resource, seen: Seen) -
         seen(resource, trimmed(event["object"]), event["type"] == "DELETED")
 
     kopf.on.event(group=api_group, version=version, plural=resource.plural, registry=registry)(on_event)
+
+
+def _enduring(relisted: Relisted) -> Callable[..., AsyncIterator[Any]]:
+    """kopf's list and watch of a kind; where kopf itself would end it warns, and is called again."""
+    listed: set[Resource] = set()
+
+    async def list_and_watch(*, resource: Any, **rest: Any) -> AsyncIterator[Any]:
+        try:
+            async for event in _listed_and_watched(resource=resource, **rest):
+                yield event
+                if event is kopf_watching.Bookmark.LISTED:
+                    kind = next(one for one in WATCHED if one.plural == resource.plural)
+                    if kind in listed:
+                        relisted(kind)
+                    listed.add(kind)
+        except BROKEN as error:
+            log.warning("watch of %s: %s: %s; it is listed anew", resource.plural, type(error).__name__, error)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    return list_and_watch
 
 
 def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
