@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from foretide.adapters.errors import AdapterError
 from foretide.adapters.resources import INFERENCE_SERVICE
 from foretide.app import loops as module
 from foretide.app import watching
@@ -270,6 +271,32 @@ def test_a_cancellation_ends_all_loops_at_once(monkeypatch: pytest.MonkeyPatch) 
     assert run(main()) == [0, 15]
 
 
+def test_a_stop_ends_all_loops_at_once_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a tick, which is given up."""
+
+    async def leaves_slowly(seen: Any, stop: asyncio.Event) -> None:
+        await stop.wait()
+        await asyncio.sleep(5)
+
+    async def main() -> tuple[list[str], float]:
+        operator, told, stop = Operator(), list[str](), asyncio.Event()
+
+        async def hang() -> None:
+            try:
+                await asyncio.sleep(1e9)
+            except asyncio.CancelledError:
+                told.append(f"given up at {now_seconds():g}")
+                raise
+
+        operator.on_tick(hang)
+        asyncio.get_running_loop().call_later(20, stop.set)
+        await operator.loops.run(stop)
+        return told, now_seconds()
+
+    monkeypatch.setattr(watching, "watch", leaves_slowly)
+    assert run(main()) == (["given up at 20"], 25)
+
+
 def test_a_watch_that_cannot_go_on_ends_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     async def breaks(seen: Any, stop: asyncio.Event) -> None:
         await asyncio.sleep(20)
@@ -300,6 +327,39 @@ def test_without_a_first_view_nothing_is_decided() -> None:
     operator = run(main())
     assert operator.ticks == []
     assert not operator.loops.started
+
+
+def test_the_first_view_is_asked_for_again_where_the_api_server_cannot_answer() -> None:
+    """A third of its answers are errors, say: eleven lists in a row would hardly ever come off."""
+
+    async def main() -> Operator:
+        operator = Operator(objects.service(), objects.hardware_class())
+        failed: set[str] = set()
+
+        def once(_: int, verb: str, kind: str) -> AdapterError | None:
+            if verb != "list" or kind in failed:
+                return None
+            failed.add(kind)
+            return API_DOWN
+
+        operator.cluster.kubernetes.fail = once
+        await operator.run(seconds=30)
+        assert failed == {resource.kind for resource in watching.WATCHED}
+        return operator
+
+    operator = run(main())
+    assert operator.loops.started
+    assert list(operator.cluster.world.served) == [key()]
+
+
+def test_a_stop_does_not_wait_for_the_first_view() -> None:
+    async def main() -> tuple[float, bool]:
+        operator = Operator()
+        operator.cluster.kubernetes.fail = lambda *_: API_DOWN
+        await operator.run(seconds=2)
+        return now_seconds(), operator.loops.started
+
+    assert run(main()) == (2, False)
 
 
 def test_a_standby_that_takes_over_after_a_day_is_not_taken_for_stuck() -> None:

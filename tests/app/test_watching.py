@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import kopf
@@ -90,3 +92,14 @@ def test_kopf_writes_nothing() -> None:
 
 def test_a_silent_stream_is_opened_anew_after_a_bookmark_is_missed() -> None:
     assert 60 < (watching._settings().watching.inactivity_timeout or 0) <= 75
+
+
+def test_a_watch_is_asked_for_without_end_and_not_in_a_hurry() -> None:
+    """A right may be missing, or the API server ill, for an hour: kopf would go on without the watch for ever."""
+    backoffs = watching._settings().networking.error_backoffs
+    assert isinstance(backoffs, Iterable)
+    for _ in range(2):  # each request begins anew
+        pauses = list(islice(backoffs, 1_000))
+        assert len(pauses) == 1_000
+        assert pauses == sorted(pauses)
+        assert (pauses[0], pauses[-1]) == (1.0, 13.0)

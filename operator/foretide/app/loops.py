@@ -8,13 +8,14 @@ import time
 from typing import Final
 
 from foretide.adapters.clock import Clock
-from foretide.adapters.errors import AdapterError
+from foretide.adapters.errors import AdapterError, Unavailable
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.resources import CHILDREN, POD, Object, Resource
 from foretide.app import watching
 from foretide.app.families import TickResult
 from foretide.app.metrics import SelfMetrics
 from foretide.app.settings import Settings
+from foretide.app.stopping import unless
 from foretide.control.autoscale import Autoscaler
 from foretide.control.backfill import Backfill
 from foretide.control.reconcile import Reconciler
@@ -28,6 +29,9 @@ log: Final = logging.getLogger(__name__)
 TICK_DEADLINE_PERIODS: Final = 2
 SHORTEST_DEADLINE_SECONDS: Final = 30.0
 BACKFILL_FAULT_PAUSE_SECONDS: Final = 300.0
+# Before a list is asked for again: eleven of them, one after the other, hardly ever come off at once where a third of
+# all requests fails.
+LIST_PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Loops:
@@ -66,18 +70,21 @@ class Loops:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; raises when one of the loops cannot go on."""
-        await self._sweep()  # the whole view before the first decision: classes and services arrive in any order
+        # The whole view before the first decision: classes and services arrive in any order.
+        if not await unless(stop, self._sweep()):
+            return
         self._ticked = time.monotonic()  # a standby has waited for long
         self.started = True
         async with asyncio.TaskGroup() as group:
             endless = [group.create_task(self._queue.work(self._reconcile)) for _ in range(self._settings.workers)]
             rest = (self._tick_for_ever(), self._sweep_for_ever(), self._backfill_for_ever())
             endless += [group.create_task(each) for each in rest]
-            # A task of its own, so that a cancellation (the Lease is lost) ends all loops at once: kopf takes
-            # seconds to leave, and another operator may lead by then.
+            # A task of its own, so that a stop and a cancellation (the Lease is lost) end all loops at once: kopf takes
+            # seconds to leave, another operator may lead by then, and on its way it cancels what a tick waits for.
             watch = group.create_task(watching.watch(self._seen, stop=stop))
-            await asyncio.wait({watch})
-            for task in endless:
+            stopped = group.create_task(stop.wait())
+            await asyncio.wait({watch, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (*endless, stopped):
                 task.cancel()
 
     @property
@@ -109,12 +116,23 @@ class Loops:
     async def _sweep(self) -> None:
         """Compares the caches with the cluster: kopf tells nothing of objects that vanished while a watch was down."""
         for resource in watching.WATCHED:
-            selector = watching.OURS if resource in (*CHILDREN, POD) else ""
-            self._newer.clear()
-            objects = await self._api.list(resource, label_selector=selector)
+            objects = await self._listed(resource)
             typed = ({"apiVersion": resource.api_version, "kind": resource.kind, **obj} for obj in objects)
             for key in self._world.replace(resource, typed, newer=self._newer):
                 self._queue.add(key)
+
+    async def _listed(self, resource: Resource) -> list[Object]:
+        """All of a kind; asked for again, and not for ever, where the API server cannot answer now."""
+        selector = watching.OURS if resource in (*CHILDREN, POD) else ""
+        for pause_seconds in LIST_PAUSES_SECONDS:
+            self._newer.clear()
+            try:
+                return await self._api.list(resource, label_selector=selector)
+            except Unavailable as error:
+                log.warning("list of %s: %s: %s", resource.plural, error.reason, error)
+            await asyncio.sleep(pause_seconds)
+        self._newer.clear()
+        return await self._api.list(resource, label_selector=selector)
 
     async def _sweep_for_ever(self) -> None:
         while True:
