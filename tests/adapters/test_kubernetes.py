@@ -73,7 +73,12 @@ def api_server(server: tuple[ApiServer, str]) -> ApiServer:
 
 
 @pytest.fixture
-async def api(server: tuple[ApiServer, str]) -> AsyncIterator[Kubernetes]:
+def api(connected: KubernetesApi) -> Kubernetes:
+    return connected
+
+
+@pytest.fixture
+async def connected(server: tuple[ApiServer, str]) -> AsyncIterator[KubernetesApi]:
     configuration = client.Configuration(host=server[1], api_key={"BearerToken": "Bearer t0ken"})
     async with client.ApiClient(configuration) as connection:
         yield KubernetesApi(connection)
@@ -206,6 +211,20 @@ async def test_logs_are_text_and_their_end_only(api: Kubernetes, api_server: Api
     method, path, query, _ = api_server.requests[0]
     assert (method, path) == ("GET", "/api/v1/namespaces/shop/pods/p/log")
     assert query == {"container": "triton", "previous": "true", "tailLines": "400", "limitBytes": "65536"}
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_nothing_is_written_by_who_may_no_more(
+    connected: KubernetesApi, api_server: ApiServer, name: str
+) -> None:
+    api_server.answers = [web.json_response({"metadata": {}, "items": []})]
+    api, is_read = connected.fenced(lambda: False), name in ("get", "list", "logs")
+    if is_read:
+        await CALLS[name](api)
+    else:
+        with pytest.raises(Unavailable, match="the Lease has run out"):
+            await CALLS[name](api)
+    assert len(api_server.requests) == is_read
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,22 @@ def test_the_time_of_an_election_is_counted_from_before_the_request(released: bo
         assert run(main()) <= TIMES.renew_deadline_seconds + 1e-6
 
 
+def test_who_stood_still_knows_at_once_that_it_holds_no_more() -> None:
+    """Before `hold` has noticed, and whether or not somebody else has taken it."""
+
+    async def main() -> list[bool]:
+        lease = candidate(Store(), "a")
+        known = [lease.is_held]
+        await lease.acquire()
+        for seconds in (0.0, TIMES.renew_deadline_seconds - 1, 1.0):
+            await asyncio.sleep(seconds)
+            known.append(lease.is_held)
+        return known
+
+    with virtual():
+        assert run(main()) == [False, True, True, False]
+
+
 def test_a_healthy_holder_holds_on() -> None:
     async def main() -> list[tuple[float, str, bool]]:
         store = Store()
@@ -268,16 +284,17 @@ def test_a_released_lease_is_taken_at_the_next_look() -> None:
         assert run(main()) == 0
 
 
-def test_a_release_that_fails_is_no_error() -> None:
-    async def main() -> None:
+def test_a_release_that_fails_is_no_error_and_keeps_nobody() -> None:
+    async def main() -> float:
         store = Store()
         leaving = candidate(store, "a", Trouble(1, 99, lost="request"))
         await leaving.acquire()
         await asyncio.sleep(1)
         await leaving.release()
+        return now_seconds() - 1
 
     with virtual():
-        run(main())
+        assert run(main()) <= module.RELEASE_SECONDS
 
 
 def test_a_process_that_comes_back_under_its_name_goes_on_holding() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-from foretide.adapters.errors import Rejected
+from foretide.adapters.errors import AdapterError, Rejected
 from foretide.adapters.resources import HARDWARE_CLASS, INFERENCE_SERVICE
 from foretide.app import loops as module
 from foretide.app import watching
@@ -185,7 +185,7 @@ def test_a_sweep_makes_up_for_lost_events() -> None:
 def test_a_kind_that_was_listed_anew_is_followed_by_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     """What vanished while nobody watched is in no event, and a service that is gone must not be served for minutes."""
 
-    async def lists_anew(seen: Any, relisted: watching.Relisted, stop: asyncio.Event) -> None:
+    async def lists_anew(seen: Any, relisted: watching.Relisted, namespaces: Any, stop: asyncio.Event) -> None:
         await asyncio.sleep(20)
         relisted(INFERENCE_SERVICE)
         await stop.wait()
@@ -292,6 +292,32 @@ def test_a_cancellation_ends_all_loops_at_once(monkeypatch: pytest.MonkeyPatch) 
     assert run(main()) == [0, 15]
 
 
+def test_a_stop_ends_all_loops_at_once_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a tick, which is given up."""
+
+    async def leaves_slowly(seen: Any, relisted: Any, namespaces: Any, stop: asyncio.Event) -> None:
+        await stop.wait()
+        await asyncio.sleep(5)
+
+    async def main() -> tuple[list[str], float]:
+        operator, told, stop = Operator(), list[str](), asyncio.Event()
+
+        async def hang() -> None:
+            try:
+                await asyncio.sleep(1e9)
+            except asyncio.CancelledError:
+                told.append(f"given up at {now_seconds():g}")
+                raise
+
+        operator.on_tick(hang)
+        asyncio.get_running_loop().call_later(20, stop.set)
+        await operator.loops.run(stop)
+        return told, now_seconds()
+
+    monkeypatch.setattr(watching, "watch", leaves_slowly)
+    assert run(main()) == (["given up at 20"], 25)
+
+
 def test_a_watch_that_cannot_go_on_ends_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     async def breaks(seen: Any, relisted: Any, namespaces: Any, stop: asyncio.Event) -> None:
         await asyncio.sleep(20)
@@ -322,6 +348,39 @@ def test_without_a_first_view_nothing_is_decided() -> None:
     operator = run(main())
     assert operator.ticks == []
     assert not operator.loops.started
+
+
+def test_the_first_view_is_asked_for_again_where_the_api_server_cannot_answer() -> None:
+    """A third of its answers are errors, say: eleven lists in a row would hardly ever come off."""
+
+    async def main() -> Operator:
+        operator = Operator(objects.service(), objects.hardware_class())
+        failed: set[str] = set()
+
+        def once(_: int, verb: str, kind: str) -> AdapterError | None:
+            if verb != "list" or kind in failed:
+                return None
+            failed.add(kind)
+            return API_DOWN
+
+        operator.cluster.kubernetes.fail = once
+        await operator.run(seconds=30)
+        assert failed == {resource.kind for resource in watching.WATCHED}
+        return operator
+
+    operator = run(main())
+    assert operator.loops.started
+    assert list(operator.cluster.world.served) == [key()]
+
+
+def test_a_stop_does_not_wait_for_the_first_view() -> None:
+    async def main() -> tuple[float, bool]:
+        operator = Operator()
+        operator.cluster.kubernetes.fail = lambda *_: API_DOWN
+        await operator.run(seconds=2)
+        return now_seconds(), operator.loops.started
+
+    assert run(main()) == (2, False)
 
 
 def test_a_standby_that_takes_over_after_a_day_is_not_taken_for_stuck() -> None:
@@ -389,7 +448,7 @@ def test_of_namespaces_that_it_was_not_told_it_knows_nothing_and_writes_nothing(
 ) -> None:
     watched: list[tuple[str, ...]] = []
 
-    async def noted(seen: Any, namespaces: tuple[str, ...], stop: asyncio.Event) -> None:
+    async def noted(seen: Any, relisted: Any, namespaces: tuple[str, ...], stop: asyncio.Event) -> None:
         watched.append(namespaces)
         await stop.wait()
 

@@ -11,10 +11,10 @@ import pytest
 
 from foretide.adapters.pod_http import PodHttp
 from foretide.adapters.prometheus_access import Access
-from foretide.app import run as module
 from foretide.app.metrics import SelfMetrics
-from foretide.app.run import LeaseLost, _access, _lead, _loops, _stuck, _unless
+from foretide.app.run import LeaseLost, _access, _lead, _loops, _stuck
 from foretide.app.settings import Settings
+from foretide.app.stopping import unless
 from tests.control.fakes import DOWN, FakeKubernetes, FakePrometheus
 from tests.virtual_time import now_seconds, run
 
@@ -24,12 +24,11 @@ Step = Callable[[], Coroutine[Any, Any, None]]
 class Story:
     """What happened, in order; acquiring takes 5 s."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, holds_for: float = 1e6, work: Step | None = None) -> None:
+    def __init__(self, *, holds_for: float = 1e6, work: Step | None = None) -> None:
         self.told: list[str] = []
         self.metrics = SelfMetrics()
         self.stop = asyncio.Event()
         self._holds_for, self._work = holds_for, work
-        monkeypatch.setattr(module, "Lease", lambda *_, **__: self)
 
     async def acquire(self) -> None:
         await asyncio.sleep(5)
@@ -50,13 +49,13 @@ class Story:
             self.told.append(f"stops at {now_seconds():g}")
 
     async def lead(self) -> None:
-        fakes: Any = (Settings(), FakeKubernetes(), self, self.metrics, self.stop)
+        fakes: Any = (Settings(), self, self, self.metrics, self.stop)
         await _lead(*fakes, identity="me")
 
 
-def test_nothing_works_before_the_lease_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_works_before_the_lease_is_held() -> None:
     async def main() -> list[str]:
-        story = Story(monkeypatch)
+        story = Story()
         asyncio.get_running_loop().call_later(2, story.stop.set)
         await story.lead()
         return story.told
@@ -64,9 +63,9 @@ def test_nothing_works_before_the_lease_is_held(monkeypatch: pytest.MonkeyPatch)
     assert run(main()) == []
 
 
-def test_a_stop_ends_the_work_and_then_gives_the_lease_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_ends_the_work_and_then_gives_the_lease_back() -> None:
     async def main() -> list[str]:
-        story = Story(monkeypatch)
+        story = Story()
         asyncio.get_running_loop().call_later(20, story.stop.set)
         await story.lead()
         return story.told
@@ -74,9 +73,9 @@ def test_a_stop_ends_the_work_and_then_gives_the_lease_back(monkeypatch: pytest.
     assert run(main()) == ["acquired", "works", "stops at 20", "released"]
 
 
-def test_a_lost_lease_ends_the_work_and_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_lease_ends_the_work_and_the_process() -> None:
     async def main() -> list[str]:
-        story = Story(monkeypatch, holds_for=30)
+        story = Story(holds_for=30)
         with pytest.raises(LeaseLost, match="could not be renewed"):
             await story.lead()
         return story.told
@@ -84,13 +83,13 @@ def test_a_lost_lease_ends_the_work_and_the_process(monkeypatch: pytest.MonkeyPa
     assert run(main())[:4] == ["acquired", "works", "lost", "stops at 35"]
 
 
-def test_work_that_fails_ends_the_process_and_gives_the_lease_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_that_fails_ends_the_process_and_gives_the_lease_back() -> None:
     async def fail() -> None:
         await asyncio.sleep(1)
         raise RuntimeError("no")
 
     async def main() -> list[str]:
-        story = Story(monkeypatch, work=fail)
+        story = Story(work=fail)
         with pytest.raises(RuntimeError):
             await story.lead()
         return story.told
@@ -101,15 +100,15 @@ def test_work_that_fails_ends_the_process_and_gives_the_lease_back(monkeypatch: 
 def test_what_is_stopped_first_wins() -> None:
     async def main() -> None:
         stop = asyncio.Event()
-        assert await _unless(stop, asyncio.sleep(1))
+        assert await unless(stop, asyncio.sleep(1))
         asyncio.get_running_loop().call_later(1, stop.set)
-        assert not await _unless(stop, asyncio.sleep(1e9))
+        assert not await unless(stop, asyncio.sleep(1e9))
 
         async def fail() -> None:
             raise RuntimeError("no")
 
         with pytest.raises(RuntimeError):
-            await _unless(asyncio.Event(), fail())
+            await unless(asyncio.Event(), fail())
 
     run(main())
 

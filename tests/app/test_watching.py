@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from itertools import islice
 from typing import Any
 
 import aiohttp
@@ -166,3 +167,14 @@ def test_what_is_no_fault_of_a_watch_is_raised(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(watching, "_listed_and_watched", life)
     with pytest.raises(ZeroDivisionError):
         run(main())
+
+
+def test_a_watch_is_asked_for_without_end_and_not_in_a_hurry() -> None:
+    """A right may be missing, or the API server ill, for an hour: kopf would go on without the watch for ever."""
+    backoffs = watching._settings().networking.error_backoffs
+    assert isinstance(backoffs, Iterable)
+    for _ in range(2):  # each request begins anew
+        pauses = list(islice(backoffs, 1_000))
+        assert len(pauses) == 1_000
+        assert pauses == sorted(pauses)
+        assert (pauses[0], pauses[-1]) == (1.0, 13.0)

@@ -16,6 +16,7 @@ class Fault(StrEnum):
     DELAY = "delay"  # `seconds` before it is forwarded
     ANSWER = "answer"  # nothing is forwarded: `status`, `headers` and `body` are the answer
     DROP = "drop"  # the connection ends, nothing is forwarded
+    LATE = "late"  # forwarded, and the answer is kept for `seconds`
     LOSE = "lose"  # forwarded, and then the connection ends: what was asked for is done, and nobody is told
     TRUNCATE = "truncate"  # the first `bytes` of the answer, and then the end of the connection; in a stream of a line
     REWRITE = "rewrite"  # the answer, which is JSON, as `transform` makes it of the true one

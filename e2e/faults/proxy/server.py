@@ -122,6 +122,8 @@ async def _hurt(
     request: web.Request, rule: Rule | None, status: int, headers: dict[str, str], data: bytes
 ) -> web.StreamResponse:
     """What becomes of a true answer."""
+    if rule is not None and rule.fault is Fault.LATE:
+        await asyncio.sleep(rule.seconds)
     if rule is not None and rule.fault is Fault.LOSE:
         return _cut(request)
     if rule is not None and rule.fault is Fault.TRUNCATE:

@@ -19,6 +19,7 @@ from e2e.cluster.paths import REPOSITORY
 from e2e.faults.stand.program import Program
 from e2e.own_process import free_ports
 from e2e.scenarios import exposition
+from e2e.scenarios.operator import RETRIED
 from e2e.scenarios.waiting import until
 
 # As in production, only sooner: a scrape a second makes a window of 5 s whole. With ticks of a second the operator
@@ -32,6 +33,7 @@ SETTINGS: Final = {
     "FORETIDE_SCALE_DOWN_HOLD_SECONDS": f"{HOLD_SECONDS:g}",
 }
 TICKS: Final = "foretide_tick_duration_seconds_count"
+LEADS: Final = "foretide_leader"
 # A killed leader cannot give its Lease back: its successor waits for the 15 s of the Lease.
 LEADS_WITHIN_SECONDS: Final = 90.0
 KEEP_SECONDS: Final = 1.0
@@ -45,8 +47,8 @@ class Operator:
     program: Program
     url: str
     clock: Path  # what libfaketime reads at each look at the clock
-    # Words of errors that a test has earned; a machine that stands still costs the Lease.
-    expected: list[str] = field(default_factory=lambda: ["exiting to be restarted"])
+    # Words of errors that a test has earned; a machine that stands still costs the Lease, and kopf asks again.
+    expected: list[str] = field(default_factory=lambda: ["exiting to be restarted", RETRIED])
     _wanted: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -111,6 +113,12 @@ class Operator:
             self._wanted = False
             self.program.kill()
 
+    def terminate(self, *, within_seconds: float) -> int:
+        """SIGTERM, and nothing to hurry it; its exit code. It stays away until `start`."""
+        with self._lock:
+            self._wanted = False
+            return self.program.terminate(within_seconds=within_seconds)
+
     def end(self) -> None:
         """Ends it in order."""
         with self._lock:
@@ -164,7 +172,7 @@ class Operator:
 
         def probe() -> bool:
             told = self.metrics()
-            return told.get("foretide_leader") == 1 and told.get(TICKS, 0) > 0
+            return told.get(LEADS) == 1 and told.get(TICKS, 0) > 0
 
         until(
             "the operator leads",

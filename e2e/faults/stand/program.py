@@ -72,6 +72,17 @@ class Program:
             self.send(signal.SIGCONT)
             stop(self._process, grace_seconds=self.grace_seconds)
 
+    def terminate(self, *, within_seconds: float) -> int:
+        """Asks it to end, as a kubelet does; its exit code, and AssertionError where it takes longer."""
+        assert self._process is not None, f"{self.name} was never started"
+        self._process.terminate()
+        try:
+            return self._process.wait(within_seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(
+                f"{self.name} lives {within_seconds:g} s after SIGTERM:\n{self.last_words()}"
+            ) from None
+
     def last_words(self, lines: int = 15) -> str:
         """The end of its log."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""

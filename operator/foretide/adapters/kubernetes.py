@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from email.utils import mktime_tz, parsedate_tz
 from typing import Any, Final, Protocol
@@ -110,8 +110,13 @@ def _shared(value: Any) -> Any:
 class KubernetesApi:
     """`Kubernetes` over HTTP with one shared connection pool; and what people ask beside the operator (the CLI)."""
 
-    def __init__(self, api_client: client.ApiClient) -> None:
+    def __init__(self, api_client: client.ApiClient, may_write: Callable[[], bool] = lambda: True) -> None:
         self._client = api_client
+        self._may_write = may_write
+
+    def fenced(self, may_write: Callable[[], bool]) -> KubernetesApi:
+        """The same gateway, through which nothing is written once `may_write` says so: Unavailable is raised then."""
+        return KubernetesApi(self._client, may_write)
 
     async def apply(
         self, obj: Object, *, manager: str, subresource: str | None = None, dry_run: bool = False
@@ -240,6 +245,8 @@ class KubernetesApi:
         body: Object | None = None,
         content_type: str = "application/json",
     ) -> tuple[Mapping[str, str], bytes]:
+        if method != "GET" and not self._may_write():
+            raise Unavailable(f"{method} {path}: the Lease has run out, another operator may lead", reason="LeaseLost")
         headers = {"Accept": "application/json, */*", "Content-Type": content_type}
         try:
             # The body goes around this, which copies it value by value: that took longer than to send it.

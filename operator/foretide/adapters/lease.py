@@ -25,6 +25,8 @@ log: Final = logging.getLogger(__name__)
 
 # Of the operator, in its own namespace.
 LEASE_NAME: Final = "foretide-operator"
+# Of the 10 s in which a process that was told to end has ended.
+RELEASE_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,12 @@ class Lease:
         self._seen_at = time.monotonic()
         self._held_until = -math.inf
 
+    @property
+    def is_held(self) -> bool:
+        """Whether nobody else can have taken it yet. A process that stood still is the first to ask: what it had begun
+        goes on before `hold` has had its turn."""
+        return time.monotonic() < self._held_until
+
     async def acquire(self) -> None:
         """Returns once this candidate holds the Lease."""
         while not await self._try_to_hold():  # noqa: ASYNC110 - polls another machine's object
@@ -76,15 +84,20 @@ class Lease:
                 log.warning("Lease %s/%s: renewal timed out", self._namespace, self._name)
 
     async def release(self) -> None:
-        """Gives the Lease back, so that the next operator need not wait for it to run out."""
+        """Gives the Lease back, so that the next operator need not wait for it to run out; an API server that is silent
+        does not keep a process that is to end."""
         try:
-            lease = await self._api.get(LEASE, namespace=self._namespace, name=self._name)
-            if lease is not None and lease.get("spec", {}).get("holderIdentity") == self._identity:
-                freed = copy.deepcopy(dict(lease))
-                freed["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _timestamp()}
-                await self._api.replace(freed)
-        except AdapterError as error:
-            log.warning("Lease %s/%s not released: %s", self._namespace, self._name, error)
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await self._free()
+        except (AdapterError, TimeoutError) as error:
+            log.warning("Lease %s/%s not released: %s", self._namespace, self._name, str(error) or "no answer in time")
+
+    async def _free(self) -> None:
+        lease = await self._api.get(LEASE, namespace=self._namespace, name=self._name)
+        if lease is not None and lease.get("spec", {}).get("holderIdentity") == self._identity:
+            freed = copy.deepcopy(dict(lease))
+            freed["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _timestamp()}
+            await self._api.replace(freed)
 
     async def _try_to_hold(self) -> bool:
         """Takes or renews the Lease; False when somebody else holds it or the API server does not answer."""

@@ -6,11 +6,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from itertools import chain
 from typing import Final
 
 from foretide.adapters.clock import Clock
-from foretide.adapters.errors import AdapterError
+from foretide.adapters.errors import AdapterError, Unavailable
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.resources import CHILDREN, POD, Object, Resource
 from foretide.app import watching
@@ -18,6 +17,7 @@ from foretide.app.families import TickResult
 from foretide.app.metrics import SelfMetrics
 from foretide.app.namespaces import open_to
 from foretide.app.settings import Settings
+from foretide.app.stopping import unless
 from foretide.control.autoscale import Autoscaler
 from foretide.control.backfill import Backfill
 from foretide.control.reconcile import Reconciler
@@ -31,6 +31,9 @@ log: Final = logging.getLogger(__name__)
 TICK_DEADLINE_PERIODS: Final = 2
 SHORTEST_DEADLINE_SECONDS: Final = 30.0
 BACKFILL_FAULT_PAUSE_SECONDS: Final = 300.0
+# Before a list is asked for again: eleven of them, one after the other, hardly ever come off at once where a third of
+# all requests fails.
+LIST_PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Loops:
@@ -71,21 +74,21 @@ class Loops:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs until `stop` is set; raises when one of the loops cannot go on."""
-        self._namespaces = await open_to(self._api, self._settings.namespaces)
-        # The whole view before the first decision: classes and services arrive in any order.
-        await self._sweep(watching.WATCHED)
+        if not await unless(stop, self._first_view()):
+            return
         self._ticked = time.monotonic()  # a standby has waited for long
         self.started = True
         async with asyncio.TaskGroup() as group:
             endless = [group.create_task(self._queue.work(self._reconcile)) for _ in range(self._settings.workers)]
             rest = (self._tick_for_ever(), self._sweep_for_ever(stop), self._backfill_for_ever())
             endless += [group.create_task(each) for each in rest]
-            # A task of its own, so that a cancellation (the Lease is lost) ends all loops at once: kopf takes
-            # seconds to leave, and another operator may lead by then.
+            # A task of its own, so that a stop and a cancellation (the Lease is lost) end all loops at once: kopf takes
+            # seconds to leave, another operator may lead by then, and on its way it cancels what a tick waits for.
             relisted = self._relisted.put_nowait
             watch = group.create_task(watching.watch(self._seen, relisted, namespaces=self._namespaces, stop=stop))
-            await asyncio.wait({watch})
-            for task in endless:
+            stopped = group.create_task(stop.wait())
+            await asyncio.wait({watch, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (*endless, stopped):
                 task.cancel()
 
     @property
@@ -114,16 +117,36 @@ class Loops:
             log.exception("%s/%s: a fault of the operator; other services go on", *key)
             raise
 
+    async def _first_view(self) -> None:
+        """The whole, before the first decision: classes and services arrive in any order."""
+        self._namespaces = await open_to(self._api, self._settings.namespaces)
+        await self._sweep(watching.WATCHED)
+
     async def _sweep(self, kinds: Iterable[Resource]) -> None:
         """Compares the caches with the cluster: kopf tells nothing of objects that vanished while a watch was down."""
         for resource in kinds:
-            selector = watching.OURS if resource in (*CHILDREN, POD) else ""
-            self._newer.clear()
-            places = self._namespaces if resource.namespaced and self._namespaces else (None,)
-            lists = [await self._api.list(resource, label_selector=selector, namespace=place) for place in places]
-            typed = ({"apiVersion": resource.api_version, "kind": resource.kind, **obj} for obj in chain(*lists))
+            objects = await self._listed(resource)
+            typed = ({"apiVersion": resource.api_version, "kind": resource.kind, **obj} for obj in objects)
             for key in self._world.replace(resource, typed, newer=self._newer):
                 self._queue.add(key)
+
+    async def _listed(self, resource: Resource) -> list[Object]:
+        """All of a kind; asked for again, and not for ever, where the API server cannot answer now."""
+        for pause_seconds in LIST_PAUSES_SECONDS:
+            try:
+                return await self._asked_for(resource)
+            except Unavailable as error:
+                log.warning("list of %s: %s: %s", resource.plural, error.reason, error)
+            await asyncio.sleep(pause_seconds)
+        return await self._asked_for(resource)
+
+    async def _asked_for(self, resource: Resource) -> list[Object]:
+        selector = watching.OURS if resource in (*CHILDREN, POD) else ""
+        self._newer.clear()
+        places = self._namespaces if resource.namespaced and self._namespaces else (None,)
+        return [
+            obj for place in places for obj in await self._api.list(resource, label_selector=selector, namespace=place)
+        ]
 
     async def _sweep_for_ever(self, stop: asyncio.Event) -> None:
         """All kinds at their time, and one as soon as it was listed anew."""

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Awaitable
 from typing import Final
 
 from foretide.adapters.clock import SystemClock
@@ -23,6 +22,7 @@ from foretide.app.endpoint import Endpoint
 from foretide.app.loops import Loops
 from foretide.app.metrics import SelfMetrics
 from foretide.app.settings import Settings
+from foretide.app.stopping import unless
 from foretide.control.autoscale import Autoscaler, Ports
 from foretide.control.backfill import Backfill
 from foretide.control.foresee import Guarded
@@ -52,7 +52,9 @@ async def run(settings: Settings) -> None:
     try:
         async with connect() as api:
             identity = settings.pod_name or f"{socket.gethostname()}-{os.getpid()}"
-            loops = _loops(settings, api, prometheus, pods, metrics, identity=identity)
+            lease = Lease(api, namespace=settings.pod_namespace, name=LEASE_NAME, identity=identity)
+            fenced = api.fenced(lambda: lease.is_held)
+            loops = _loops(settings, fenced, prometheus, pods, metrics, identity=identity)
             endpoint = Endpoint(
                 port=settings.listen_port,
                 alive=lambda: _stuck(loops),
@@ -61,7 +63,7 @@ async def run(settings: Settings) -> None:
             )
             runner = await endpoint.start()
             try:
-                await _lead(settings, api, loops, metrics, stop, identity=identity)
+                await _lead(settings, lease, loops, metrics, stop, identity=identity)
             finally:
                 await runner.cleanup()
     finally:
@@ -71,16 +73,15 @@ async def run(settings: Settings) -> None:
 
 async def _lead(
     settings: Settings,
-    api: KubernetesApi,
+    lease: Lease,
     loops: Loops,
     metrics: SelfMetrics,
     stop: asyncio.Event,
     *,
     identity: str,
 ) -> None:
-    lease = Lease(api, namespace=settings.pod_namespace, name=LEASE_NAME, identity=identity)
     log.info("%s waits for Lease %s/%s", identity, settings.pod_namespace, LEASE_NAME)
-    if not await _unless(stop, lease.acquire()):
+    if not await unless(stop, lease.acquire()):
         return
     metrics.leader.set(1)
     log.info("%s leads", identity)
@@ -172,15 +173,3 @@ def _stuck(loops: Loops) -> str | None:
     if loops.started and loops.tick_age_seconds > limit_seconds:
         return f"no tick for {loops.tick_age_seconds:.0f} s (limit {limit_seconds:.0f} s)"
     return None
-
-
-async def _unless(stop: asyncio.Event, doing: Awaitable[None]) -> bool:
-    """Waits for `doing`; False when `stop` came first."""
-    task, stopped = asyncio.ensure_future(doing), asyncio.create_task(stop.wait())
-    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if not task.done():
-        task.cancel()
-        return False
-    task.result()
-    return True

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from itertools import chain, repeat
 from typing import Any, Final, cast
 
 import aiohttp
@@ -47,6 +48,8 @@ WATCHED: Final = (
 OURS: Final = f"{group.MANAGED_BY_LABEL}={group.MANAGED_BY}"
 # Bookmarks come every 60 s; a stream that is silent for longer is dead and is opened anew.
 SILENCE_SECONDS: Final = 70.0
+# Before what the API server refused, or could not answer, is asked for again.
+REFUSED_PAUSES_SECONDS: Final = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0)
 # Between what is no event, or a refusal, and the next list.
 PAUSE_SECONDS: Final = 1.0
 # Garbage, half a line, an error in the stream or instead of it; kopf itself sees to lost connections.
@@ -56,6 +59,14 @@ _listed_and_watched: Final[Callable[..., AsyncIterator[Any]]] = kopf_watching.co
 
 Seen = Callable[[Resource, Object, bool], None]
 Relisted = Callable[[Resource], None]
+
+
+class _Patience:
+    """Pauses between attempts, without end. Where they end kopf gives the watch up and goes on without it: the kind
+    would be seen by sweeps alone, also once the right to watch it, or the API server, is back."""
+
+    def __iter__(self) -> Iterator[float]:
+        return chain(REFUSED_PAUSES_SECONDS, repeat(REFUSED_PAUSES_SECONDS[-1]))
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
@@ -136,6 +147,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.inactivity_timeout = SILENCE_SECONDS
     settings.watching.chunk_size = 500
     settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = _Patience()
     # An idle worker task of kopf lives this long; ours only hands the event over.
     settings.queueing.idle_timeout = 1.0
     settings.process.ultimate_exiting_timeout = None
