@@ -148,6 +148,20 @@ class Operator:
             self.program.words = usual
             self.start()
 
+    @contextmanager
+    def with_settings(self, **settings: str) -> Iterator[None]:
+        """Other environment variables inside `with`, the usual ones afterwards; both by a restart."""
+        usual = self.program.environment
+        self.end()
+        self.program.environment = {**usual, **settings}
+        try:
+            self.start()
+            yield
+        finally:
+            self.end()
+            self.program.environment = usual
+            self.start()
+
     def crash(self) -> None:
         """Killed without a warning, and started again; returns once it leads."""
         self.kill()
