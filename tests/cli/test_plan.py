@@ -342,4 +342,5 @@ def test_more_load_never_needs_fewer_replicas_and_slower_never_carries_more(
     assert less.needed <= more.needed
     assert (found.source, less.cost_per_hour) == (Source.PROFILE, 0.5 * less.replicas)
     worse = feasibility(one, where, profile=slow, told=UNTOLD, loads=[load])
-    assert worse.per_replica <= found.per_replica * 1.001
+    if worse.feasible:  # beyond the SLO less is spent on what cannot be kept
+        assert worse.per_replica <= found.per_replica * 1.001
