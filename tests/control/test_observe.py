@@ -113,6 +113,18 @@ def test_a_pod_of_the_future_is_young() -> None:
     assert table.ready_age_seconds.tolist() == table.age_seconds.tolist() == [0.0]
 
 
+def test_a_pod_that_is_ready_since_a_moment_to_come_is_as_old_as_it_was() -> None:
+    """The clock was set back by an hour: one that was ready before goes on telling its load, a new one is young."""
+    world = World()
+    for name in ("old", "new"):
+        world.seen(POD, objects.pod(name, since="2025-11-22T09:00:00Z"))
+    before = frozenset({Pod("shop", "old")})
+    table, _, names = observe.pods(world, [key()], {}, queries=QUERIES, now_seconds=NOW, ageless=before)
+    ages = {pod.name: age for pod, age in zip(names, table.ready_age_seconds.tolist(), strict=True)}
+    assert np.isnan(ages["old"])
+    assert ages["new"] == 0.0
+
+
 def test_the_age_of_a_pod_counts_from_its_creation() -> None:
     world = World()
     world.seen(POD, objects.pod("p", ready=False, created="2025-11-22T08:26:30Z"))

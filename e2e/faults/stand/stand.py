@@ -14,7 +14,8 @@ from e2e.faults.fleet import Fleet
 from e2e.faults.proxy import Proxy
 from e2e.faults.stand.audit import AuditLog
 from e2e.faults.stand.control_plane import ControlPlane
-from e2e.faults.stand.operator import Operator
+from e2e.faults.stand.operator import LEADS, Operator
+from e2e.faults.stand.program import START_SECONDS
 from e2e.faults.stand.prometheus import Prometheus
 from e2e.installed import install, kubeconfig, operator_token
 from e2e.scenarios import sleeper
@@ -35,6 +36,20 @@ class Stand:
     proxy: Proxy
     operator: Operator
     audit: AuditLog
+
+    @contextmanager
+    def second_operator(self) -> Iterator[Operator]:
+        """Inside `with` a standby that goes around the proxy: what the proxy counts is of the first alone."""
+        folder = self.plane.folder
+        file = folder / "second.kubeconfig"
+        file.write_text(yaml.safe_dump(kubeconfig(self.plane.keys, operator_token(self.api), self.plane.url)))
+        second = Operator.of(folder, kubeconfig=file, prometheus=self.prometheus.url, name="second")
+        second.program.start()
+        try:
+            until("there is a standby", lambda: second.metrics().get(LEADS) == 0.0, within_seconds=START_SECONDS)
+            yield second
+        finally:
+            second.end()
 
     def heal(self) -> None:
         """Nothing is broken any more, whatever a test left."""

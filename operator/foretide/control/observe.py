@@ -18,6 +18,7 @@ from foretide.control.pods import is_terminating, ready_since, seconds
 from foretide.control.serving_status import rollout
 from foretide.control.world import Key, World
 from foretide.scaling.arrays import Bools, Floats
+from foretide.scaling.demand import CLOCK_TOLERANCE_SECONDS
 from foretide.scaling.policy import PodList, Query
 from foretide.scaling.readings import Readings
 
@@ -94,7 +95,9 @@ def pods(
     `keys`.
 
     The age of `ageless` pods is no number. One that was ready before, and whose probe failed for a moment, is not one
-    that takes half an hour to start, nor is one that waits for a node.
+    that takes half an hour to start, nor is one that waits for a node. Nor is it known since when one of them is ready
+    that will be so by the clock: it was set back, and would for as long take every pod for one that is too young to
+    tell its load.
     """
     rows: list[tuple[int, _Shown]] = []
     for row, key in enumerate(keys):
@@ -115,12 +118,20 @@ def pods(
         service=np.array([row for row, _ in rows], dtype=np.int64),
         ready=np.array([shown.ready_since is not None for _, shown in rows], dtype=np.bool_),
         leaving=np.array([shown.leaving for _, shown in rows], dtype=np.bool_),
-        ready_age_seconds=ages([shown.ready_since for _, shown in rows]),
+        ready_age_seconds=np.where(
+            [shown.pod in ageless and _is_to_come(shown.ready_since, now_seconds) for _, shown in rows],
+            np.nan,
+            ages([shown.ready_since for _, shown in rows]),
+        ),
         age_seconds=np.where(
             [shown.pod in ageless for _, shown in rows], np.nan, ages([shown.created for _, shown in rows])
         ),
     )
     return table, {query: readings(query) for query in queries}, [shown.pod for _, shown in rows]
+
+
+def _is_to_come(moment: float | None, now_seconds: float) -> bool:
+    return moment is not None and moment > now_seconds + CLOCK_TOLERANCE_SECONDS
 
 
 def _shown(pod: Object, key: Key) -> _Shown:
