@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -96,6 +96,9 @@ class Mortal:
         verb = "status" if subresource else "make" if before is None else "apply"
         self._ends(verb, resource, name, before, answer)
         return answer
+
+    async def erase_status(self, obj: Object, fields: Iterable[str], *, manager: str) -> None:
+        raise NotImplementedError("of what others wrote, which is nothing here")
 
     async def scale(self, deployment: Object, *, replicas: int, manager: str) -> str:
         name = deployment["metadata"]["name"]

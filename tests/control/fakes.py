@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -63,6 +63,7 @@ class FakeKubernetes:
     logs_read: list[str] = field(default_factory=list)
     image_volumes: bool = True  # the gate ImageVolume
     calls: int = 0
+    applied: dict[tuple[str, str], set[str]] = field(default_factory=dict)  # fields of status, by uid and manager
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     async def apply(self, obj: Object, *, manager: str, subresource: str | None = None) -> Object:
@@ -83,7 +84,11 @@ class FakeKubernetes:
             merged = {**copy.deepcopy(dict(obj)), "metadata": {**metadata, "uid": f"uid-{next(self._numbers)}"}}
             merged["metadata"]["generation"] = 1
         elif subresource:
-            merged = {**known, "status": _merged(known.get("status", {}), obj["status"])}
+            before, mine = dict(known.get("status", {})), self.applied.setdefault((str(uid), manager), set())
+            for name in mine - obj["status"].keys() - {"conditions"}:
+                before.pop(name, None)
+            mine |= obj["status"].keys()
+            merged = {**known, "status": _merged(before, obj["status"])}
         else:
             merged = {**known, **copy.deepcopy(dict(obj)), "metadata": {**known["metadata"], **metadata}}
             if "replicas" in known.get("spec", {}):
@@ -138,6 +143,12 @@ class FakeKubernetes:
         if place in self.objects and self.objects[place]["metadata"].get("uid") != uid:
             raise Conflict("another of that name", reason="Conflict")
         self.objects.pop(place, None)
+
+    async def erase_status(self, obj: Object, fields: Iterable[str], *, manager: str) -> None:
+        metadata, names = obj["metadata"], list(fields)
+        self._call("erase", obj["kind"], metadata["name"], "", {})
+        known = self.objects[obj["kind"], metadata["namespace"], metadata["name"]]
+        self._stored({**known, "status": {name: one for name, one in known["status"].items() if name not in names}})
 
     async def replace(self, obj: Object) -> Object:
         raise NotImplementedError

@@ -66,6 +66,19 @@ async def test_a_status_that_somebody_erased_or_edited_is_not_told() -> None:
     assert not case.is_told(told)
 
 
+async def test_what_others_wrote_into_its_part_is_erased() -> None:
+    """Server-side apply alone would leave it there, and tell it for ever."""
+    case = Case()
+    forged = {"observedGeneration": 99, "hardware": [], **conditions(MetricsAvailable="True MetricsComplete")}
+    case.cluster.add(objects.service(status=forged))
+    await case.write({"replicas": 1})
+    assert case.cluster.status() == {"replicas": 1, "hardware": [], "conditions": forged["conditions"]}
+    assert case.is_told({"replicas": 1})
+    case.api.calls = 0
+    await case.write({})
+    assert case.api.calls == 1, "what it tells no more goes by itself"
+
+
 async def test_a_status_worked_out_for_one_object_never_reaches_its_successor() -> None:
     case = Case()
     await case.write({"replicas": 1})

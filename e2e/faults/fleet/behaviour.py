@@ -36,6 +36,7 @@ class Behaviour:
     unscraped: int = 0  # so many pods answer scrapes with 500
     unloaded: int = 0  # so many have no model, and so no series
     twice: bool = False  # Prometheus finds each pod by two ways
+    leads_to: str = ""  # whatever is asked for, the answer is that it is at this URL
     deaf: bool = False  # nobody answers on the pods' ports
 
     def to_json(self) -> dict[str, Any]:

@@ -102,11 +102,19 @@ class Kubelet:
             self._gone(uid)
             return
         if uid not in self.pods:
-            self._addresses += 1
-            self.pods[uid] = pod = Pod(obj, f"{RANGE}.{self._addresses % 250 + 1}")
+            self.pods[uid] = pod = Pod(obj, self._free_address())
             self._do(self._start(pod))
         if "deletionTimestamp" in obj["metadata"] and not self.pods[uid].leaving:
             self._do(self._leave(self.pods[uid]))
+
+    def _free_address(self) -> str:
+        """The one after the last; those of pods that are there are passed over."""
+        taken = {pod.address for pod in self.pods.values()}
+        while True:
+            self._addresses += 1
+            address = f"{RANGE}.{self._addresses % 250 + 1}"
+            if address not in taken:
+                return address
 
     def _gone(self, uid: str) -> None:
         if (pod := self.pods.pop(uid, None)) is not None:

@@ -97,6 +97,8 @@ class Server:
 
         async def metrics(_: web.Request) -> web.Response:
             behaviour = self.behaviour(pod.key)
+            if behaviour.leads_to:
+                return _elsewhere(behaviour)
             place = sorted(one.name for one in self._of(pod.key) if one.ready or one is pod).index(pod.name)
             if place < behaviour.unscraped:
                 return web.Response(status=500)
@@ -110,7 +112,10 @@ class Server:
 
         async def statistics(_: web.Request) -> web.Response:
             self._advance(pod.key)
-            return web.json_response(pod.counters.statistics(self.behaviour(pod.key)))
+            behaviour = self.behaviour(pod.key)
+            if behaviour.leads_to:
+                return _elsewhere(behaviour)
+            return web.json_response(pod.counters.statistics(behaviour))
 
         app = web.Application()
         app.add_routes([web.get("/metrics", metrics), web.get("/v2/models/{model}/stats", statistics)])
@@ -127,6 +132,10 @@ class Server:
         if (runner := self._runners.pop(pod, None)) is not None:
             with suppress(OSError):
                 await runner.cleanup()
+
+
+def _elsewhere(behaviour: Behaviour) -> web.Response:
+    return web.Response(status=307, headers={"Location": behaviour.leads_to})
 
 
 async def serve(arguments: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from email.utils import mktime_tz, parsedate_tz
 from typing import Any, Final, Protocol
@@ -26,6 +26,7 @@ CONNECTIONS: Final = 64
 PAGE_SIZE: Final = 500
 LOG_LIMIT_BYTES: Final = 65_536
 APPLY_PATCH: Final = "application/apply-patch+yaml"
+MERGE_PATCH: Final = "application/merge-patch+json"
 # Names and uids are longer, and of one object each.
 SHARED_LENGTH: Final = 20
 SCALE: Final = {"apiVersion": "autoscaling/v1", "kind": "Scale"}
@@ -60,6 +61,11 @@ class Kubernetes(Protocol):
 
     async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
         """The end of a container's log (64 KiB at most)."""
+        ...
+
+    async def erase_status(self, obj: Object, fields: Iterable[str], *, manager: str) -> None:
+        """Takes fields out of the status of this very object, whoever wrote them; raises Conflict when it has changed
+        since it was shown."""
         ...
 
     async def replace(self, obj: Object) -> Object:
@@ -180,6 +186,13 @@ class KubernetesApi:
         }
         _, text = await self._request("GET", path, query=query)
         return text.decode(errors="replace")
+
+    async def erase_status(self, obj: Object, fields: Iterable[str], *, manager: str) -> None:
+        metadata = obj["metadata"]
+        path = resource_of(obj).path(namespace=metadata.get("namespace"), name=metadata["name"], subresource="status")
+        same = {name: metadata[name] for name in ("uid", "resourceVersion")}
+        body = {"metadata": same, "status": dict.fromkeys(fields)}
+        await self._json("PATCH", path, query={"fieldManager": manager}, body=body, content_type=MERGE_PATCH)
 
     async def replace(self, obj: Object) -> Object:
         metadata = obj["metadata"]

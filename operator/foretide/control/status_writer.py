@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
-from foretide.adapters.resources import INFERENCE_SERVICE
-from foretide.api import conditions
+from foretide.adapters.resources import INFERENCE_SERVICE, Object
+from foretide.api import conditions, group
 from foretide.api.conditions import Condition, ConditionStatus, ConditionType
 from foretide.api.reasons import Reason
 from foretide.control.drift import drift
 from foretide.control.world import Key, World
+
+log: Final = logging.getLogger(__name__)
 
 # What a person wants to be told when it turns; the others follow from these.
 TOLD: Final = (
@@ -26,6 +29,8 @@ TOLD: Final = (
 WAITING: Final = (Reason.CREATING, Reason.PODS_NOT_READY, Reason.ROLLOUT_IN_PROGRESS)
 # True is bad news for these.
 ABNORMAL: Final = (ConditionType.STALLED, ConditionType.SCALING_LIMITED)
+# What the reconcile loop tells beside conditions, of which each loop has its own; all else is the autoscale loop's.
+RECONCILED: Final = frozenset({"observedGeneration", "url", "replicas", "readyReplicas"})
 
 
 class StatusWriter:
@@ -58,7 +63,17 @@ class StatusWriter:
         The uid is a precondition: a status worked out for a deleted service never reaches its successor.
         """
         shown = self._world.services.get(key)
-        answer = await self._api.apply(
+        answer = await self._apply(key, uid, status)
+        if foreign := self._foreign(status, answer):
+            # No apply takes away what others wrote: an entry of theirs in a list would stay, and be drift for ever.
+            log.warning("%s/%s: %s of status has what others wrote, it is written anew", *key, ", ".join(foreign))
+            await self._api.erase_status(answer, foreign, manager=self._manager)
+            answer = await self._apply(key, uid, status)
+        self._written[key] = (uid, status)
+        self._world.answered(INFERENCE_SERVICE, answer, shown=shown)
+
+    async def _apply(self, key: Key, uid: str, status: Mapping[str, Any]) -> Object:
+        return await self._api.apply(
             {
                 "apiVersion": INFERENCE_SERVICE.api_version,
                 "kind": INFERENCE_SERVICE.kind,
@@ -68,8 +83,17 @@ class StatusWriter:
             manager=self._manager,
             subresource="status",
         )
-        self._written[key] = (uid, status)
-        self._world.answered(INFERENCE_SERVICE, answer, shown=shown)
+
+    def _foreign(self, status: Mapping[str, Any], answer: Object) -> list[str]:
+        """The fields of this manager that say more than it applied."""
+        reconciles = self._manager == group.RECONCILE_MANAGER
+        return [
+            name
+            for name, value in answer.get("status", {}).items()
+            if name != "conditions"
+            and (name in RECONCILED) == reconciles
+            and drift(value, status.get(name)) is not None
+        ]
 
     async def tell(self, key: Key, uid: str, status: Mapping[str, Any], *, before: Mapping[str, Any]) -> None:
         """Posts an Event for each condition that turned since `before`."""
