@@ -45,6 +45,7 @@ def test_it_holds_without_a_crash_loop_and_recovers(team: Team) -> None:
         operator.until_leading()
         service.until("it grows", lambda _: service.replicas() > 5, within_seconds=60)
         team.behave(service.name, rate_rps=FOUR_PODS_RPS)
+    team.until_four(service)  # a load that falls is no quiet one
     team.settle(service)
 
 
