@@ -185,7 +185,7 @@ def test_a_sweep_makes_up_for_lost_events() -> None:
 def test_a_sweep_that_fails_is_followed_by_another() -> None:
     async def main() -> Operator:
         operator = Operator(objects.hardware_class())
-        running = asyncio.create_task(operator.run(seconds=601))
+        running = asyncio.create_task(operator.run(seconds=650))
         await asyncio.sleep(1)
         kubernetes = operator.cluster.kubernetes
         kubernetes.fail = lambda _, verb, __: API_DOWN if verb == "list" and now_seconds() < 400 else None
