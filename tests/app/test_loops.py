@@ -206,7 +206,7 @@ def test_a_kind_that_was_listed_anew_is_followed_by_a_sweep(monkeypatch: pytest.
 def test_a_sweep_that_fails_is_followed_by_another() -> None:
     async def main() -> Operator:
         operator = Operator(objects.hardware_class())
-        running = asyncio.create_task(operator.run(seconds=601))
+        running = asyncio.create_task(operator.run(seconds=650))
         await asyncio.sleep(1)
         kubernetes = operator.cluster.kubernetes
         kubernetes.fail = lambda _, verb, __: API_DOWN if verb == "list" and now_seconds() < 400 else None
