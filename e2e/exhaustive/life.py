@@ -97,7 +97,7 @@ class Mortal:
         self._ends(verb, resource, name, before, answer)
         return answer
 
-    async def erase_status(self, obj: Object, fields: Iterable[str], *, manager: str) -> None:
+    async def erase_status(self, resource: Resource, obj: Object, fields: Iterable[str], *, manager: str) -> None:
         raise NotImplementedError("of what others wrote, which is nothing here")
 
     async def scale(self, deployment: Object, *, replicas: int, manager: str) -> str:

@@ -90,7 +90,7 @@ CALLS: dict[str, Call] = {
     "list": lambda api: api.list(DEPLOYMENT),
     "scale": lambda api: api.scale(SHOWN, replicas=3, manager="m"),
     "logs": lambda api: api.logs(namespace="shop", pod="p", container="triton", previous=True),
-    "erase": lambda api: api.erase_status(SHOWN, ["slo", "hardware"], manager="m"),
+    "erase": lambda api: api.erase_status(DEPLOYMENT, SHOWN, ["slo", "hardware"], manager="m"),
     "replace": lambda api: api.replace(DEPLOYED),
     "create": lambda api: api.create(DEPLOYED),
     "delete": lambda api: api.delete(DEPLOYMENT, SHOWN),

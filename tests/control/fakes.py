@@ -87,7 +87,7 @@ class FakeKubernetes:
             before, mine = dict(known.get("status", {})), self.applied.setdefault((str(uid), manager), set())
             for name in mine - obj["status"].keys() - {"conditions"}:
                 before.pop(name, None)
-            mine |= obj["status"].keys()
+            mine.update(obj["status"])
             merged = {**known, "status": _merged(before, obj["status"])}
         else:
             merged = {**known, **copy.deepcopy(dict(obj)), "metadata": {**known["metadata"], **metadata}}
@@ -144,10 +144,10 @@ class FakeKubernetes:
             raise Conflict("another of that name", reason="Conflict")
         self.objects.pop(place, None)
 
-    async def erase_status(self, obj: Object, fields: Iterable[str], *, manager: str) -> None:
+    async def erase_status(self, resource: Resource, obj: Object, fields: Iterable[str], *, manager: str) -> None:
         metadata, names = obj["metadata"], list(fields)
-        self._call("erase", obj["kind"], metadata["name"], "", {})
-        known = self.objects[obj["kind"], metadata["namespace"], metadata["name"]]
+        self._call("erase", resource.kind, metadata["name"], "", {})
+        known = self.objects[resource.kind, metadata["namespace"], metadata["name"]]
         self._stored({**known, "status": {name: one for name, one in known["status"].items() if name not in names}})
 
     async def replace(self, obj: Object) -> Object:

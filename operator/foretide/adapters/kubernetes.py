@@ -63,7 +63,7 @@ class Kubernetes(Protocol):
         """The end of a container's log (64 KiB at most)."""
         ...
 
-    async def erase_status(self, obj: Object, fields: Iterable[str], *, manager: str) -> None:
+    async def erase_status(self, resource: Resource, obj: Object, fields: Iterable[str], *, manager: str) -> None:
         """Takes fields out of the status of this very object, whoever wrote them; raises Conflict when it has changed
         since it was shown."""
         ...
@@ -187,9 +187,9 @@ class KubernetesApi:
         _, text = await self._request("GET", path, query=query)
         return text.decode(errors="replace")
 
-    async def erase_status(self, obj: Object, fields: Iterable[str], *, manager: str) -> None:
+    async def erase_status(self, resource: Resource, obj: Object, fields: Iterable[str], *, manager: str) -> None:
         metadata = obj["metadata"]
-        path = resource_of(obj).path(namespace=metadata.get("namespace"), name=metadata["name"], subresource="status")
+        path = resource.path(namespace=metadata.get("namespace"), name=metadata["name"], subresource="status")
         same = {name: metadata[name] for name in ("uid", "resourceVersion")}
         body = {"metadata": same, "status": dict.fromkeys(fields)}
         await self._json("PATCH", path, query={"fieldManager": manager}, body=body, content_type=MERGE_PATCH)

@@ -67,7 +67,7 @@ class StatusWriter:
         if foreign := self._foreign(status, answer):
             # No apply takes away what others wrote: an entry of theirs in a list would stay, and be drift for ever.
             log.warning("%s/%s: %s of status has what others wrote, it is written anew", *key, ", ".join(foreign))
-            await self._api.erase_status(answer, foreign, manager=self._manager)
+            await self._api.erase_status(INFERENCE_SERVICE, answer, foreign, manager=self._manager)
             answer = await self._apply(key, uid, status)
         self._written[key] = (uid, status)
         self._world.answered(INFERENCE_SERVICE, answer, shown=shown)
