@@ -36,6 +36,9 @@ class Pod:
         self.ready = False
         self.leaving = False
         self.restarts = 0
+        # One status after the other: of a pod that was restarted as it got ready the API server was told first that it
+        # is, then that it is not.
+        self.told: Final = asyncio.Lock()
         self.started_at = _now()
         self.counters = Counters(model=self.key[1], version="1", at=time.time())
 
@@ -71,7 +74,7 @@ class Kubelet:
         """Its Triton ended and was started again at once."""
         pod.restarts += 1
         pod.counters.restart()
-        self._do(self._tell(pod, ready=pod.ready))
+        self._do(self._tell(pod))
 
     async def _register(self) -> None:
         plenty = {"cpu": "1000", "memory": "1000Gi", "pods": "1000", "ephemeral-storage": "1000Gi"}
@@ -125,15 +128,15 @@ class Kubelet:
         start = self._behaviour(pod.key).start
         if start is Start.NO_IMAGE:
             words = {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{pod.image}"'}
-            await self._tell(pod, ready=False, state={"waiting": words})
+            await self._tell(pod, state={"waiting": words})
             return
-        await self._tell(pod, ready=False)
+        await self._tell(pod)
         while start is Start.CRASH and not pod.leaving:
             await asyncio.sleep(SETTLED_SECONDS)
             ended = {"exitCode": 1, "reason": "Error", "message": "", "startedAt": _now(), "finishedAt": _now()}
             pod.restarts += 1
             back_off = {"reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"}
-            await self._tell(pod, ready=False, state={"waiting": back_off}, last={"terminated": ended})
+            await self._tell(pod, state={"waiting": back_off}, last={"terminated": ended})
             await asyncio.sleep(min(2.0**pod.restarts, 10.0))
         while not pod.leaving:
             await asyncio.sleep(self._behaviour(pod.key).start_seconds)
@@ -141,7 +144,7 @@ class Kubelet:
                 pod.counters.at = time.time()
                 await self._opened(pod)
                 pod.ready = not pod.leaving
-                await self._tell(pod, ready=pod.ready)
+                await self._tell(pod)
                 return
 
     async def _leave(self, pod: Pod) -> None:
@@ -154,33 +157,11 @@ class Kubelet:
         await self._request("DELETE", path, {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}, fine=(404, 409))
 
     async def _tell(
-        self, pod: Pod, *, ready: bool, state: Mapping[str, Any] | None = None, last: Mapping[str, Any] | None = None
+        self, pod: Pod, *, state: Mapping[str, Any] | None = None, last: Mapping[str, Any] | None = None
     ) -> None:
-        now, status = _now(), str(ready)
-        container = {
-            "name": pod.container,
-            "image": pod.image,
-            "imageID": pod.image,
-            "ready": ready,
-            "restartCount": pod.restarts,
-            "state": dict(state or {"running": {"startedAt": pod.started_at}}),
-            "lastState": dict(last or {}),
-        }
-        since = now if ready else pod.started_at
-        conditions = [
-            {"type": kind, "status": status, "lastTransitionTime": since} for kind in ("Ready", "ContainersReady")
-        ]
-        conditions.append({"type": "Initialized", "status": "True", "lastTransitionTime": pod.started_at})
-        told = {
-            "phase": "Running" if state is None else "Pending",
-            "podIP": pod.address,
-            "podIPs": [{"ip": pod.address}],
-            "startTime": pod.started_at,
-            "conditions": conditions,
-            "containerStatuses": [container],
-        }
-        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/status"
-        await self._request("PATCH", path, {"status": told}, strategic=True, fine=(404,))
+        async with pod.told:
+            path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/status"
+            await self._request("PATCH", path, {"status": _status(pod, state, last)}, strategic=True, fine=(404,))
 
     async def _request(
         self, method: str, path: str, body: Mapping[str, Any], *, strategic: bool = False, fine: tuple[int, ...] = ()
@@ -201,6 +182,31 @@ class Kubelet:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             print(repr(error), flush=True)
+
+
+def _status(pod: Pod, state: Mapping[str, Any] | None, last: Mapping[str, Any] | None) -> dict[str, Any]:
+    container = {
+        "name": pod.container,
+        "image": pod.image,
+        "imageID": pod.image,
+        "ready": pod.ready,
+        "restartCount": pod.restarts,
+        "state": dict(state or {"running": {"startedAt": pod.started_at}}),
+        "lastState": dict(last or {}),
+    }
+    since = _now() if pod.ready else pod.started_at
+    conditions = [
+        {"type": kind, "status": str(pod.ready), "lastTransitionTime": since} for kind in ("Ready", "ContainersReady")
+    ]
+    conditions.append({"type": "Initialized", "status": "True", "lastTransitionTime": pod.started_at})
+    return {
+        "phase": "Running" if state is None else "Pending",
+        "podIP": pod.address,
+        "podIPs": [{"ip": pod.address}],
+        "startTime": pod.started_at,
+        "conditions": conditions,
+        "containerStatuses": [container],
+    }
 
 
 def _now() -> str:
