@@ -17,11 +17,13 @@ from e2e.cluster import Cluster
 from e2e.cluster.target import image
 from e2e.scenarios import alerting, prometheus, sleeper
 from e2e.scenarios.alerting import Alerting
-from e2e.scenarios.api import Api
+from e2e.scenarios.api import Api, ApiRefused
 from e2e.scenarios.operator import NAME, SYSTEM, Operator, Values
+from e2e.scenarios.service import Service
 from e2e.scenarios.tenant import Tenant
 from e2e.scenarios.traffic import Traffic
-from foretide.adapters.resources import HARDWARE_CLASS, LEASE, SERVICE, Resource
+from e2e.scenarios.waiting import until
+from foretide.adapters.resources import DEPLOYMENT, HARDWARE_CLASS, LEASE, SERVICE, Resource
 
 RATIONED: Final = "e2e-cpu-rationed"
 POLICY: Final = Resource(
@@ -87,6 +89,7 @@ def test_replicas_that_the_api_server_refuses(tenant: Tenant, api: Api, alerts: 
     service = tenant.serve("ranker", sleeper.spec(minReplicas=1))
     service.until_ready(replicas=1)
     with _no_scaling(api, tenant.namespace):
+        until("nobody scales", lambda: _is_refused(api, service), within_seconds=30)  # the policy is in force
         service.change(scaling={"minReplicas": 2})
         alerts.until_fires("ForetideScaleWritesFailing")
     service.until_ready(replicas=2)
@@ -159,6 +162,15 @@ def _hold_lease(api: Api, holder: str, *, seconds: int) -> None:
     renewed = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())
     spec: dict[str, Any] = {"holderIdentity": holder, "leaseDurationSeconds": seconds, "renewTime": renewed}
     api.patch(LEASE, NAME, {"spec": spec}, namespace=SYSTEM)
+
+
+def _is_refused(api: Api, service: Service) -> bool:
+    path = DEPLOYMENT.path(namespace=service.namespace, name=service.deployment_name, subresource="scale")
+    try:
+        api.raw("PATCH", path, {"dryRun": "All"}, b"{}", {"Content-Type": "application/merge-patch+json"})
+    except ApiRefused as refusal:
+        return refusal.status == 422
+    return False
 
 
 @contextmanager
