@@ -522,6 +522,21 @@ async def test_a_fault_in_one_service_does_not_keep_the_others_from_being_writte
     assert (cluster.replicas("aardvark"), cluster.replicas()) == (1, 9)
 
 
+async def test_a_write_that_is_cancelled_as_the_operator_ends_ends_the_tick_and_is_no_fault(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cluster = await up(replicas=1, ticks=1, ranker=1.0)
+
+    async def cancelled(deployment: Object, **_: Any) -> str:
+        raise asyncio.CancelledError
+
+    cluster.kubernetes.scale = cancelled  # type: ignore[method-assign]
+    cluster.load(ranker=9 * ONE_REPLICA)
+    with pytest.raises(asyncio.CancelledError):
+        await cluster.tick()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_an_api_server_that_refuses_one_service_serves_the_others() -> None:
     cluster = await up(objects.service("aardvark"), objects.service(), replicas=1, ticks=1, aardvark=1.0, ranker=1.0)
     refused = Rejected("quota", reason="Forbidden")

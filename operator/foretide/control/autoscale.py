@@ -138,6 +138,8 @@ class Autoscaler:
             return_exceptions=True,  # a fault in one service must not keep the others from being written
         )
         for row, outcome in zip(rows, written, strict=True):
+            if isinstance(outcome, asyncio.CancelledError):
+                raise outcome  # the operator ends, and kopf cancels what it finds on its way out
             if isinstance(outcome, BaseException):
                 log.error("%s/%s: a fault of the operator; other services go on", *row.key, exc_info=outcome)
         return Outcome(
