@@ -32,6 +32,7 @@ SHOP: Final = "shop"
 RANKER: Final = "ranker"
 CLASSES: Final = ("cpu-4", "gpu-t4", "gpu-t4-vllm", "quickstart-cpu", "cpu-small")
 # Namespaces that pages make and leave.
+VOLUME: Final = "docs-filetype"
 MADE: Final = (SHOP, "quickstart", "foretide-demo")
 FILETYPE: Final = "examples/filetype/README.md"
 
@@ -90,6 +91,7 @@ def reader(
     for name in CLASSES:
         api.delete(HARDWARE_CLASS, name)
     cluster.kubectl(f"--namespace={SYSTEM}", "delete", "secret", "prometheus-access", "--ignore-not-found")
+    cluster.kubectl("delete", f"persistentvolume/{VOLUME}", "--ignore-not-found", "--wait=false")
 
 
 @pytest.mark.parametrize("block", SHOWN, ids=str)
@@ -180,4 +182,4 @@ def _model_on_a_claim(reader: Reader) -> None:
     for path in (folder, folder / "filetype", version):
         path.chmod(0o755)
     (version / "model.onnx").chmod(0o644)
-    reader.cluster.host_volume("docs-filetype", folder, "foretide-demo", "models")
+    reader.cluster.host_volume(VOLUME, folder, "foretide-demo", "models")

@@ -42,6 +42,11 @@ class Cluster:
         Only for the embedded cluster, whose node is this machine. The volume is named `name`, survives the claim
         (policy Retain), and can be bound by no other claim. The folder must be readable by the pods' users.
         """
+        phase = self.kubectl(
+            "get", f"persistentvolume/{name}", "--ignore-not-found", "--output=jsonpath={.status.phase}"
+        )
+        if phase == "Released":  # its claim was deleted, perhaps with its namespace: it would wait for that very one
+            self.kubectl("delete", f"persistentvolume/{name}", "--wait", "--timeout=60s")
         self.apply(*host_volume_manifests(name, folder.resolve(strict=True), claim_namespace, claim_name, size))
 
     def environment(self) -> dict[str, str]:
