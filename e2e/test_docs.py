@@ -31,8 +31,8 @@ pytestmark = pytest.mark.skipif(not EMBEDDED, reason="a cluster of yours may hav
 SHOP: Final = "shop"
 RANKER: Final = "ranker"
 CLASSES: Final = ("cpu-4", "gpu-t4", "gpu-t4-vllm", "quickstart-cpu", "cpu-small")
-# Namespaces that pages make and leave.
 VOLUME: Final = "docs-filetype"
+# Namespaces that pages make and leave.
 MADE: Final = (SHOP, "quickstart", "foretide-demo")
 FILETYPE: Final = "examples/filetype/README.md"
 
