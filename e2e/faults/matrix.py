@@ -113,6 +113,7 @@ ELSEWHERE: Final[Mapping[int, str]] = {
     46: "tests/control/test_act.py",
     48: "tests/scaling/test_journal.py",
     49: "tests/control/test_status_writer.py",
+    54: "e2e/test_chart_lifecycle.py: other values, another version and back, under load",
     55: "e2e/test_crd_validation.py, tests/api",
     56: "tests/api, tests/serving: by hypothesis",
     57: "tests/adapters/test_promql.py, tests/serving",
