@@ -155,13 +155,32 @@ def test_a_kind_whose_watch_breaks_is_listed_anew(
     assert f"watch of pods: {type(error).__name__}" in caplog.text
 
 
+def test_the_first_list_of_each_namespace_is_no_list_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fifty namespaces each kind would be swept in all of them 49 times as the operator starts."""
+    relisted: list[Resource] = []
+
+    async def life(**_: Any) -> AsyncIterator[Any]:
+        yield kopf_watching.Bookmark.LISTED
+
+    async def main() -> list[int]:
+        enduring, told = watching._enduring(relisted.append), []
+        for namespace in ("shop", "search", "shop"):
+            async for _ in enduring(resource=PODS, namespace=namespace):
+                pass
+            told.append(len(relisted))
+        return told
+
+    monkeypatch.setattr(watching, "_listed_and_watched", life)
+    assert run(main()) == [0, 0, 1]
+
+
 def test_what_is_no_fault_of_a_watch_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     async def life(**_: Any) -> AsyncIterator[Any]:
         yield kopf_watching.Bookmark.LISTED
         raise ZeroDivisionError
 
     async def main() -> None:
-        async for _ in watching._enduring(lambda _: None)(resource=PODS):
+        async for _ in watching._enduring(lambda _: None)(resource=PODS, namespace=None):
             pass
 
     monkeypatch.setattr(watching, "_listed_and_watched", life)

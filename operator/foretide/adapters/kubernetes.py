@@ -121,7 +121,7 @@ class KubernetesApi:
         self._may_write = may_write
 
     def fenced(self, may_write: Callable[[], bool]) -> KubernetesApi:
-        """The same gateway, through which nothing is written once `may_write` says so: Unavailable is raised then."""
+        """The same gateway, through which nothing is written while `may_write` is false: Unavailable is raised then."""
         return KubernetesApi(self._client, may_write)
 
     async def apply(

@@ -116,17 +116,18 @@ def _register(registry: kopf.OperatorRegistry, resource: Resource, seen: Seen) -
 
 def _enduring(relisted: Relisted) -> Callable[..., AsyncIterator[Any]]:
     """kopf's list and watch of a kind; where kopf itself would end it warns, and is called again."""
-    listed: set[Resource] = set()
+    # A watch for each kind in each namespace: the first list of the second namespace is not the second of its kind.
+    listed: set[tuple[Resource, str | None]] = set()
 
-    async def list_and_watch(*, resource: Any, **rest: Any) -> AsyncIterator[Any]:
+    async def list_and_watch(*, resource: Any, namespace: str | None, **rest: Any) -> AsyncIterator[Any]:
         try:
-            async for event in _listed_and_watched(resource=resource, **rest):
+            async for event in _listed_and_watched(resource=resource, namespace=namespace, **rest):
                 yield event
                 if event is kopf_watching.Bookmark.LISTED:
                     kind = next(one for one in WATCHED if one.plural == resource.plural)
-                    if kind in listed:
+                    if (kind, namespace) in listed:
                         relisted(kind)
-                    listed.add(kind)
+                    listed.add((kind, namespace))
         except BROKEN as error:
             log.warning("watch of %s: %s: %s; it is listed anew", resource.plural, type(error).__name__, error)
             await asyncio.sleep(PAUSE_SECONDS)
