@@ -19,6 +19,7 @@ class Server(ThreadingHTTPServer):
     """One answer for every request."""
 
     daemon_threads = True
+    request_queue_size = 128  # of the default, 5, the sixth query of a tick is dropped and comes again a second later
     answer: Answer
     queries: list[str]
     forms: list[dict[str, list[str]]]  # all parameters of each request

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from time import time
 
 import pytest
 
@@ -38,7 +37,7 @@ class CommandLine:
 
 @pytest.fixture
 def cluster() -> Iterator[api.ApiServer]:
-    with api.serving(time()) as server:
+    with api.serving() as server:
         yield server
 
 

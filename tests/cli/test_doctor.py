@@ -132,7 +132,7 @@ def stale_lease(cluster: ApiServer) -> None:
         (lambda cluster: cluster.objects.pop(LEASE_PATH), "leader", "failure", "nobody holds", "logs"),
         (stale_lease, "leader", "failure", "renewed the Lease last", "logs"),
         (
-            lambda cluster: setattr(cluster, "clock_seconds", time() - 60.0),
+            lambda cluster: setattr(cluster, "clock_ahead_seconds", -60.0),
             "clock of the operator", "warning", "ahead of the API server's", "NTP",
         ),
         (
@@ -152,7 +152,7 @@ def stale_lease(cluster: ApiServer) -> None:
         (keda, "other scalers", "failure", "KEDA ScaledObject shop/x", "delete scaledobject x"),
         (lambda cluster: cluster.services(objects.service("new")), "services", "warning", "shop/new", "status"),
         (
-            lambda cluster: setattr(cluster, "clock_seconds", time() - 60.0),
+            lambda cluster: setattr(cluster, "clock_ahead_seconds", -60.0),
             "clock of this machine", "warning", "s ahead of the API server's", "NTP",
         ),
     ],

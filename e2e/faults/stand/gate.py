@@ -19,6 +19,7 @@ class Gate(ThreadingHTTPServer):
     """A connection a request, so that each of them meets the certificate of its moment."""
 
     daemon_threads = True
+    request_queue_size = 128  # of the default, 5, the sixth query of a tick is dropped and comes again a second later
 
     def __init__(self, behind: str) -> None:
         super().__init__(("127.0.0.1", 0), _Request)
