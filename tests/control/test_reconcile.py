@@ -127,6 +127,24 @@ async def test_a_class_that_goes_or_breaks_leaves_what_runs(cluster: Cluster) ->
     assert cluster.replicas() == 3
 
 
+async def test_a_step_of_the_autoscaler_is_no_roll_out_before_its_controller_has_seen_it(cluster: Cluster) -> None:
+    cluster.resize("ranker", 5)
+    await cluster.reconcile()
+    assert cluster.condition("Reconciling") == ("False", "UpToDate")
+    assert cluster.condition("Ready") == ("True", "MinimumReplicasAvailable")
+    cluster.settle()
+    cluster.resize("ranker", 2)
+    await cluster.reconcile()
+    assert cluster.condition("Reconciling") == ("False", "UpToDate")
+
+
+async def test_another_template_is_a_roll_out_before_its_controller_has_seen_it(cluster: Cluster) -> None:
+    cluster.resize("ranker", 5)
+    cluster.add(objects.hardware_class(triton={"image": "tritonserver:2.52"}))
+    await cluster.reconcile()
+    assert cluster.condition("Reconciling") == ("True", "RolloutInProgress")
+
+
 async def test_a_changed_class_rolls_new_pods_out(cluster: Cluster) -> None:
     cluster.add(objects.hardware_class(triton={"image": "tritonserver:2.60"}))
     await cluster.reconcile()

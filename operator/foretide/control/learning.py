@@ -10,8 +10,7 @@ from typing import Final
 from foretide.adapters.errors import Unavailable
 from foretide.adapters.resources import DEPLOYMENT, Object
 from foretide.adapters.triton import Triton
-from foretide.api import group
-from foretide.control.pods import authority, deployment_of, is_ready
+from foretide.control.pods import authority, deployment_of, is_ready, runs_newest
 from foretide.control.world import Key, Served, ServedClass, World
 from foretide.scaling.capacity import increase
 from foretide.scaling.capacity.evidence import BatchStatistics
@@ -81,11 +80,7 @@ class BatchReader:
         for one in served.classes:
             deployment = self._world.child(key, DEPLOYMENT.kind, one.deployment)
             if one.deployment == name and deployment is not None:
-                digests = [
-                    source["metadata"].get("annotations", {}).get(group.TEMPLATE_DIGEST_ANNOTATION)
-                    for source in (pod, deployment["spec"]["template"])
-                ]
-                return one if digests[0] == digests[1] else None
+                return one if runs_newest(pod, deployment) else None
         return None
 
 

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from foretide.adapters.resources import Object
+from foretide.api import group
 from foretide.api.reasons import Reason
 from foretide.serving.naming import CONTAINER, DOWNLOAD_CONTAINER
 
@@ -81,6 +82,15 @@ def deployment_of(pod: Object) -> str | None:
     owners = pod["metadata"].get("ownerReferences", ())
     names = [owner["name"] for owner in owners if owner.get("controller") and owner["kind"] == "ReplicaSet"]
     return names[0].rpartition("-")[0] if names else None
+
+
+def runs_newest(pod: Object, deployment: Object) -> bool:
+    """Whether the pod was made from the template that the Deployment has now."""
+    made_from, template = (
+        source["metadata"].get("annotations", {}).get(group.TEMPLATE_DIGEST_ANNOTATION)
+        for source in (pod, deployment["spec"]["template"])
+    )
+    return made_from is not None and made_from == template
 
 
 def unschedulable_since(pod: Object) -> float | None:

@@ -255,15 +255,24 @@ class Reconciler:
         """All pods of the service, also those of a hardware class that it is leaving; None while there are none."""
         served = self._world.deployments(key)
         retiring = [
-            serving_status.rollout(deployment)
+            self._rollout(key, deployment)
             for deployment in self._world.children(key, DEPLOYMENT.kind)
             if controlled_by(deployment, uid) and not any(deployment is one for one in served)
         ]
         if not served and not retiring:
             return None
-        states = [serving_status.rollout(deployment) for deployment in served]
+        states = [self._rollout(key, deployment) for deployment in served]
         state = serving_status.together(states) if states else serving_status.NOTHING_YET
         return serving_status.with_retiring(state, retiring)
+
+    def _rollout(self, key: Key, deployment: Object) -> serving_status.Rollout:
+        """For the moment in which the Deployment controller has not seen a change yet: where all pods run the newest
+        template it is the number of replicas that changed, and a step of the autoscaler is no roll-out."""
+        state, name = serving_status.rollout(deployment), deployment["metadata"]["name"]
+        staying = [pod for pod in self._world.pods(key) if not pods.is_terminating(pod)]
+        found = [pod for pod in staying if pods.deployment_of(pod) == name]
+        scaled = bool(found) and all(pods.runs_newest(pod, deployment) for pod in found)
+        return replace(state, observed=state.observed or scaled)
 
     async def _explained(self, key: Key, failing: Sequence[Failure]) -> list[Failure]:
         """The failures, the newest crash in the words of who crashed."""
