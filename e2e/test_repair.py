@@ -10,6 +10,7 @@ import pytest
 from e2e.cluster import Cluster
 from e2e.scenarios import sleeper
 from e2e.scenarios.api import Api
+from e2e.scenarios.conditions import kstatus
 from e2e.scenarios.measured import Measured
 from e2e.scenarios.operator import Operator
 from e2e.scenarios.service import Service
@@ -18,12 +19,14 @@ from e2e.scenarios.waiting import until
 from foretide.adapters.resources import (
     CONFIG_MAP,
     DEPLOYMENT,
+    INFERENCE_SERVICE,
     POD_DISRUPTION_BUDGET,
     SERVICE,
     SERVICE_ACCOUNT,
     Object,
     Resource,
 )
+from foretide.api.pause import PAUSED_ANNOTATION
 from foretide.control.drift import drift
 
 REPAIRED_SECONDS = 5.0
@@ -119,6 +122,34 @@ def test_deleted_deployment_comes_back_with_the_replicas_it_had(service: Service
     service.until_replicas(3, within_seconds=2.0)
     measured.add("deleted Deployment -> back with its replicas", f"{time.monotonic() - deleted:.1f} s", bar="<= 7 s")
     service.until_ready(replicas=3)
+
+
+def test_with_the_annotation_nothing_is_repaired_until_it_is_gone(service: Service, operator: Operator) -> None:
+    """A spec that changes meanwhile is not in force, and whoever waits for it waits."""
+    namespace, before, replicas = service.namespace, only(service, SERVICE), service.replicas()
+    annotate(service, "true")
+    service.until("paused", lambda live: reason(live) == "ReconcilePaused")
+    service.api.delete(SERVICE, service.name, namespace=namespace)
+    service.change(scaling={"replicas": replicas + 1})
+    operator.until_ticks(2)
+    live = service.live()
+    assert service.api.get(SERVICE, service.name, namespace=namespace) is None
+    assert service.replicas() == replicas
+    assert (reason(live), kstatus(live)) == ("ReconcilePaused", "InProgress")
+    annotate(service, None)
+    until_restored(service, SERVICE, before, replaced=True)
+    service.until_ready(replicas=replicas + 1)
+    service.change(scaling={"replicas": None})
+
+
+def annotate(service: Service, paused: str | None) -> None:
+    change = {"metadata": {"annotations": {PAUSED_ANNOTATION: paused}}}
+    service.api.patch(INFERENCE_SERVICE, service.name, change, namespace=service.namespace)
+
+
+def reason(live: Object) -> str:
+    """That of Ready."""
+    return next(str(one["reason"]) for one in live["status"]["conditions"] if one["type"] == "Ready")
 
 
 def test_what_others_add_stays(service: Service) -> None:

@@ -6,7 +6,8 @@ from foretide.api.reasons import Reason
 from foretide.api.status import ConditionEntry
 
 _PINNED = """
-Available MinimumReplicasAvailable UpToDate NotStalled Creating RolloutInProgress PodsNotReady Unschedulable
+Available MinimumReplicasAvailable UpToDate ReconcilePaused NotStalled Creating RolloutInProgress
+PodsNotReady Unschedulable
 ImagePullFailed ContainerCrashed OutOfMemory QuotaExceeded PodsRefused InvalidSpec
 HardwareClassNotFound HardwareClassInvalid HardwareUnfit ForeignChild ImageVolumesUnavailable ChildRefused Forbidden
 ModelLoaded ModelLoading ModelLoadFailed DownloadFailed

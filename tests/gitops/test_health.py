@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from foretide.control import serving_status
+from foretide.control.serving_status import Rollout
 from tests.gitops.health import ARGO_CD, argo_cd, flux, kstatus
 
 # Recorded by e2e/exhaustive/test_gitops.py: every state of a service and of its Deployments on a real API server.
@@ -48,3 +50,14 @@ def test_of_an_object_without_status_and_of_one_that_goes() -> None:
     gone = {**LIFE[-1]["service"]}
     gone["metadata"] = {**gone["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
     assert argo_cd(gone) == ("Progressing", "Being deleted")
+
+
+def test_a_paused_service_is_suspended_and_flux_waits_for_a_spec_that_is_not_in_force() -> None:
+    held = serving_status.paused(Rollout(3, 3, 3, 3, True, ""), generation=4)
+    status = {"observedGeneration": 4, "conditions": [condition.as_json() for condition in held]}
+    paused = {"metadata": {"generation": 4}, "status": status}
+    changed = {"metadata": {"generation": 5}, "status": status}
+    assert [argo_cd(each)[0] for each in (paused, changed)] == ["Suspended", "Suspended"]
+    assert "foretide.dev/paused" in argo_cd(paused)[1]
+    assert [kstatus(each) for each in (paused, changed)] == ["Current", "InProgress"]
+    assert [flux(each) for each in (paused, changed)] == ["Current", "InProgress"]

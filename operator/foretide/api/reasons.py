@@ -21,6 +21,10 @@ class Reason(StrEnum):
         "Enough replicas answer to serve; others are starting or being replaced.",
     )
     UP_TO_DATE = "UpToDate", "The children are what the spec asks for; nothing is being changed."
+    RECONCILE_PAUSED = (
+        "ReconcilePaused",
+        "The annotation foretide.dev/paused is set: what runs goes on running, and nothing of it is changed.",
+    )
     NOT_STALLED = "NotStalled", "Nothing blocks progress that a person would have to remove."
     CREATING = "Creating", "The children are being created."
     ROLLOUT_IN_PROGRESS = (

@@ -18,6 +18,7 @@ from foretide.adapters.resources import Object
 from foretide.adapters.scrape import Scraper
 from foretide.adapters.triton import Triton
 from foretide.api.modelprofile import ModelProfile
+from foretide.api.pause import is_paused
 from foretide.api.reasons import Reason
 from foretide.control import (
     challenge_status,
@@ -345,6 +346,7 @@ class Autoscaler:
             by_hand=row.by_hand,
             untaken=self._actuator.untaken(row.key, whose.uid) if changes else None,
             divided=row.hardware if row.places else (),
+            paused=is_paused(row.raw),
             account=account,
         )
         done = await self._actuator.act(

@@ -15,6 +15,7 @@ from foretide.adapters.resources import DEPLOYMENT, Object
 from foretide.api import group
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
+from foretide.api.pause import is_paused
 from foretide.api.problems import Problems
 from foretide.api.reasons import Reason
 from foretide.control import hardware_status, pods, serving_status, startup
@@ -24,7 +25,7 @@ from foretide.control.last_words import LastWords
 from foretide.control.places import is_new
 from foretide.control.pods import Failure
 from foretide.control.rendering import Rendering
-from foretide.control.serving_status import Refused
+from foretide.control.serving_status import Paused, Refused
 from foretide.control.status_writer import StatusWriter
 from foretide.control.world import Key, Served, ServedClass, World
 from foretide.serving import naming, response_cache
@@ -80,8 +81,8 @@ class Reconciler:
         if retry is not None:
             raise retry
 
-    async def _applied(self, key: Key, raw: Object) -> InferenceService | Refused:
-        """Applies the children; the service, or why it cannot be served."""
+    async def _applied(self, key: Key, raw: Object) -> InferenceService | Refused | Paused:
+        """Applies the children; the service, or why it cannot be served, or is left alone."""
         service = self._rendering.service(key, raw)
         if isinstance(service, Problems):
             return Refused(Reason.INVALID_SPEC, service.message)
@@ -89,6 +90,8 @@ class Reconciler:
         told = hardware_status.told(raw.get("status", {}))
         if not _usable(served):
             return _refused(served)
+        if is_paused(raw):
+            return self._left_alone(key, raw, served)
         wanted = self._wanted(key, served, told)
         if not any(self._world.child(key, DEPLOYMENT.kind, name) for name in wanted):
             self._world.served.pop(key, None)  # no tick decides on the one replica that a new Deployment starts with
@@ -119,6 +122,14 @@ class Reconciler:
         ):
             await self._children.prune(key, service.uid, keep=manifests)
         return self._left_behind(key, served, refusals) or service
+
+    def _left_alone(self, key: Key, raw: Object, served: Served) -> Paused:
+        """What runs is still looked at, also by an operator that starts meanwhile."""
+        self._refusals.pop(key, None)
+        if any(self._world.child(key, DEPLOYMENT.kind, one.deployment) for one in served.classes):
+            self._world.served[key] = served
+        applied = (self._status.last(key, served.service.uid) or raw.get("status", {})).get("observedGeneration")
+        return Paused(applied if isinstance(applied, int) else 0)
 
     def _wanted(self, key: Key, served: Served, told: Mapping[str, Told]) -> list[str]:
         """The Deployments that there should be: of the usable classes those that have replicas, or are to have some by
@@ -219,12 +230,14 @@ class Reconciler:
             version = await self._api.scale(deployment, replicas=replicas, manager=group.AUTOSCALE_MANAGER)
             self._world.scaled(key, deployment, replicas, version=version)
 
-    async def _tell(self, key: Key, raw: Object, outcome: InferenceService | Refused) -> None:
+    async def _tell(self, key: Key, raw: Object, outcome: InferenceService | Refused | Paused) -> None:
         """Writes the reconcile loop's part of status."""
         metadata = raw["metadata"]
-        generation = metadata.get("generation", 0)
+        generation = outcome.generation if isinstance(outcome, Paused) else metadata.get("generation", 0)
         state = self._fleet(key, metadata["uid"])
-        if isinstance(outcome, Refused):
+        if isinstance(outcome, Paused):
+            current = serving_status.paused(state or serving_status.NOTHING_YET, generation=generation)
+        elif isinstance(outcome, Refused):
             current = serving_status.refused(
                 outcome, generation=generation, serving=state is not None and state.ready > 0
             )

@@ -10,6 +10,7 @@ from typing import Final
 from foretide.api.conditions import Condition, ConditionStatus, ConditionType
 from foretide.api.durations import format_seconds
 from foretide.api.hardwareclass import HardwareClass
+from foretide.api.pause import PAUSED_ANNOTATION
 from foretide.api.reasons import Reason
 from foretide.control.act import Untaken
 from foretide.control.by_hand import FREE, Stand
@@ -53,6 +54,7 @@ class Circumstances:
     divided: tuple[
         tuple[HardwareClass, int], ...
     ] = ()  # the replicas of each, where several hardware classes are listed
+    paused: bool = False  # by the annotation, with all that belongs to the service
     account: Account | None = None  # of the error budgets of all services, where it is worked out
 
     def account_of(self, made: Decisions) -> Account:
@@ -123,6 +125,8 @@ def _active(made: Decisions, row: int, known: Circumstances) -> _Statement:
 
 def _barred(known: Circumstances) -> _Statement | None:
     """What others do or forbid that keeps replicas from being written, if they do."""
+    if known.paused:
+        return ConditionStatus.FALSE, Reason.SCALING_PAUSED, f"the annotation {PAUSED_ANNOTATION} is set"
     if known.foreign_scaler is not None:
         message = (
             f"HorizontalPodAutoscaler {known.foreign_scaler} targets the Deployment; delete it, or set "

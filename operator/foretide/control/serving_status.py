@@ -10,6 +10,7 @@ from typing import Any
 from foretide.adapters.resources import Object
 from foretide.api import conditions, kstatus
 from foretide.api.conditions import Condition, ConditionStatus, ConditionType
+from foretide.api.pause import PAUSED_ANNOTATION
 from foretide.api.reasons import Reason
 from foretide.control.pods import Failure
 
@@ -22,6 +23,13 @@ class Refused:
 
     reason: Reason
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The service is left as it is, by order."""
+
+    generation: int  # of the spec that was applied last; 0 where none was
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,17 @@ def with_retiring(state: Rollout, retiring: Iterable[Rollout]) -> Rollout:
     )
 
 
+def paused(state: Rollout, *, generation: int) -> Conditions:
+    """A service that is left alone; `generation` is the one that was applied last, so that whoever waits for a later
+    one to be in force goes on waiting."""
+    ready = ConditionStatus.TRUE if state.ready else ConditionStatus.FALSE
+    text = f"{state.count}; the annotation {PAUSED_ANNOTATION} is set, nothing is changed until it is removed"
+    return (
+        *kstatus.held(Reason.RECONCILE_PAUSED, text, generation=generation, ready=ready),
+        _loading(state, generation),
+    )
+
+
 def refused(problem: Refused, *, generation: int, serving: bool) -> Conditions:
     """A spec that cannot be applied: what runs goes on running, so Ready tells whether it does."""
     ready = ConditionStatus.TRUE if serving else ConditionStatus.FALSE
@@ -126,10 +145,8 @@ def judged(state: Rollout, failing: Sequence[Failure], *, generation: int, carri
         summary = kstatus.progressing(reason, message, generation=generation, ready=serving)
     if failing and reason in (Reason.MODEL_LOAD_FAILED, Reason.DOWNLOAD_FAILED) and not carried:
         loaded = _loaded(ConditionStatus.FALSE, reason, message, generation)
-    elif state.ready:
-        loaded = _loaded(ConditionStatus.TRUE, Reason.MODEL_LOADED, state.count, generation)
     else:
-        loaded = _loaded(ConditionStatus.UNKNOWN, Reason.MODEL_LOADING, "no replica has loaded it yet", generation)
+        loaded = _loading(state, generation)
     return (*summary, loaded)
 
 
@@ -147,6 +164,13 @@ def _cause(state: Rollout, failing: Sequence[Failure]) -> tuple[Reason, str]:
 def refusal_reason(refusal: str) -> Reason:
     """The word for why pods cannot be created."""
     return Reason.QUOTA_EXCEEDED if "exceeded quota" in refusal else Reason.PODS_REFUSED
+
+
+def _loading(state: Rollout, generation: int) -> Condition:
+    """Of a model that no failing pod says anything about."""
+    if state.ready:
+        return _loaded(ConditionStatus.TRUE, Reason.MODEL_LOADED, state.count, generation)
+    return _loaded(ConditionStatus.UNKNOWN, Reason.MODEL_LOADING, "no replica has loaded it yet", generation)
 
 
 def _loaded(status: ConditionStatus, reason: Reason, message: str, generation: int) -> Condition:

@@ -10,6 +10,7 @@ import numpy as np
 from foretide.adapters.resources import Object
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.modelprofile import ModelProfile
+from foretide.api.pause import is_paused
 from foretide.control.by_hand import FREE, Stand
 from foretide.control.places import Place
 from foretide.control.policies import NoPolicy, Policy
@@ -49,8 +50,8 @@ class Row:
 
     @property
     def is_off_limits(self) -> bool:
-        """By the spec, or by somebody who scales it instead."""
-        paused = self.served.service.spec.scaling.paused
+        """By the spec or the annotation, or by somebody who scales it instead."""
+        paused = self.served.service.spec.scaling.paused or is_paused(self.raw)
         return paused or self.foreign_scaler is not None or isinstance(self.policy, NoPolicy)
 
 
