@@ -30,15 +30,21 @@ def ask(target: Target, question: Callable[..., Awaitable[T]]) -> T:
     from foretide.adapters import kubeconfig
     from foretide.adapters.errors import AdapterError
 
-    async def asked() -> T:
+    # Beside the task and not as its result: asyncio.run asks for the handler of SIGINT as it ends, and Python makes a
+    # text of that, with the task and all that it returned: 0.13 s of CPU for a thousand services.
+    answers: list[T] = []
+
+    async def asked() -> None:
         async with kubeconfig.connect(kubeconfig=target.kubeconfig, context=target.context) as cluster:
             namespace = target.namespace or cluster.namespace
-            return await question(kubeconfig.Cluster(cluster.api, namespace, cluster.server))
+            answers.append(await question(kubeconfig.Cluster(cluster.api, namespace, cluster.server)))
 
     try:
-        return asyncio.run(asked())
+        asyncio.run(asked())
     except AdapterError as error:
         raise Stop(sentence(str(error), error.reason), Exit.NO_ANSWER) from error
+    (answer,) = answers
+    return answer
 
 
 def sentence(message: str, reason: str) -> str:
