@@ -52,6 +52,7 @@ MUTATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "max-replicas": {"scaling": {"maxReplicas": 9}},
     "replicas": {"scaling": {"replicas": 4}},
     "policy": {"scaling": {"policyRef": {"name": "web"}}},
+    "response-cache": {"responseCache": {"size": "64Mi"}},
     "paused": {"scaling": {"paused": True}},
     "no-batching": {"batching": {"mode": "None"}},
     "manual-batching": {"batching": {"mode": "Manual", "maxQueueDelay": "3ms", "preferredSizes": [2, 4]}},

@@ -153,6 +153,30 @@ async def test_a_changed_class_rolls_new_pods_out(cluster: Cluster) -> None:
     assert cluster.replicas() == 3
 
 
+async def test_a_service_that_went_without_an_event_gets_no_new_children(cluster: Cluster) -> None:
+    """The garbage collector takes the children, which the watch tells; that of the service it has lost."""
+    del cluster.kubernetes.objects["InferenceService", objects.NAMESPACE, "ranker"]
+    child = next(name for kind, _, name in cluster.kubernetes.objects if kind == "Service")
+    cluster.remove("Service", child)
+    with pytest.raises(Conflict):
+        await cluster.reconcile()
+    await cluster.reconcile()
+    assert cluster.kubernetes.writes == []
+    assert key() not in cluster.world.services
+
+
+async def test_nor_does_its_successor_of_which_no_event_told(cluster: Cluster) -> None:
+    successor = objects.service(uid="another", slo={"objective": "99", "latency": "200ms"})
+    successor["metadata"]["resourceVersion"] = "99"
+    cluster.kubernetes.objects["InferenceService", objects.NAMESPACE, "ranker"] = successor
+    child = next(name for kind, _, name in cluster.kubernetes.objects if kind == "Service")
+    cluster.remove("Service", child)
+    with pytest.raises(Conflict):
+        await cluster.reconcile()
+    assert cluster.kubernetes.writes == []
+    assert cluster.world.services[key()]["metadata"]["uid"] == "another"
+
+
 @pytest.mark.parametrize("deleted", [True, False])
 async def test_nothing_is_written_for_a_service_that_goes(cluster: Cluster, deleted: bool) -> None:
     if deleted:

@@ -93,6 +93,10 @@ class Children:
             self._compared[key] = manifests, shown
         return refused
 
+    def misses_any(self, key: Key, manifests: Manifests) -> bool:
+        """Whether one of them is missing, where all that there should be was there before."""
+        return key in self._compared and None in self._shown(key, manifests)
+
     def forget(self, key: Key) -> None:
         """Drops what was remembered of a deleted service."""
         self._compared.pop(key, None)

@@ -11,7 +11,7 @@ from foretide.adapters.clock import Clock
 from foretide.adapters.errors import AdapterError, Conflict, Rejected
 from foretide.adapters.events import Events
 from foretide.adapters.kubernetes import Kubernetes
-from foretide.adapters.resources import DEPLOYMENT, Object
+from foretide.adapters.resources import DEPLOYMENT, INFERENCE_SERVICE, Object
 from foretide.api import group
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
@@ -101,6 +101,8 @@ class Reconciler:
             for name, one in zip(wanted, classes, strict=True)
         }
         manifests = self._rendering.manifests(key, service, *classes, startup_seconds=budgets)
+        if self._children.misses_any(key, manifests):
+            await self._confirm(raw)
         self._refusals[key] = refusals = await self._children.apply(key, manifests)
         shown = {name: self._world.child(key, DEPLOYMENT.kind, name) for name in wanted}
         served = _accepted(_with_their_files(served, shown), refusals)
@@ -122,6 +124,15 @@ class Reconciler:
         ):
             await self._children.prune(key, service.uid, keep=manifests)
         return self._left_behind(key, served, refusals) or service
+
+    async def _confirm(self, raw: Object) -> None:
+        """That the service is there. With it go its children, and the watch may have missed that it went: who made them
+        anew would fight the garbage collector until the next sweep. Raises Conflict: to look again."""
+        metadata = raw["metadata"]
+        live = await self._api.get(INFERENCE_SERVICE, namespace=metadata["namespace"], name=metadata["name"])
+        if live is None or live["metadata"]["uid"] != metadata["uid"]:
+            self._world.seen(INFERENCE_SERVICE, live or raw, deleted=live is None)
+            raise Conflict("the InferenceService was deleted, and no event told so", reason="NotFound")
 
     def _left_alone(self, key: Key, raw: Object, served: Served) -> Paused:
         """What runs is still looked at, also by an operator that starts meanwhile."""

@@ -34,6 +34,7 @@ _MADE: Final = ("get", "list", "watch", "create", "patch")
 _RULES: Final = (
     (_WATCHED, group.GROUP, (group.HARDWARE_CLASSES,), _Place.CLUSTER),
     (_WATCHED, group.GROUP, _KINDS, _Place.SERVICES),
+    (("get",), group.GROUP, (group.INFERENCE_SERVICES,), _Place.SERVICES),
     (("patch",), group.GROUP, (f"{group.INFERENCE_SERVICES}/status",), _Place.SERVICES),
     ((*_MADE, "delete"), "apps", ("deployments",), _Place.SERVICES),
     (("patch",), "apps", ("deployments/scale",), _Place.SERVICES),
