@@ -199,6 +199,18 @@ def test_a_scrape_that_fails_ends_the_series_until_the_next() -> None:
     assert rates.all(), "a range has the samples before"
 
 
+def test_each_answer_is_told_with_its_time_those_of_the_warm_up_too() -> None:
+    told: list[tuple[float, int]] = []
+    simulate(
+        Scripted(lambda tick: 1 + tick % 3),
+        [lane(seconds=90.0)],
+        conditions=Conditions(),
+        warm_up_seconds=30.0,
+        decided=lambda now, answer: told.append((now, int(answer.desired[0]))),
+    )
+    assert told == [(0.0, 1), (15.0, 2), (30.0, 3), (45.0, 1), (60.0, 2), (75.0, 3)]
+
+
 @pytest.mark.parametrize("desired", [-1, 0, 1, 9])
 def test_an_answer_out_of_bounds_is_refused(desired: int) -> None:
     with pytest.raises(ValueError, match=f"desired of ranker is {desired}, must be whole and from 2 to 8"):

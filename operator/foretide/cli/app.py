@@ -231,7 +231,10 @@ def backtest(
         list[str] | None, typer.Option("--against", metavar="POLICY", help="Another one beside it; repeatable.")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE.html", help="Write a page with charts, too.")
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE.html", help="Write a page with charts, too: load, forecast, replicas, late items."
+        ),
     ] = None,
     slo: Annotated[str | None, typer.Option("--slo", metavar="LATENCY", help="[default: that of the service]")] = None,
     objective: Annotated[

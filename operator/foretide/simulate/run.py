@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from foretide.scaling.arrays import Ints
-from foretide.scaling.policy import AnyPolicy, Over, Past
+from foretide.scaling.policy import Answer, AnyPolicy, Over, Past
 from foretide.scaling.readings import Readings
 from foretide.simulate import fidelity as fidelities
 from foretide.simulate import fleet
@@ -42,12 +43,14 @@ def simulate(
     fidelity: Fidelity = Fidelity.ARRIVALS,
     epoch_seconds: float = EPOCH_SECONDS,
     progress: Callable[[float], None] = lambda share: None,
+    decided: Callable[[float, Answer[Any]], None] | None = None,
 ) -> list[Outcome]:
     """The same lanes, seeds and policy give the same outcome, bit for bit.
 
     The warm-up is the beginning of the rates: it is run and not counted. The Unix time at which the lanes begin is for
-    policies that know hours and days. Raises ValueError for a policy that asks for a longer window than the samples
-    that are kept, for answers out of a lane's bounds, and for lanes that the fluid cannot run.
+    policies that know hours and days. `decided` is told each answer, those of the warm-up included, and the seconds
+    since the lanes began. Raises ValueError for a policy that asks for a longer window than the samples that are kept,
+    for answers out of a lane's bounds, and for lanes that the fluid cannot run.
     """
     _check(policy, lanes, conditions, warm_up_seconds)
     horizon = lanes[0].seconds
@@ -79,6 +82,8 @@ def simulate(
             answer = policy.decide(observer.see(state, replicas, now, away=away), memory)
             memory = answer.memory
             _check_answer(answer.desired, lanes)
+            if decided is not None:
+                decided(now, answer)
             changed = answer.desired != replicas
             if now >= warm_up_seconds:
                 events += changed

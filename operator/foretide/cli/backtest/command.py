@@ -73,7 +73,14 @@ def _run(target: Target, asked: Asked, form: Format) -> Exit:
     subjects = gathered.subjects
     compile_all()
     workers = asked.workers or min(os.cpu_count() or 1, MOST_WORKERS)
-    work = tasks(subjects, tried, workers=workers, fidelity=asked.fidelity, whole=asked.whole)
+    work = tasks(
+        subjects,
+        tried,
+        workers=workers,
+        fidelity=asked.fidelity,
+        whole=asked.whole,
+        foreseen=asked.report is not None,
+    )
     progress = Progress("backtest")
     try:
         runs = perform_all(work, workers=workers, report=progress.at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import jinja2
@@ -10,11 +10,12 @@ import numpy as np
 
 from foretide.cli.backtest import report
 from foretide.cli.backtest.case import Subject
-from foretide.cli.backtest.charts import COLOURS, Chart, Line, chart, thinned
+from foretide.cli.backtest.charts import COLOURS, DARK_COLOURS, Band, Chart, Line, Span, chart, thinned
 from foretide.cli.backtest.report import SUMMARY_TITLES, TITLES, How
 from foretide.cli.backtest.results import Result, totals
 from foretide.simulate.state import BIN_SECONDS
 
+LOAD: Final = "var(--load)"
 # Charts are of the services that used most of their error budget: a hundred of them would be a file of 20 MB.
 MOST_CHARTED: Final = 12
 
@@ -42,6 +43,8 @@ def page(subjects: Sequence[Subject], results: Sequence[Sequence[Result]], how: 
         left_out=len(both) - len(charted),
         passed_over=passed_over,
         how=report.how_replayed(how),
+        colours=COLOURS,
+        dark_colours=DARK_COLOURS,
     )
 
 
@@ -73,24 +76,42 @@ def _rows(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def _colour(place: int) -> str:
-    return COLOURS[place % len(COLOURS)]
+    """By its name: the page has those of a light and of a dark screen."""
+    return f"var(--series-{place % len(COLOURS)})"
 
 
 def _charts(subject: Subject, results: Sequence[Result]) -> tuple[Chart, ...]:
-    span = {"start_seconds": report.start(subject.load), "seconds": len(results[0].arrivals) * BIN_SECONDS}
-    arrivals = thinned(results[0].arrivals / BIN_SECONDS, largest=True)
+    span = Span(report.start(subject.load), len(results[0].arrivals) * BIN_SECONDS)
     named = [(one, _colour(at)) for at, one in enumerate(results)]
     return (
-        chart("Load, items a second", [Line("load", "#444444", arrivals)], **span),
+        *_loads(named, span),
         chart(
             "Replicas that are ready",
             [Line(one.candidate.label, colour, thinned(one.ready, largest=True)) for one, colour in named],
-            **span,
+            span,
         ),
         chart(
             # In single steps the spikes of all hide each other.
             "Items that were late so far",
             [Line(one.candidate.label, colour, np.cumsum(thinned(one.late, largest=False))) for one, colour in named],
-            **span,
+            span,
         ),
     )
+
+
+def _loads(named: Sequence[tuple[Result, str]], span: Span) -> Iterator[Chart]:
+    """What came; once for each policy with a forecast beside what that foresaw, for bands hide each other."""
+    load = Line("load", LOAD, thinned(named[0][0].arrivals / BIN_SECONDS, largest=True))
+    foreseeing = [(one, one.foreseen, colour) for one, colour in named if one.foreseen is not None]
+    if not foreseeing:
+        yield chart("Load, items a second", [load], span)
+    for one, foreseen, colour in foreseeing:
+        median, provided = (thinned(rps, largest=True) for rps in (foreseen.median_rps, foreseen.provided_rps))
+        yield chart(
+            f"Load and what was foreseen of it, items a second: {one.candidate.label}",
+            [Line("median foreseen", colour, median), load],
+            span,
+            band=Band("from it up to the quantile provided for", colour, median, provided),
+            note="Foreseen of each moment a cold start before it, when a replica for it had to be started. In "
+            f"{100.0 * foreseen.exceeded(one.arrivals):.2g} % of these moments the load was above the band.",
+        )

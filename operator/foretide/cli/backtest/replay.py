@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from foretide.cli.backtest.candidates import Candidate, Fleets
 from foretide.cli.backtest.case import Case, OnClass, Subject
+from foretide.cli.backtest.foreseen import Foreseen, Recorder
 from foretide.control.backfill import FORTNIGHT_SECONDS
 from foretide.scaling.arbitrate import NO_QUOTA
 from foretide.scaling.arrays import Floats, Ints
@@ -60,6 +61,7 @@ class Task:
     candidate: Candidate
     fidelity: Fidelity
     start_seconds: float  # Unix time at which the parts are said to begin
+    foreseen: bool = False  # whether what was foreseen is kept: of use for a chart alone
 
     @property
     def weight(self) -> float:
@@ -69,6 +71,7 @@ class Task:
     def perform(self, progress: Callable[[float], None] = lambda share: None) -> list[dict[str, Any]]:
         """What came of each part, in their order."""
         lanes, fleets = self._lanes()
+        recorder = Recorder(len(self.parts), seconds=lanes[0].seconds) if self.foreseen else None
         outcomes = simulate(
             self.candidate.for_lanes(lanes, fleets),
             lanes,
@@ -78,9 +81,14 @@ class Task:
             fidelity=self.fidelity,
             epoch_seconds=self.start_seconds,
             progress=progress,
+            decided=None if recorder is None else recorder.decided,
         )
         return [
-            self._run(part, [outcomes[lane] for lane in np.flatnonzero(fleets.service == row)])
+            self._run(
+                part,
+                [outcomes[lane] for lane in np.flatnonzero(fleets.service == row)],
+                None if recorder is None else recorder.of(row, begin_seconds=WARM_UP_SECONDS),
+            )
             for row, part in enumerate(self.parts)
         ]
 
@@ -89,7 +97,7 @@ class Task:
         part = self.parts[0]
         return (part.end - part.begin) * self.subjects[part.subject].load.step_seconds
 
-    def _run(self, part: Part, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    def _run(self, part: Part, outcomes: Sequence[Outcome], foreseen: Foreseen | None) -> dict[str, Any]:
         """The lanes of a part are its classes, which serve one load together."""
         lines = [outcome.timeline for outcome in outcomes]
         return {
@@ -104,6 +112,7 @@ class Task:
             "late": _summed([line.violations for line in lines]),
             "ready": _summed([line.ready for line in lines]),
             "desired": _summed([line.desired for line in lines]),
+            "foreseen": foreseen,
         }
 
     def _lanes(self) -> tuple[list[Lane], Fleets]:
@@ -196,17 +205,20 @@ def tasks(
     workers: int,
     fidelity: Fidelity,
     whole: bool,
+    foreseen: bool = False,
 ) -> list[Task]:
     """Who knows no clock has quarters of days side by side; who does, days of one kind (weekdays, weekends)."""
     return [
-        _task(subjects, parts, candidate, fidelity)
+        _task(subjects, parts, candidate, fidelity, foreseen=foreseen)
         for candidate in candidates
         for together in _alike(subjects, candidate, fidelity, whole=whole)
         for parts in _cut(subjects, candidate, together, workers=workers)
     ]
 
 
-def _task(subjects: Sequence[Subject], parts: Sequence[Part], candidate: Candidate, fidelity: Fidelity) -> Task:
+def _task(
+    subjects: Sequence[Subject], parts: Sequence[Part], candidate: Candidate, fidelity: Fidelity, *, foreseen: bool
+) -> Task:
     numbers = tuple(dict.fromkeys(part.subject for part in parts))
     place = {number: at for at, number in enumerate(numbers)}
     first = parts[0]
@@ -220,6 +232,7 @@ def _task(subjects: Sequence[Subject], parts: Sequence[Part], candidate: Candida
         candidate=candidate,
         fidelity=_fidelity(subjects[first.subject], fidelity),
         start_seconds=load.start_seconds + _first(subjects[first.subject], first) * load.step_seconds,
+        foreseen=foreseen,
     )
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from foretide.cli.backtest.candidates import Candidate
 from foretide.cli.backtest.case import Case, Subject
+from foretide.cli.backtest.foreseen import Foreseen
 from foretide.cli.backtest.replay import used
 
 
@@ -28,6 +29,7 @@ class Result:
     late: npt.NDArray[np.int32]
     ready: npt.NDArray[np.int32]
     desired: npt.NDArray[np.int32]
+    foreseen: Foreseen | None  # None of a policy without a forecast, and where no chart is asked for
 
     @property
     def late_share(self) -> float:
@@ -104,6 +106,7 @@ def _result(case: Case, candidate: Candidate, runs: list[dict[str, Any]]) -> Res
             for place, one in enumerate(used(case, candidate))
         },
         scale_events=sum(run["scale_events"] for run in mine),
+        foreseen=Foreseen.joined([run["foreseen"] for run in mine]),
         **line,
     )
 
