@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -402,6 +403,29 @@ async def test_without_a_cluster_the_way_out_is_named(monkeypatch: pytest.Monkey
         async with connect():
             raise AssertionError("there is no cluster")
     assert raised.value.reason == "NoKubeconfig"
+
+
+async def test_a_proxy_of_the_environment_redirects_nothing(
+    server: tuple[ApiServer, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    api_server, url = server
+    api_server.answers = [status(404, "NotFound")]
+    file = tmp_path / "kubeconfig"
+    cluster, context = (
+        {"name": "c", "cluster": {"server": url}},
+        {"name": "x", "context": {"cluster": "c", "user": "u"}},
+    )
+    user = {"name": "u", "user": {"token": "t"}}
+    config = {"kind": "Config", "clusters": [cluster], "users": [user], "contexts": [context], "current-context": "x"}
+    file.write_text(json.dumps({"apiVersion": "v1", **config}))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("no_proxy", "")
+    async with connect() as api:
+        assert await api.get(LEASE, namespace="shop", name="none") is None
+    assert len(api_server.requests) == 1
 
 
 async def test_the_lease_has_a_path(api: Kubernetes, api_server: ApiServer) -> None:

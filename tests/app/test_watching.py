@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from itertools import islice
 from typing import Any
 
@@ -62,19 +62,64 @@ def test_who_set_the_replicas_is_kept() -> None:
     assert trimmed(once) == once
 
 
+def played(monkeypatch: pytest.MonkeyPatch, life: Callable[..., AsyncIterator[Any]]) -> None:
+    """What kopf's watch brings."""
+    monkeypatch.setattr(watching, "_listed_and_watched", life)
+
+
 @pytest.mark.parametrize("resource", watching.WATCHED, ids=lambda resource: resource.kind)
-async def test_every_event_of_every_kind_is_handed_over(resource: Resource) -> None:
+def test_every_event_of_every_kind_is_handed_over(resource: Resource, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[Resource, Object, bool]] = []
+    changes: tuple[str | None, ...] = (None, "ADDED", "MODIFIED", "BOOKMARK", "DELETED")
+
+    async def life(**_: Any) -> AsyncIterator[Any]:
+        yield kopf_watching.Bookmark.LISTED
+        for change in changes:
+            yield {"type": change, "object": MANAGED}
+
+    async def main() -> list[Any]:
+        enduring = watching._enduring(lambda *event: seen.append(event), lambda _: None)
+        api_group, _, version = resource.api_version.rpartition("/")
+        kind = KopfResource(group=api_group, version=version, plural=resource.plural, namespaced=True)
+        return [event async for event in enduring(resource=kind, namespace=None)]
+
+    played(monkeypatch, life)
+    assert run(main()) == [kopf_watching.Bookmark.LISTED]  # kopf has nothing to do with the others
+    assert seen == [(resource, trimmed(MANAGED), change == "DELETED") for change in changes if change != "BOOKMARK"]
+
+
+@pytest.mark.parametrize("resource", watching.WATCHED, ids=lambda resource: resource.kind)
+def test_kopf_watches_every_kind(resource: Resource) -> None:
     registry = kopf.OperatorRegistry()
-    watching._register(registry, resource, lambda *event: seen.append(event))
+    watching._register(registry, resource)
     (handler,) = registry._watching.get_all_handlers()
     assert handler.selector is not None
     assert handler.selector.plural == resource.plural
     assert "/".join(filter(None, (handler.selector.group, handler.selector.version))) == resource.api_version
-    on_event: Any = handler.fn
-    for kind, deleted in ((None, False), ("ADDED", False), ("MODIFIED", False), ("DELETED", True)):
-        await on_event(event={"type": kind, "object": MANAGED}, logger=None, memo=None)
-        assert seen.pop() == (resource, trimmed(MANAGED), deleted)
+
+
+def test_an_object_that_is_not_to_be_understood_harms_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[Object] = []
+
+    def take(_: Resource, obj: Object, deleted: bool) -> None:
+        if obj["metadata"]["name"] == "poison":
+            raise KeyError("namespace")
+        seen.append(obj)
+
+    async def life(**_: Any) -> AsyncIterator[Any]:
+        for obj in (["no", "object"], {**MANAGED, "metadata": {"name": "poison"}}, MANAGED):
+            yield {"type": "ADDED", "object": obj}
+
+    async def main() -> list[Any]:
+        enduring = watching._enduring(take, lambda _: None)
+        return [event async for event in enduring(resource=PODS, namespace=None)]
+
+    played(monkeypatch, life)
+    assert run(main()) == []
+    assert seen == [trimmed(MANAGED)]
+    assert caplog.text.count("an event of pods is left out") == 2
 
 
 def test_only_our_own_children_and_pods_are_watched() -> None:
@@ -83,18 +128,6 @@ def test_only_our_own_children_and_pods_are_watched() -> None:
         api_group, _, version = resource.api_version.rpartition("/")
         ours = "app.kubernetes.io/managed-by=foretide" if resource in (*CHILDREN, POD) else None
         assert selectors.get((api_group, version, resource.plural)) == ours, resource.kind
-
-
-def test_kopf_writes_nothing() -> None:
-    settings = watching._settings()
-    assert settings.posting.enabled is False
-    assert settings.scanning.disabled is True
-    storage = settings.persistence.diffbase_storage
-    body, patch = kopf.Body(MANAGED), kopf.Patch()
-    storage.store(body=body, patch=patch, essence=storage.build(body=body))
-    assert not patch
-    # equal before and after: no change is ever found, so that no handler state is ever stored
-    assert storage.fetch(body=body) == storage.build(body=body)
 
 
 @pytest.mark.parametrize("namespaces", [(), ("shop", "search")])
@@ -143,11 +176,14 @@ def test_a_kind_whose_watch_breaks_is_listed_anew(
         )
         return [event async for event in endless]
 
-    monkeypatch.setattr(watching, "_listed_and_watched", life)
-    monkeypatch.setattr(
-        kopf_watching, "continuous_watch", watching._enduring(lambda kind: relisted.append((kind, now_seconds())))
+    seen: list[Object] = []
+    played(monkeypatch, life)
+    enduring = watching._enduring(
+        lambda _, obj, __: seen.append(obj), lambda kind: relisted.append((kind, now_seconds()))
     )
-    assert len(run(main())) == 4
+    monkeypatch.setattr(kopf_watching, "continuous_watch", enduring)
+    assert run(main()) == [kopf_watching.Bookmark.LISTED] * 2
+    assert seen == [trimmed(MANAGED)] * 2
     ((kind, at),) = relisted
     assert kind == POD
     assert at >= watching.PAUSE_SECONDS
@@ -163,14 +199,14 @@ def test_the_first_list_of_each_namespace_is_no_list_anew(monkeypatch: pytest.Mo
         yield kopf_watching.Bookmark.LISTED
 
     async def main() -> list[int]:
-        enduring, told = watching._enduring(relisted.append), []
+        enduring, told = watching._enduring(lambda *_: None, relisted.append), []
         for namespace in ("shop", "search", "shop"):
             async for _ in enduring(resource=PODS, namespace=namespace):
                 pass
             told.append(len(relisted))
         return told
 
-    monkeypatch.setattr(watching, "_listed_and_watched", life)
+    played(monkeypatch, life)
     assert run(main()) == [0, 0, 1]
 
 
@@ -180,10 +216,10 @@ def test_what_is_no_fault_of_a_watch_is_raised(monkeypatch: pytest.MonkeyPatch) 
         raise ZeroDivisionError
 
     async def main() -> None:
-        async for _ in watching._enduring(lambda _: None)(resource=PODS, namespace=None):
+        async for _ in watching._enduring(lambda *_: None, lambda _: None)(resource=PODS, namespace=None):
             pass
 
-    monkeypatch.setattr(watching, "_listed_and_watched", life)
+    played(monkeypatch, life)
     with pytest.raises(ZeroDivisionError):
         run(main())
 
