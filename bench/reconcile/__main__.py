@@ -27,7 +27,7 @@ SERVICES: Final = (100, 300, 1_000, 3_000)
 IDLE_SECONDS: Final = 600.0
 IDLE_SERVICES: Final = 1_000
 SHORT_IDLE_SECONDS: Final = 60.0
-# By the rate limit of its client, KServe's controller needs the longer the more there are.
+# By the rate limits of its clients, KServe's controller needs the longer the more there are.
 KSERVE_SERVICES: Final = 1_000
 
 
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         type=int,
         default=KSERVE_SERVICES,
         metavar="SERVICES",
-        help="the largest burst for KServe's controller, whose client asks 20 times a second; 0 leaves it out "
+        help="the largest burst for KServe's controller, whose clients ask 20 times a second each; 0 leaves it out "
         "(default: %(default)s)",
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file to write")

@@ -49,7 +49,7 @@ class Built:
 
 
 def build(progress: Progress) -> Built:
-    """The controller, built now unless nothing changed (10 min on two processors at first)."""
+    """The controller, built now unless nothing changed (4 min on two processors at first)."""
     cache = cache_folder()
     go = binaries.find_go(cache)
     programs = tools.build(MODULE, go, Artefacts(cache / "artefacts"), cache, progress)

@@ -19,7 +19,7 @@ from foretide.adapters.resources import HORIZONTAL_POD_AUTOSCALER, Resource
 
 INFERENCE_SERVICE: Final = Resource("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices")
 USER: Final = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
-# Its client sends 20 requests a second: a thousand services are many minutes.
+# Its two clients send 20 requests a second each: a thousand services are many minutes.
 LIMIT_SECONDS: Final = 7_200.0
 
 
