@@ -100,7 +100,7 @@ bench-serving: setup ## The derived configuration against Triton's own and a swe
 	$(BIN)/python -m bench.serving $(BENCH_ARGS)
 
 .PHONY: bench-reconcile
-bench-reconcile: setup ## A burst of 100 to 3,000 services on a real API server, beside a bare loop; an hour on a quiet machine.
+bench-reconcile: setup ## A burst of 100 to 3,000 services on a real API server, beside a bare loop and KServe; an hour and a half.
 	$(BIN)/python -m bench.reconcile $(BENCH_ARGS)
 
 .PHONY: bench-backtest

@@ -39,7 +39,11 @@ def install(cluster: Cluster, *values: str) -> None:
 
 def operator_token(api: Api) -> str:
     """What the operator shows to have the rights that the chart gives it, and no others."""
-    namespace, name = OPERATOR
+    return account_token(api, *OPERATOR)
+
+
+def account_token(api: Api, namespace: str, name: str) -> str:
+    """What a service account shows to have its rights."""
     request = {
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenRequest",

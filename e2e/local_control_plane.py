@@ -35,14 +35,6 @@ START_SECONDS: Final = 180.0
 STOP_SECONDS: Final = 10.0
 PODS_PER_NODE: Final = 1_000
 
-# Of every request of the operator who, what and the answer; of the others nothing.
-AUDIT_POLICY: Final = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived", "ResponseStarted"],
-    "rules": [{"level": "Metadata", "users": [OPERATOR_USER]}, {"level": "None"}],
-}
-
 
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
@@ -57,7 +49,7 @@ class ControlPlane:
         return kubeconfig(self.folder / "pki", token, server or self.server)
 
     def audited(self, since: int = 0) -> list[dict[str, Any]]:
-        """The operator's requests as the API server saw them, from the one with this number on."""
+        """The requests of the audited user as the API server saw them, from the one with this number on."""
         log = self.folder / "audit.log"
         lines = log.read_text().splitlines()[since:] if log.exists() else []
         return [json.loads(line) for line in lines if line.endswith("}")]
@@ -65,7 +57,12 @@ class ControlPlane:
 
 @contextmanager
 def running(
-    folder: Path, *, controllers: bool = True, nodes: int = 0, progress: Progress | None = None
+    folder: Path,
+    *,
+    controllers: bool = True,
+    nodes: int = 0,
+    audited_user: str = OPERATOR_USER,
+    progress: Progress | None = None,
 ) -> Iterator[ControlPlane]:
     """A control plane with Foretide's kinds and the chart's rights in it, until the end of `with`; its folder stays.
 
@@ -79,7 +76,7 @@ def running(
     place = Place(folder / "pki", folder, "127.0.0.1", *free_ports(5))
     server = f"https://127.0.0.1:{place.api_port}"
     pki.ensure(place.keys, server)
-    (folder / "audit.yaml").write_text(yaml.safe_dump(AUDIT_POLICY))
+    (folder / "audit.yaml").write_text(yaml.safe_dump(_audit_policy(audited_user)))
     cluster = Cluster(place.keys / "admin.kubeconfig", programs)
     with ExitStack() as stack:
         start = _Starting(stack, folder)
@@ -100,6 +97,16 @@ def running(
             start(Daemon("kwok", (f"{kwok}/kwok", *words)))
             cluster.apply(*map(_node, range(nodes)))
         yield ControlPlane(cluster, server, folder)
+
+
+def _audit_policy(user: str) -> dict[str, object]:
+    """Of every request of the user who, what and the answer; of the others nothing."""
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived", "ResponseStarted"],
+        "rules": [{"level": "Metadata", "users": [user]}, {"level": "None"}],
+    }
 
 
 @dataclass(slots=True)

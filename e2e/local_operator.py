@@ -15,6 +15,7 @@ from typing import Final
 import httpx
 import yaml
 
+from e2e import own_process
 from e2e.cluster.paths import REPOSITORY
 from e2e.installed import OPERATOR
 from e2e.local_control_plane import ControlPlane
@@ -64,14 +65,11 @@ class LocalOperator:
 
     def peak_memory_mib(self) -> float:
         """The most memory that it ever had resident."""
-        status = Path(f"/proc/{self._running().pid}/status").read_text()
-        (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
+        return own_process.peak_memory_mib(self._running())
 
     def cpu_seconds(self) -> float:
         """Processor time so far, of all its threads."""
-        fields = Path(f"/proc/{self._running().pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return own_process.cpu_seconds(self._running())
 
     def kill(self) -> None:
         """Ends it as a node that loses power does."""

@@ -1,9 +1,11 @@
-"""Servers that a test starts as processes of this machine: the ports that they get, and their end."""
+"""Servers that a test starts as processes of this machine: the ports that they get, what they cost, and their end."""
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
+from pathlib import Path
 
 
 def free_ports(count: int) -> list[int]:
@@ -16,6 +18,19 @@ def free_ports(count: int) -> list[int]:
     finally:
         for one in sockets:
             one.close()
+
+
+def peak_memory_mib(process: subprocess.Popen[bytes]) -> float:
+    """The most memory that it ever had resident."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    """Processor time so far, of all its threads."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def stop(process: subprocess.Popen[bytes], *, grace_seconds: float) -> None:

@@ -15,7 +15,14 @@ import aiohttp
 import yaml
 
 from e2e.cluster import Cluster
-from foretide.adapters.resources import CONFIG_MAP, DEPLOYMENT, HARDWARE_CLASS, INFERENCE_SERVICE, Object, resource_of
+from foretide.adapters.resources import (
+    CONFIG_MAP,
+    HARDWARE_CLASS,
+    INFERENCE_SERVICE,
+    Object,
+    Resource,
+    resource_of,
+)
 from foretide.api import group, parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
@@ -115,19 +122,19 @@ class Client:
             told: dict[str, Any] = await answer.json()
             return told
 
-    async def create(self, raw: Object) -> None:
+    async def create(self, resource: Resource, raw: Object) -> None:
         """Creates a service."""
-        path = INFERENCE_SERVICE.path(namespace=raw["metadata"]["namespace"])
+        path = resource.path(namespace=raw["metadata"]["namespace"])
         await self.send("POST", path, json.dumps(raw).encode(), kind="application/json")
 
-    async def deployments(self, namespace: str) -> int:
-        """How many there are: the last child of each service that is written."""
-        page = await self.get(DEPLOYMENT.path(namespace=namespace), limit="1")
+    async def count(self, resource: Resource, namespace: str) -> int:
+        """How many there are, for little."""
+        page = await self.get(resource.path(namespace=namespace), limit="1")
         return len(page["items"]) + int(page["metadata"].get("remainingItemCount", 0))
 
-    async def services(self, namespace: str) -> list[dict[str, Any]]:
-        """All services of the namespace."""
-        found = await self.get(INFERENCE_SERVICE.path(namespace=namespace))
+    async def select(self, resource: Resource, namespace: str) -> list[dict[str, Any]]:
+        """All of the namespace."""
+        found = await self.get(resource.path(namespace=namespace))
         return list(found["items"])
 
 

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
+from bench.reconcile.burst import BURST, SETTLED_SECONDS, Say, children_made, plane_for, quantile, until, verbs
 from bench.reconcile.fleet import Client, bare_loop, client, hardware_class, many, service
-from e2e import local_control_plane
 from e2e.installed import operator_token
-from e2e.local_control_plane import PODS_PER_NODE, ControlPlane
+from e2e.local_control_plane import ControlPlane
 from e2e.local_operator import LocalOperator, operating
 from e2e.scenarios.api import NAMESPACE, Api
-from foretide.adapters.resources import HARDWARE_CLASS, INFERENCE_SERVICE
+from foretide.adapters.resources import DEPLOYMENT, HARDWARE_CLASS, INFERENCE_SERVICE
 
-BURST: Final = "burst"
 BARE: Final = "bare"
 # In the burst no tick falls, whose cost is measured elsewhere; at rest they come as in production.
 SELDOM_SECONDS: Final = 300
 USUAL_SECONDS: Final = 15
 NO_PROMETHEUS: Final = "http://127.0.0.1:1"
-LIMIT_SECONDS: Final = 900.0
-SETTLED_SECONDS: Final = 5.0
 CHILDREN: Final = frozenset({"deployments", "configmaps", "services", "serviceaccounts", "poddisruptionbudgets"})
 WRITES: Final = frozenset({"create", "update", "patch", "delete"})
 BUCKET: Final = 'foretide_reconcile_duration_seconds_bucket{le="'
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +49,12 @@ class Run:
     idle_cpu_share: float
     restart_seconds: float
     restart_child_writes: int
+    children: dict[str, float]  # of a service, by resource
 
 
 async def measure(count: int, *, idle_seconds: float, say: Say) -> Run:
     """A run with so many services, each with one pod."""
-    with (
-        tempfile.TemporaryDirectory(prefix="foretide-plane-", ignore_cleanup_errors=True) as folder,
-        local_control_plane.running(Path(folder), nodes=1 + 2 * count // PODS_PER_NODE) as plane,
-    ):
+    with plane_for(2 * count) as plane:
         api = Api(plane.cluster)
         for namespace in (BURST, BARE):
             api.apply(NAMESPACE, {"metadata": {"name": namespace}})
@@ -94,13 +84,13 @@ async def _operator(
         raws = [service(number, BURST) for number in range(count)]
 
         async def create(number: int) -> None:
-            await http.create(raws[number])
+            await http.create(INFERENCE_SERVICE, raws[number])
 
         creating = asyncio.create_task(many(count, create))
-        applied = await _until(began, 0.2, lambda: _has_deployments(http, count))
+        applied = await until(began, 0.2, lambda: _has_deployments(http, count))
         await creating
         say(f"{count} services: children after {applied:.1f} s, {applied / bare:.2f} times the bare loop")
-        ready = await _until(began, 3.0, lambda: _all_ready(http, count, generation=1))
+        ready = await until(began, 3.0, lambda: _all_ready(http, count, generation=1))
         await _settled(one)
         cpu = one.cpu_seconds() - idle_cpu
         requests = plane.audited(asked)
@@ -115,7 +105,7 @@ async def _operator(
             await http.send("PATCH", path, body, kind="application/merge-patch+json")
 
         await many(count, change)
-        churned = await _until(churn_began, 3.0, lambda: _all_ready(http, count, generation=2))
+        churned = await until(churn_began, 3.0, lambda: _all_ready(http, count, generation=2))
         await _settled(one)
         churn_cpu = one.cpu_seconds() - churn_cpu
         say(f"{count} services: all changed and Ready again after {churned:.1f} s")
@@ -147,8 +137,8 @@ async def _operator(
         operator_cpu_ms_per_service=1e3 * cpu / count,
         operator_memory_mib=memory,
         requests_per_service=len(requests) / count,
-        reconcile_p50_seconds=quantile(series, 0.5),
-        reconcile_p99_seconds=quantile(series, 0.99),
+        reconcile_p50_seconds=quantile(series, BUCKET, 0.5),
+        reconcile_p99_seconds=quantile(series, BUCKET, 0.99),
         errors=errors,
         churn_seconds=churned,
         churn_cpu_ms_per_service=1e3 * churn_cpu / count,
@@ -157,25 +147,17 @@ async def _operator(
         idle_cpu_share=idle_cpu / idle_seconds,
         restart_seconds=restarted,
         restart_child_writes=restart_writes,
+        children=children_made(requests, count),
     )
 
 
-async def _until(began: float, every_seconds: float, holds: Callable[[], Awaitable[bool]]) -> float:
-    """The seconds since `began` when it first holds."""
-    while not await holds():
-        if time.monotonic() > began + LIMIT_SECONDS:
-            raise TimeoutError(f"not done in {LIMIT_SECONDS:.0f} s")
-        await asyncio.sleep(every_seconds)
-    return time.monotonic() - began
-
-
 async def _has_deployments(http: Client, count: int) -> bool:
-    return await http.deployments(BURST) == count
+    return await http.count(DEPLOYMENT, BURST) == count
 
 
 async def _all_ready(http: Client, count: int, *, generation: int) -> bool:
     """Whether all services are Ready, and the operator has told so of this generation."""
-    found = await http.services(BURST)
+    found = await http.select(INFERENCE_SERVICE, BURST)
     return len(found) == count and all(_is_ready(each, generation) for each in found)
 
 
@@ -205,34 +187,9 @@ def _errors(operator: LocalOperator) -> int:
     return int(sum(n for name, n in counted.items() if 'result="success"' not in name))
 
 
-def verbs(requests: list[dict[str, Any]]) -> Counter[str]:
-    """How often what was asked."""
-    asked: Counter[str] = Counter()
-    for request in requests:
-        of = request.get("objectRef", {})
-        parts = (request["verb"], of.get("resource", request["requestURI"]), of.get("subresource", ""))
-        asked[" ".join(part for part in parts if part)] += 1
-    return asked
-
-
 def child_writes(plane: ControlPlane, since: int) -> int:
     """Writes of the operator to children of services, also those that changed nothing."""
     requests = plane.audited(since)
     return sum(
         request["verb"] in WRITES and request.get("objectRef", {}).get("resource") in CHILDREN for request in requests
     )
-
-
-def quantile(series: Mapping[str, float], share: float) -> float:
-    """Of the durations of reconciliations in seconds, as histogram_quantile() of PromQL has it."""
-    buckets = sorted(
-        (float(name.removeprefix(BUCKET).removesuffix('"}').replace("+Inf", "inf")), n)
-        for name, n in series.items()
-        if name.startswith(BUCKET)
-    )
-    rank, low, below = share * buckets[-1][1], 0.0, 0.0
-    for high, cumulated in buckets:
-        if cumulated >= rank:
-            return low if high == float("inf") else low + (high - low) * (rank - below) / (cumulated - below)
-        low, below = high, cumulated
-    return low

@@ -131,7 +131,7 @@ def build(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path
         try:
             return artefacts.ensure("bin", name, make)
         except CommandFailed as error:
-            raise _explained(error) from error
+            raise explained(error) from error
 
 
 def build_kwok(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path:
@@ -151,10 +151,11 @@ def build_kwok(go: Go, artefacts: Artefacts, cache: Path, progress: Progress) ->
         try:
             return artefacts.ensure("kwok", name, make)
         except CommandFailed as error:
-            raise _explained(error) from error
+            raise explained(error) from error
 
 
-def _explained(error: CommandFailed) -> ClusterError:
+def explained(error: CommandFailed) -> ClusterError:
+    """A build that failed for want of a network says so, and what to do."""
     if NETWORK_TROUBLE.search(error.output):
         last = error.output.splitlines()[-1]
         return ClusterError(f"Go modules cannot be downloaded ({last}): check the network, or set GOPROXY to a mirror.")

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from e2e.cluster import binaries, images
-from e2e.cluster.artefacts import Artefacts, key_of
-from e2e.cluster.commands import run
+from e2e.cluster import binaries, images, tools
+from e2e.cluster.artefacts import Artefacts
 from e2e.cluster.images import Builder, Image
 from e2e.cluster.lock import exclusive
 from e2e.cluster.paths import cache_folder
 from e2e.cluster.progress import Progress
+from e2e.cluster.tools import Module
 
 HERE: Final = Path(__file__).resolve().parent
 KEDA: Final = "github.com/kedacore/keda/v2"
 ADAPTER: Final = "sigs.k8s.io/prometheus-adapter"
 VERSIONS: Final = {KEDA: "2.21.0", ADAPTER: "0.12.0"}
-
-
-@dataclass(frozen=True, slots=True)
-class Module:
-    """A folder with a go.mod of tool lines; `names` are the programs that come out, and what they are called then."""
-
-    folder: Path
-    path: str
-    names: dict[str, str]
-
 
 MODULES: Final = (
     Module(HERE / "keda", KEDA, {"operator": "keda", "adapter": "keda-adapter"}),
@@ -59,29 +48,11 @@ def build(progress: Progress) -> Built:
     made: list[tuple[Image, str, Path]] = []
     with exclusive(progress.say):
         for module in MODULES:
-            programs = _programs(module, go, artefacts, cache, progress)
-            found = run(
-                [str(go.program), "mod", "download", "-json", module.path], cwd=module.folder, env=go.environment
-            )
-            sources[module.path] = Path(json.loads(found)["Dir"])
+            programs = tools.build(module, go, artefacts, cache, progress)
+            sources[module.path] = tools.source(module, go)
             for program in module.names.values():
                 entry = Image(program, image(program), HERE / "Containerfile", HERE, (), program=program)
                 with builder.buildah.storage():
                     made.append((entry, entry.key(programs), builder.archive(entry, programs)))
         images.import_missing(made, progress)
     return Built(sources)
-
-
-def _programs(module: Module, go: binaries.Go, artefacts: Artefacts, cache: Path, progress: Progress) -> Path:
-    """The folder with the programs of a module."""
-
-    def make(folder: Path) -> None:
-        words = [str(go.program), "build", "-trimpath", "-v", binaries.COMPILE, "-ldflags=-s -w", "-o", f"{folder}/"]
-        with progress.step(f"building {module.path} from its Go module") as step:
-            log = cache / "log" / f"go-build-{module.folder.name}.log"
-            run([*words, "tool"], cwd=module.folder, env=go.environment, log=log, on_line=step.note)
-        for built, name in module.names.items():
-            (folder / built).rename(folder / name)
-
-    key = key_of(module.folder / "go.mod", module.folder / "go.sum", str(go.version))
-    return artefacts.ensure(f"bin-{module.folder.name}", key, make)
