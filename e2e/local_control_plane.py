@@ -85,7 +85,9 @@ def running(
         start(components.apiserver(programs, place), *audit, f"--audit-policy-file={folder}/audit.yaml")
         start.wait_for("kube-apiserver", lambda: _is_ready(cluster))
         if controllers:
-            start(components.controller_manager(programs, place))
+            # As released each controller may ask 20 times a second: it would take 300 Deployments two minutes to have a
+            # pod each, whoever made them.
+            start(components.controller_manager(programs, place), "--kube-api-qps=200", "--kube-api-burst=400")
         api = Api(cluster)
         stack.callback(api.close)
         install(cluster)
