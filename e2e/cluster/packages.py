@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from .commands import run
@@ -30,21 +31,21 @@ NETWORK_TROUBLE: Final = re.compile(
 )
 
 
-def missing_packages(listing: str) -> tuple[str, ...]:
-    """Those of our packages that a dpkg-query listing (`name status` a line) does not show as installed."""
+def missing_packages(listing: str, wanted: Iterable[str] = PACKAGES) -> tuple[str, ...]:
+    """Those of the packages that a dpkg-query listing (`name status` a line) does not show as installed."""
     installed = {line.split()[0] for line in listing.splitlines() if line.endswith(" installed")}
-    return tuple(name for name in PACKAGES if name not in installed)
+    return tuple(name for name in wanted if name not in installed)
 
 
-def install(progress: Progress) -> None:
+def install(progress: Progress, wanted: Mapping[str, str] = PACKAGES) -> None:
     """Every package is installed afterwards."""
     if shutil.which("dpkg-query") is None:
-        _require_programs()
+        _require_programs(wanted)
         return
     listing = run(
-        ["sh", "-c", "dpkg-query -W -f '${Package} ${db:Status-Status}\\n' \"$@\" 2>/dev/null || true", "sh", *PACKAGES]
+        ["sh", "-c", "dpkg-query -W -f '${Package} ${db:Status-Status}\\n' \"$@\" 2>/dev/null || true", "sh", *wanted]
     )
-    missing = missing_packages(listing)
+    missing = missing_packages(listing, wanted)
     if not missing:
         return
     log = cache_folder() / "log" / "apt.log"
@@ -65,8 +66,8 @@ def install(progress: Progress) -> None:
             raise
 
 
-def _require_programs() -> None:
-    absent = sorted(name for name, program in PACKAGES.items() if shutil.which(program) is None)
+def _require_programs(wanted: Mapping[str, str]) -> None:
+    absent = sorted(name for name, program in wanted.items() if shutil.which(program) is None)
     if absent:
         raise ClusterError(
             f"This machine has no dpkg, and these programs are missing: {', '.join(absent)}; "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from e2e.cluster import packages
+from e2e.cluster.progress import Progress
 from e2e.faults.proxy import Fault
 from e2e.faults.proxy.client import INSTANT, PROMETHEUS
 from e2e.faults.stand.operator import FAKETIME
@@ -41,7 +43,8 @@ def test_a_prometheus_of_another_time_is_told_and_nothing_shrinks(steady: tuple[
 @pytest.mark.parametrize("minutes", [10.0, -10.0])
 def test_an_operator_of_another_time_is_told_and_nothing_shrinks(steady: tuple[Team, Service], minutes: float) -> None:
     team, service = steady
-    assert FAKETIME.exists(), "the Debian package libfaketime is missing"
+    packages.install(Progress(quiet=True), {"libfaketime": "faketime"})
+    assert FAKETIME.exists()
     operator = team.stand.operator
     operator.restart(lying_clock=True)
     team.until_four(service)

@@ -216,6 +216,13 @@ def test_where_nothing_is_answered_nothing_is_known(success: list[float | None])
     assert found.source.tolist() == [Source.ESTIMATED]
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_pods_claim_absurdly_many_answers_is_unknown_and_no_fault() -> None:
+    """An operator that logs a warning of numpy at each tick is looked for where the fault is not."""
+    found = service([1e308, 1e308], [0.5, 0.5], [None, None])
+    assert not found.share_late.known[0]
+
+
 def test_a_pod_without_requests_need_not_tell() -> None:
     assert service([10.0, 0.0, None], [0.2, None, None], [None] * 3).share_late.value.tolist() == [0.2]
 

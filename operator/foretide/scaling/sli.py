@@ -151,8 +151,10 @@ def of_services(
 
     answered = total(service, weight, length=services)
     late = total(service, np.where(counted, share, 0.0) * weight, length=services)
-    known = (answered > 0.0) & ~some(~counted)
-    share_late = Readings.checked(np.minimum(late / np.where(known, answered, 1.0), 1.0), known, low=0.0)
+    # Two pods that claim 1e308 a second each answer infinitely many together.
+    known = (answered > 0.0) & np.isfinite(answered) & ~some(~counted)
+    whole = np.where(known, late, 0.0) / np.where(known, answered, 1.0)
+    share_late = Readings.checked(np.minimum(whole, 1.0), known, low=0.0)
     source = np.select(
         [~share_late.known, some(~by_buckets.known)],
         [Source.ESTIMATED, Source.SUMMARY],
