@@ -30,7 +30,8 @@ def test_growth_stops_where_it_is_no_cure(team: Team) -> None:
     assert condition(live, "Stalled")["reason"] in ("ContainerCrashed", "ModelLoadFailed"), condition(live, "Stalled")
     asked = service.replicas()
     team.stays("no more are asked for", lambda: service.replicas() <= asked, seconds=8)
-    assert asked <= 8, "in the ticks until a crash is one"
+    # Two crashes of a pod are one accident too many; in the ticks until then it grows as for pods that serve.
+    assert asked <= 12, "more than three times of what takes four"
     team.behave(service.name, start=Start.READY, rate_rps=FOUR_PODS_RPS)
     for pod in service.pods():  # by the kubelet's back-off they would be tried again in minutes
         if condition(pod, "Ready").get("status") != "True":
