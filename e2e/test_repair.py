@@ -128,15 +128,17 @@ def test_with_the_annotation_nothing_is_repaired_until_it_is_gone(service: Servi
     """A spec that changes meanwhile is not in force, and whoever waits for it waits."""
     namespace, before, replicas = service.namespace, only(service, SERVICE), service.replicas()
     annotate(service, "true")
-    service.until("paused", lambda live: reason(live) == "ReconcilePaused")
-    service.api.delete(SERVICE, service.name, namespace=namespace)
-    service.change(scaling={"replicas": replicas + 1})
-    operator.until_ticks(2)
-    live = service.live()
-    assert service.api.get(SERVICE, service.name, namespace=namespace) is None
-    assert service.replicas() == replicas
-    assert (reason(live), kstatus(live)) == ("ReconcilePaused", "InProgress")
-    annotate(service, None)
+    try:
+        service.until("paused", lambda live: reason(live) == "ReconcilePaused")
+        service.api.delete(SERVICE, service.name, namespace=namespace)
+        service.change(scaling={"replicas": replicas + 1})
+        operator.until_ticks(2)
+        live = service.live()
+        assert service.api.get(SERVICE, service.name, namespace=namespace) is None
+        assert service.replicas() == replicas
+        assert (reason(live), kstatus(live)) == ("ReconcilePaused", "InProgress")
+    finally:
+        annotate(service, None)
     until_restored(service, SERVICE, before, replaced=True)
     service.until_ready(replicas=replicas + 1)
     service.change(scaling={"replicas": None})

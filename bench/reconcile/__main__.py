@@ -11,6 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+import aiohttp
+import httpx
+
 from bench.places import FOLDER
 from bench.reconcile.burst import Say
 from bench.reconcile.kserve import programs
@@ -27,6 +30,8 @@ SERVICES: Final = (100, 300, 1_000, 3_000)
 IDLE_SECONDS: Final = 600.0
 IDLE_SERVICES: Final = 1_000
 SHORT_IDLE_SECONDS: Final = 60.0
+# A manager that ended, an API server that refuses, a series that is not there.
+LOST: Final = (aiohttp.ClientError, httpx.HTTPError, RuntimeError, LookupError)
 # By the rate limits of its clients, KServe's controller needs the longer the more there are.
 KSERVE_SERVICES: Final = 1_000
 
@@ -67,25 +72,31 @@ def main(arguments: list[str] | None = None) -> int:
             idle = given.idle if count == IDLE_SERVICES else min(given.idle, SHORT_IDLE_SECONDS)
             runs.append(asyncio.run(measure(count, idle_seconds=idle, say=say)))
             print(json.dumps(asdict(runs[-1])), flush=True)
+            _keep(given.results, runs, peers)
             if built is not None and count <= given.kserve_up_to and (peer := _beside(count, built, say)) is not None:
                 peers.append(peer)
                 print(json.dumps(asdict(peer)), flush=True)
+                _keep(given.results, runs, peers)
     except ClusterError as error:
         print(error, file=sys.stderr)
         return 1
-    results = {"runs": [asdict(run) for run in runs], "kserve": [asdict(run) for run in peers]}
-    given.results.parent.mkdir(parents=True, exist_ok=True)
-    given.results.write_text(json.dumps(results, indent=1) + "\n")
     missed = [each for run in runs for each in misses(run)]
     print(*table(runs, peers), *missed, sep="\n")
     return 1 if missed else 0
+
+
+def _keep(path: Path, runs: list[Run], peers: list[KServeRun]) -> None:
+    """After each run: the next may fail after half an hour."""
+    results = {"runs": [asdict(run) for run in runs], "kserve": [asdict(run) for run in peers]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def _beside(count: int, built: programs.Built, say: Say) -> KServeRun | None:
     """The same burst on KServe's controller; a peer that does not get there loses none of what was measured of us."""
     try:
         return asyncio.run(measure_kserve(count, built, say=say))
-    except (AssertionError, ClusterError, TimeoutError) as error:
+    except (AssertionError, ClusterError, TimeoutError, *LOST) as error:
         say(f"{count} services on KServe {built.version}: {error}")
         return None
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from foretide.adapters.errors import Conflict
 from foretide.api import group
 from foretide.api.pause import PAUSED_ANNOTATION
 from tests.control import objects
 from tests.control.cluster import Cluster
+from tests.control.test_pods import CRASH_LOOP, LAST_LINES, ended
 from tests.gitops.health import kstatus
 
 
@@ -115,3 +117,49 @@ async def test_who_mistypes_the_order_has_stopped_it(cluster: Cluster, value: st
     cluster.add(OTHER_IMAGE)
     await cluster.reconcile()
     assert (written(cluster) == []) is is_paused
+
+
+async def test_a_spec_that_was_refused_is_not_called_done(cluster: Cluster) -> None:
+    pause(cluster, value=None, hardware={"classes": ["none"]})
+    await cluster.reconcile()
+    assert cluster.condition("Stalled") == ("True", "HardwareClassNotFound")
+    pause(cluster)
+    await cluster.reconcile()
+    assert cluster.condition("Stalled") == ("True", "HardwareClassNotFound")
+    assert kstatus(cluster.object("InferenceService", "ranker")) == "Failed"
+    pause(cluster, **SLOWER)
+    await cluster.reconcile()
+    assert kstatus(cluster.object("InferenceService", "ranker")) == "InProgress"
+    pause(cluster, value=None, **SLOWER)
+    await cluster.reconcile()
+    assert cluster.condition("Ready") == ("True", "Available")
+
+
+async def test_a_roll_out_that_was_cut_short_is_not_complete(cluster: Cluster) -> None:
+    cluster.add(OTHER_IMAGE)
+    await cluster.reconcile()
+    pause(cluster)
+    await cluster.reconcile()
+    assert cluster.condition("Ready") == ("True", "ReconcilePaused")
+    assert cluster.condition("Reconciling") == ("True", "ReconcilePaused")
+
+
+async def test_what_becomes_of_pods_is_told(cluster: Cluster) -> None:
+    pause(cluster)
+    await cluster.reconcile()
+    container = {"state": CRASH_LOOP, "lastState": ended(1, message=LAST_LINES), "restartCount": 3}
+    cluster.seen(objects.pod("newest", ready=False, created="2025-11-22T08:20:00Z", container=container))
+    await cluster.reconcile()
+    assert cluster.condition("Stalled")[0] == "True"
+
+
+async def test_an_annotation_that_no_event_has_told_yet_counts(cluster: Cluster) -> None:
+    raw = objects.service(status=cluster.status())
+    raw["metadata"] |= {"annotations": {PAUSED_ANNOTATION: "true"}, "resourceVersion": "99"}
+    cluster.kubernetes.objects["InferenceService", objects.NAMESPACE, "ranker"] = raw
+    cluster.remove("Service", next(name for kind, _, name in cluster.kubernetes.objects if kind == "Service"))
+    with pytest.raises(Conflict):
+        await cluster.reconcile()
+    await cluster.reconcile()
+    assert written(cluster) == []
+    assert cluster.condition("Ready") == ("True", "ReconcilePaused")

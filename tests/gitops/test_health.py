@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from foretide.api.pause import PAUSED_ANNOTATION
 from foretide.control import serving_status
 from foretide.control.serving_status import Rollout
 from tests.gitops.health import ARGO_CD, argo_cd, flux, kstatus
@@ -53,11 +54,14 @@ def test_of_an_object_without_status_and_of_one_that_goes() -> None:
 
 
 def test_a_paused_service_is_suspended_and_flux_waits_for_a_spec_that_is_not_in_force() -> None:
-    held = serving_status.paused(Rollout(3, 3, 3, 3, True, ""), generation=4)
+    held = serving_status.paused(serving_status.judged(Rollout(3, 3, 3, 3, True, ""), [], generation=4))
     status = {"observedGeneration": 4, "conditions": [condition.as_json() for condition in held]}
-    paused = {"metadata": {"generation": 4}, "status": status}
-    changed = {"metadata": {"generation": 5}, "status": status}
+    annotations = {PAUSED_ANNOTATION: "true"}
+    paused = {"metadata": {"generation": 4, "annotations": annotations}, "status": status}
+    changed = {"metadata": {"generation": 5, "annotations": annotations}, "status": status}
+    resumed = {"metadata": {"generation": 5}, "status": status}
     assert [argo_cd(each)[0] for each in (paused, changed)] == ["Suspended", "Suspended"]
-    assert "foretide.dev/paused" in argo_cd(paused)[1]
+    assert PAUSED_ANNOTATION in argo_cd(paused)[1]
+    assert argo_cd(resumed)[0] == "Progressing"
     assert [kstatus(each) for each in (paused, changed)] == ["Current", "InProgress"]
     assert [flux(each) for each in (paused, changed)] == ["Current", "InProgress"]

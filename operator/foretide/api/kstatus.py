@@ -1,4 +1,4 @@
-"""The states in which a service can be, each as a consistent Ready, Reconciling and Stalled."""
+"""The three states in which a service can be, each as a consistent Ready, Reconciling and Stalled."""
 
 from foretide.api.conditions import Condition, ConditionStatus, ConditionType
 from foretide.api.reasons import Reason
@@ -20,15 +20,6 @@ def progressing(reason: Reason, message: str, *, generation: int, ready: Conditi
     return (
         Condition(ConditionType.READY, ready, reason, message, generation),
         Condition(ConditionType.RECONCILING, ConditionStatus.TRUE, reason, message, generation),
-        _not_stalled(generation),
-    )
-
-
-def held(reason: Reason, message: str, *, generation: int, ready: ConditionStatus) -> Summary:
-    """Left as it is, by order; `ready` says whether the service answers meanwhile."""
-    return (
-        Condition(ConditionType.READY, ready, reason, message, generation),
-        Condition(ConditionType.RECONCILING, ConditionStatus.FALSE, reason, message, generation),
         _not_stalled(generation),
     )
 

@@ -147,7 +147,10 @@ class Reason(StrEnum):
 
     # ScalingActive: whether the autoscaler acts
     SCALING_ACTIVE = "ScalingActive", "The autoscaler decides the number of replicas."
-    SCALING_PAUSED = "ScalingPaused", "spec.scaling.paused is true; the number of replicas is left alone."
+    SCALING_PAUSED = (
+        "ScalingPaused",
+        "By spec.scaling.paused, or by the annotation foretide.dev/paused, the number of replicas is left alone.",
+    )
     REPLICAS_PINNED = "ReplicasPinned", "spec.scaling.replicas pins the number of replicas."
     FOREIGN_SCALER = (
         "ForeignScaler",

@@ -22,7 +22,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         Bound.NOT_READY.label: "replicas that were not ready for long enough to show the whole load",
         Bound.ROLLOUT.label: "a roll-out: nothing shrinks while new pods replace old ones",
         Bound.UNKNOWN.label: "no metrics: the load was unknown, so nothing changed",
-        Bound.PAUSED.label: "spec.scaling.paused",
+        Bound.PAUSED.label: "spec.scaling.paused, or the annotation foretide.dev/paused",
         Bound.PINNED.label: "spec.scaling.replicas, which pins the number",
         Bound.STAYING.label: "the forecast: fewer would have done, but more were foreseen before long",
         Bound.QUOTA.label: "the quota of the hardware class: more were wanted than it left",

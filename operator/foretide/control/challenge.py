@@ -145,7 +145,7 @@ def _unscored(contest: Contest, made: Decisions) -> tuple[Reason | None, str]:
     if contest.by_hand.reason is not None:
         return contest.by_hand.reason, contest.by_hand.message
     if made.bounds.paused[contest.row]:
-        return Reason.SCALING_PAUSED, "spec.scaling.paused is true"
+        return Reason.SCALING_PAUSED, Reason.SCALING_PAUSED.meaning
     if made.bounds.is_pinned[contest.row]:
         return Reason.REPLICAS_PINNED, "spec.scaling.replicas pins the number of replicas"
     if not made.capacity.known[contest.row]:

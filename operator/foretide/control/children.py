@@ -94,7 +94,7 @@ class Children:
         return refused
 
     def misses_any(self, key: Key, manifests: Manifests) -> bool:
-        """Whether one of them is missing, where all that there should be was there before."""
+        """Whether one of them is not there, of a service all of whose children were: it went, or has a new name."""
         return key in self._compared and None in self._shown(key, manifests)
 
     def forget(self, key: Key) -> None:

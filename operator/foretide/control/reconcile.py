@@ -88,10 +88,10 @@ class Reconciler:
             return Refused(Reason.INVALID_SPEC, service.message)
         served = Served(service, tuple(self._class(service, name) for name in service.hardware_classes))
         told = hardware_status.told(raw.get("status", {}))
-        if not _usable(served):
-            return _refused(served)
         if is_paused(raw):
             return self._left_alone(key, raw, served)
+        if not _usable(served):
+            return _refused(served)
         wanted = self._wanted(key, served, told)
         if not any(self._world.child(key, DEPLOYMENT.kind, name) for name in wanted):
             self._world.served.pop(key, None)  # no tick decides on the one replica that a new Deployment starts with
@@ -130,17 +130,19 @@ class Reconciler:
         anew would fight the garbage collector until the next sweep. Raises Conflict: to look again."""
         metadata = raw["metadata"]
         live = await self._api.get(INFERENCE_SERVICE, namespace=metadata["namespace"], name=metadata["name"])
-        if live is None or live["metadata"]["uid"] != metadata["uid"]:
+        is_there = live is not None and live["metadata"]["uid"] == metadata["uid"]
+        if live is None or not is_there or "deletionTimestamp" in live["metadata"] or is_paused(live):
             self._world.seen(INFERENCE_SERVICE, live or raw, deleted=live is None)
-            raise Conflict("the InferenceService was deleted, and no event told so", reason="NotFound")
+            raise Conflict("the InferenceService was deleted or paused, and no event told so yet", reason="NotFound")
 
     def _left_alone(self, key: Key, raw: Object, served: Served) -> Paused:
         """What runs is still looked at, also by an operator that starts meanwhile."""
         self._refusals.pop(key, None)
-        if any(self._world.child(key, DEPLOYMENT.kind, one.deployment) for one in served.classes):
+        if any(self._world.child(key, DEPLOYMENT.kind, name) for name in _usable(served)):
             self._world.served[key] = served
-        applied = (self._status.last(key, served.service.uid) or raw.get("status", {})).get("observedGeneration")
-        return Paused(applied if isinstance(applied, int) else 0)
+        told = self._status.last(key, served.service.uid) or raw.get("status", {})
+        seen = told.get("observedGeneration")
+        return Paused(seen if isinstance(seen, int) else 0, serving_status.refusal(told))
 
     def _wanted(self, key: Key, served: Served, told: Mapping[str, Told]) -> list[str]:
         """The Deployments that there should be: of the usable classes those that have replicas, or are to have some by
@@ -246,11 +248,10 @@ class Reconciler:
         metadata = raw["metadata"]
         generation = outcome.generation if isinstance(outcome, Paused) else metadata.get("generation", 0)
         state = self._fleet(key, metadata["uid"])
-        if isinstance(outcome, Paused):
-            current = serving_status.paused(state or serving_status.NOTHING_YET, generation=generation)
-        elif isinstance(outcome, Refused):
+        refused = outcome.refused if isinstance(outcome, Paused) else outcome
+        if isinstance(refused, Refused):
             current = serving_status.refused(
-                outcome, generation=generation, serving=state is not None and state.ready > 0
+                refused, generation=generation, serving=state is not None and state.ready > 0
             )
         else:
             failing = await self._explained(key, pods.failures(self._world.pods(key)))
@@ -264,7 +265,7 @@ class Reconciler:
             )
         before = self._status.last(key, metadata["uid"]) or raw.get("status", {})
         status = serving_status.status(
-            current,
+            serving_status.paused(current) if isinstance(outcome, Paused) else current,
             generation=generation,
             state=state,
             url=naming.url(key.name, key.namespace),
@@ -293,10 +294,12 @@ class Reconciler:
         """For the moment in which the Deployment controller has not seen a change yet: where all pods run the newest
         template it is the number of replicas that changed, and a step of the autoscaler is no roll-out."""
         state, name = serving_status.rollout(deployment), deployment["metadata"]["name"]
+        if state.observed:
+            return state
         staying = [pod for pod in self._world.pods(key) if not pods.is_terminating(pod)]
         found = [pod for pod in staying if pods.deployment_of(pod) == name]
         scaled = bool(found) and all(pods.runs_newest(pod, deployment) for pod in found)
-        return replace(state, observed=state.observed or scaled)
+        return replace(state, observed=scaled)
 
     async def _explained(self, key: Key, failing: Sequence[Failure]) -> list[Failure]:
         """The failures, the newest crash in the words of who crashed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from foretide.adapters.resources import Object
 from foretide.api import conditions, kstatus
@@ -15,6 +15,15 @@ from foretide.api.reasons import Reason
 from foretide.control.pods import Failure
 
 Conditions = tuple[Condition, ...]
+
+_PAUSE: Final = f"the annotation {PAUSED_ANNOTATION} is set, nothing is changed until it is removed"
+# What stalls a service because of its pods; all else is a spec that is not in force.
+_OF_PODS: Final = (
+    Reason.CONTAINER_CRASHED,
+    Reason.OUT_OF_MEMORY,
+    Reason.MODEL_LOAD_FAILED,
+    Reason.DOWNLOAD_FAILED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,8 @@ class Refused:
 class Paused:
     """The service is left as it is, by order."""
 
-    generation: int  # of the spec that was applied last; 0 where none was
+    generation: int  # of the spec that was looked at last; 0 where none was
+    refused: Refused | None  # why that spec is not in force
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +110,25 @@ def with_retiring(state: Rollout, retiring: Iterable[Rollout]) -> Rollout:
     )
 
 
-def paused(state: Rollout, *, generation: int) -> Conditions:
-    """A service that is left alone; `generation` is the one that was applied last, so that whoever waits for a later
-    one to be in force goes on waiting."""
-    ready = ConditionStatus.TRUE if state.ready else ConditionStatus.FALSE
-    text = f"{state.count}; the annotation {PAUSED_ANNOTATION} is set, nothing is changed until it is removed"
-    return (
-        *kstatus.held(Reason.RECONCILE_PAUSED, text, generation=generation, ready=ready),
-        _loading(state, generation),
+def paused(found: Conditions) -> Conditions:
+    """What is found of a service that is left alone, with the pause as the reason. A roll-out that it has cut short is
+    not complete, and what has stalled waits for a person as before."""
+    said = {condition.type: condition for condition in found}
+    if said[ConditionType.STALLED].status is ConditionStatus.TRUE:
+        return found
+    message = f"{said[ConditionType.READY].message}; {_PAUSE}"
+    pause = {ConditionType.READY, ConditionType.RECONCILING}
+    return tuple(
+        replace(each, reason=Reason.RECONCILE_PAUSED, message=message) if each.type in pause else each for each in found
     )
+
+
+def refusal(previous: Mapping[str, Any]) -> Refused | None:
+    """Why a spec is not in force, by a status that was written: what stalls, and is not what became of pods."""
+    stalled = conditions.read(previous).get(ConditionType.STALLED)
+    if stalled is None or stalled.status is not ConditionStatus.TRUE or stalled.reason in _OF_PODS:
+        return None
+    return Refused(stalled.reason, stalled.message)
 
 
 def refused(problem: Refused, *, generation: int, serving: bool) -> Conditions:
@@ -145,8 +165,10 @@ def judged(state: Rollout, failing: Sequence[Failure], *, generation: int, carri
         summary = kstatus.progressing(reason, message, generation=generation, ready=serving)
     if failing and reason in (Reason.MODEL_LOAD_FAILED, Reason.DOWNLOAD_FAILED) and not carried:
         loaded = _loaded(ConditionStatus.FALSE, reason, message, generation)
+    elif state.ready:
+        loaded = _loaded(ConditionStatus.TRUE, Reason.MODEL_LOADED, state.count, generation)
     else:
-        loaded = _loading(state, generation)
+        loaded = _loaded(ConditionStatus.UNKNOWN, Reason.MODEL_LOADING, "no replica has loaded it yet", generation)
     return (*summary, loaded)
 
 
@@ -164,13 +186,6 @@ def _cause(state: Rollout, failing: Sequence[Failure]) -> tuple[Reason, str]:
 def refusal_reason(refusal: str) -> Reason:
     """The word for why pods cannot be created."""
     return Reason.QUOTA_EXCEEDED if "exceeded quota" in refusal else Reason.PODS_REFUSED
-
-
-def _loading(state: Rollout, generation: int) -> Condition:
-    """Of a model that no failing pod says anything about."""
-    if state.ready:
-        return _loaded(ConditionStatus.TRUE, Reason.MODEL_LOADED, state.count, generation)
-    return _loaded(ConditionStatus.UNKNOWN, Reason.MODEL_LOADING, "no replica has loaded it yet", generation)
 
 
 def _loaded(status: ConditionStatus, reason: Reason, message: str, generation: int) -> Condition:

@@ -113,5 +113,5 @@ def _loads(named: Sequence[tuple[Result, str]], span: Span) -> Iterator[Chart]:
             span,
             band=Band("from it up to the quantile provided for", colour, median, provided),
             note="Foreseen of each moment a cold start before it, when a replica for it had to be started. In "
-            f"{100.0 * foreseen.exceeded(one.arrivals):.2g} % of these moments the load was above the band.",
+            f"{100.0 * foreseen.exceeded(one.arrivals):.1f} % of these moments the load was above the band.",
         )
