@@ -49,7 +49,7 @@ def test_the_operator_may_do_this_and_nothing_else() -> None:
     watch = {"list", "watch"}
     write = {*watch, "get", "create", "patch"}
     assert _granted(charts.only(_INSTALLED, "ClusterRole")) == {
-        "foretide.dev/inferenceservices": watch,
+        "foretide.dev/inferenceservices": {*watch, "get"},
         "foretide.dev/hardwareclasses": watch,
         "foretide.dev/scalingpolicies": watch,
         "foretide.dev/modelprofiles": watch,
