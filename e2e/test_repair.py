@@ -26,7 +26,7 @@ from foretide.adapters.resources import (
     Object,
     Resource,
 )
-from foretide.api.pause import PAUSED_ANNOTATION
+from foretide.api.group import PAUSED_ANNOTATION
 from foretide.control.drift import drift
 
 REPAIRED_SECONDS = 5.0

@@ -8,7 +8,7 @@ import pytest
 
 from foretide.adapters.errors import Conflict
 from foretide.api import group
-from foretide.api.pause import PAUSED_ANNOTATION
+from foretide.api.group import PAUSED_ANNOTATION
 from tests.control import objects
 from tests.control.cluster import Cluster
 from tests.control.test_pods import CRASH_LOOP, LAST_LINES, ended
@@ -151,6 +151,10 @@ async def test_what_becomes_of_pods_is_told(cluster: Cluster) -> None:
     cluster.seen(objects.pod("newest", ready=False, created="2025-11-22T08:20:00Z", container=container))
     await cluster.reconcile()
     assert cluster.condition("Stalled")[0] == "True"
+    cluster.seen(objects.pod("newest", created="2025-11-22T08:20:00Z"))
+    await cluster.reconcile()
+    assert cluster.condition("Stalled") == ("False", "NotStalled")
+    assert cluster.condition("Ready") == ("True", "ReconcilePaused")
 
 
 async def test_an_annotation_that_no_event_has_told_yet_counts(cluster: Cluster) -> None:

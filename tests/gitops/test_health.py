@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from foretide.api.pause import PAUSED_ANNOTATION
+from foretide.api.group import PAUSED_ANNOTATION
 from foretide.control import serving_status
 from foretide.control.serving_status import Rollout
 from tests.gitops.health import ARGO_CD, argo_cd, flux, kstatus

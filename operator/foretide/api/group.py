@@ -26,6 +26,8 @@ HARDWARE_CLASS_LABEL: Final = f"{GROUP}/hardware-class"
 TEMPLATE_DIGEST_ANNOTATION: Final = f"{GROUP}/template-digest"
 # A digest of the whole manifest of a child, by which an operator that starts knows what it need not write.
 MANIFEST_DIGEST_ANNOTATION: Final = f"{GROUP}/manifest-digest"
+# The order to leave an object alone.
+PAUSED_ANNOTATION: Final = f"{GROUP}/paused"
 NAME_LABEL: Final = "app.kubernetes.io/name"
 INSTANCE_LABEL: Final = "app.kubernetes.io/instance"
 COMPONENT_LABEL: Final = "app.kubernetes.io/component"

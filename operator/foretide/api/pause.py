@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from foretide.api import group
-
-PAUSED_ANNOTATION: Final = f"{group.GROUP}/paused"
 
 
 def is_paused(obj: Mapping[str, Any]) -> bool:
     """Whether the annotation is there with any value but "false": who means to stop the operator and mistypes it, has
     stopped it."""
-    return str((obj["metadata"].get("annotations") or {}).get(PAUSED_ANNOTATION, "false")).lower() != "false"
+    return str((obj["metadata"].get("annotations") or {}).get(group.PAUSED_ANNOTATION, "false")).lower() != "false"

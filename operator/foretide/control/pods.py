@@ -20,6 +20,13 @@ CRASHES: Final = 2
 # Why a container waits that is not going to be created without a person's help: no image, or no configuration.
 NO_IMAGE: Final = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 NOT_CREATED: Final = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+# All that `_crash_reason` gives.
+CRASH_REASONS: Final = (
+    Reason.CONTAINER_CRASHED,
+    Reason.OUT_OF_MEMORY,
+    Reason.MODEL_LOAD_FAILED,
+    Reason.DOWNLOAD_FAILED,
+)
 # SIGTERM, and SIGKILL where that did not do: how a container ends that a probe has given up.
 KILLED: Final = (143, 137)
 # From a node's choice until its kubelet has seen the pod.

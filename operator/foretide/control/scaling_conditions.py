@@ -7,10 +7,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from foretide.api import group
 from foretide.api.conditions import Condition, ConditionStatus, ConditionType
 from foretide.api.durations import format_seconds
 from foretide.api.hardwareclass import HardwareClass
-from foretide.api.pause import PAUSED_ANNOTATION
 from foretide.api.reasons import Reason
 from foretide.control.act import Untaken
 from foretide.control.by_hand import FREE, Stand
@@ -126,7 +126,7 @@ def _active(made: Decisions, row: int, known: Circumstances) -> _Statement:
 def _barred(known: Circumstances) -> _Statement | None:
     """What others do or forbid that keeps replicas from being written, if they do."""
     if known.paused:
-        return ConditionStatus.FALSE, Reason.SCALING_PAUSED, f"the annotation {PAUSED_ANNOTATION} is set"
+        return ConditionStatus.FALSE, Reason.SCALING_PAUSED, f"the annotation {group.PAUSED_ANNOTATION} is set"
     if known.foreign_scaler is not None:
         message = (
             f"HorizontalPodAutoscaler {known.foreign_scaler} targets the Deployment; delete it, or set "

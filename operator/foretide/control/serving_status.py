@@ -8,22 +8,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from foretide.adapters.resources import Object
-from foretide.api import conditions, kstatus
+from foretide.api import conditions, group, kstatus
 from foretide.api.conditions import Condition, ConditionStatus, ConditionType
-from foretide.api.pause import PAUSED_ANNOTATION
 from foretide.api.reasons import Reason
-from foretide.control.pods import Failure
+from foretide.control.pods import CRASH_REASONS, Failure
 
 Conditions = tuple[Condition, ...]
 
-_PAUSE: Final = f"the annotation {PAUSED_ANNOTATION} is set, nothing is changed until it is removed"
-# What stalls a service because of its pods; all else is a spec that is not in force.
-_OF_PODS: Final = (
-    Reason.CONTAINER_CRASHED,
-    Reason.OUT_OF_MEMORY,
-    Reason.MODEL_LOAD_FAILED,
-    Reason.DOWNLOAD_FAILED,
-)
+_PAUSE: Final = f"the annotation {group.PAUSED_ANNOTATION} is set, nothing is changed until it is removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +118,7 @@ def paused(found: Conditions) -> Conditions:
 def refusal(previous: Mapping[str, Any]) -> Refused | None:
     """Why a spec is not in force, by a status that was written: what stalls, and is not what became of pods."""
     stalled = conditions.read(previous).get(ConditionType.STALLED)
-    if stalled is None or stalled.status is not ConditionStatus.TRUE or stalled.reason in _OF_PODS:
+    if stalled is None or stalled.status is not ConditionStatus.TRUE or stalled.reason in CRASH_REASONS:
         return None
     return Refused(stalled.reason, stalled.message)
 
