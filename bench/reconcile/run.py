@@ -24,6 +24,8 @@ USUAL_SECONDS: Final = 15
 NO_PROMETHEUS: Final = "http://127.0.0.1:1"
 CHILDREN: Final = frozenset({"deployments", "configmaps", "services", "serviceaccounts", "poddisruptionbudgets"})
 WRITES: Final = frozenset({"create", "update", "patch", "delete"})
+EVENTS: Final = "foretide_watch_events_total{"
+PASSES: Final = "foretide_reconcile_duration_seconds_count"
 BUCKET: Final = 'foretide_reconcile_duration_seconds_bucket{le="'
 
 
@@ -78,7 +80,7 @@ async def _operator(
         one.start()
         one.until_leading()
         await asyncio.sleep(SETTLED_SECONDS)
-        idle_cpu = one.cpu_seconds()
+        idle_cpu, idle_memory = one.cpu_seconds(), one.peak_memory_mib()
         asked = len(plane.audited())
         began = time.monotonic()
         raws = [service(number, BURST) for number in range(count)]
@@ -97,6 +99,8 @@ async def _operator(
         say(f"{count} services: Ready after {ready:.1f} s, {1e3 * cpu / count:.1f} ms of CPU a service")
         say(f"{count} services: " + ", ".join(f"{what} {n / count:.1f}" for what, n in verbs(requests).most_common(14)))
         series = one.metrics()
+        events = sum(n for name, n in series.items() if name.startswith(EVENTS))
+        say(f"{count} services: of each {events / count:.1f} events and {series[PASSES] / count:.1f} passes")
         churn_began, churn_cpu = time.monotonic(), one.cpu_seconds()
 
         async def change(number: int) -> None:
@@ -111,6 +115,7 @@ async def _operator(
         say(f"{count} services: all changed and Ready again after {churned:.1f} s")
         errors = _errors(one)
         memory = one.peak_memory_mib()
+        say(f"{count} services: {idle_memory:.0f} MiB at most before the first of them, {memory:.0f} since")
         one.end()
     with operating(plane, token, tick_seconds=USUAL_SECONDS, **settings) as two:
         asked, began = len(plane.audited()), time.monotonic()
@@ -127,7 +132,9 @@ async def _operator(
         say(f"{count} services: {idle_writes} child writes in {idle_seconds:.0f} idle seconds")
         say(f"{count} services: idle " + ", ".join(f"{w} {n}" for w, n in verbs(plane.audited(asked)).most_common(9)))
         errors += _errors(two)
-        memory = max(memory, two.peak_memory_mib())
+        restarted_memory = two.peak_memory_mib()
+        say(f"{count} services: {restarted_memory:.0f} MiB at most after a restart")
+        memory = max(memory, restarted_memory)
     return Run(
         services=count,
         pods=count,

@@ -108,7 +108,7 @@ PATH = "/apis/apps/v1/namespaces/shop/deployments/ranker-cpu-16"
             PATH,
             {"fieldManager": "foretide", "force": "true", "fieldValidation": "Strict"},
             DEPLOYED,
-            "application/apply-patch+yaml",
+            "application/apply-patch+yaml; charset=utf-8",
         ),
         ("get", "GET", PATH, {}, None, None),
         (
@@ -122,7 +122,7 @@ PATH = "/apis/apps/v1/namespaces/shop/deployments/ranker-cpu-16"
                 "metadata": {"name": "ranker-cpu-16", "namespace": "shop", "uid": "u1", "resourceVersion": "7"},
                 "spec": {"replicas": 3},
             },
-            "application/apply-patch+yaml",
+            "application/apply-patch+yaml; charset=utf-8",
         ),
         (
             "erase",

@@ -203,3 +203,13 @@ def test_versions_that_are_no_numbers_are_not_compared() -> None:
     world = World()
     world.seen(INFERENCE_SERVICE, _state("b"))
     assert world.seen(INFERENCE_SERVICE, _state("a")) == {Key("shop", "ranker")}
+
+
+def test_a_list_that_shows_what_is_known_leaves_it_in_its_place() -> None:
+    """What was made of it is still true then, and the same twice takes twice the memory."""
+    world, known = World(), _state("10")
+    world.seen(INFERENCE_SERVICE, known)
+    world.replace(INFERENCE_SERVICE, [_state("10")])
+    assert world.services[Key("shop", "ranker")] is known
+    world.replace(INFERENCE_SERVICE, [_state("11")])
+    assert world.services[Key("shop", "ranker")] == _state("11")

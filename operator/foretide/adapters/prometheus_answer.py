@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import ssl
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import orjson
 import requests
 import urllib3.exceptions
 from urllib3.util.retry import Retry
@@ -54,8 +54,8 @@ class Answer(requests.Response):
         Not that of requests, which tries hundreds of encodings on what is none.
         """
         try:
-            answer = json.loads(self.content)
-        except (ValueError, RecursionError) as error:
+            answer = orjson.loads(self.content)
+        except ValueError as error:
             raise Rejected("the answer is not JSON", reason="PrometheusMalformed") from error
         return whole(answer, masked=self._masked)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
+
+import orjson
 
 from foretide.adapters.clock import Clock, SystemClock
 from foretide.adapters.errors import AdapterError, Rejected, Unavailable
@@ -96,6 +97,6 @@ class PrometheusProxy:
             kind = Unavailable if isinstance(error, Unavailable) else Rejected
             raise kind(f"{where}, through the API server: {error}", reason=error.reason) from error
         try:
-            return whole(json.loads(data))["data"]["result"]
-        except (ValueError, RecursionError, KeyError, TypeError) as error:
+            return whole(orjson.loads(data))["data"]["result"]
+        except (ValueError, KeyError, TypeError) as error:
             raise malformed(f"not an answer of the query API: {type(error).__name__}") from error

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import quote
+
+import orjson
 
 from foretide.adapters.errors import Unavailable
 from foretide.adapters.pod_http import PodHttp
@@ -41,8 +42,8 @@ class TritonHttp:
         url = f"http://{address}/v2/models/{quote(model, safe='')}/stats"
         body = await self._pods.get(url, accept="application/json", limit_bytes=BODY_LIMIT_BYTES)
         try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError) as error:
+            answer = orjson.loads(body)
+        except ValueError as error:
             raise Unavailable(f"{url}: the answer is not JSON", reason="Malformed") from error
         return tuple(_batch_counts(answer))
 

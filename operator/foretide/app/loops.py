@@ -10,7 +10,7 @@ from typing import Final
 
 from foretide.adapters.clock import Clock
 from foretide.adapters.errors import AdapterError, Unavailable
-from foretide.adapters.kubernetes import Kubernetes
+from foretide.adapters.kubernetes import Kubernetes, trimmed
 from foretide.adapters.resources import CHILDREN, POD, Object, Resource
 from foretide.app import watching
 from foretide.app.families import TickResult
@@ -103,7 +103,8 @@ class Loops:
     def _seen(self, resource: Resource, obj: Object, deleted: bool) -> None:
         self._metrics.events.labels(resource.kind).inc()
         self._newer.add((resource.kind, obj["metadata"].get("namespace"), obj["metadata"]["name"]))
-        for key in self._world.seen(resource, obj, deleted=deleted):
+        kept = trimmed(obj, self._world.known(resource, obj))
+        for key in self._world.seen(resource, kept, deleted=deleted):
             self._queue.add(key)
 
     async def _reconcile(self, key: Key) -> None:

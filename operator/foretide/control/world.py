@@ -105,7 +105,7 @@ class World:
         """Takes in one object; returns the services whose reconciliation may now come out differently."""
         metadata = obj["metadata"]
         name = metadata["name"]
-        if _is_old(obj, self._known(resource, obj), deleted=deleted):
+        if _is_old(obj, self.known(resource, obj), deleted=deleted):
             return set()
         if resource == HARDWARE_CLASS:
             _put(self.hardware_classes, name, obj, deleted)
@@ -150,7 +150,8 @@ class World:
                 affected |= self.seen(resource, known, deleted=True)
         for which, obj in listed.items():
             if which not in newer:
-                affected |= self.seen(resource, obj)
+                before = self.known(resource, obj)
+                affected |= self.seen(resource, before if before is not None and before == obj else obj)
         return affected
 
     def answered(self, resource: Resource, obj: Object, *, shown: Object | None) -> None:
@@ -163,6 +164,20 @@ class World:
             now = self.child(_service_of(obj), resource.kind, name)
         if now is shown:
             self.seen(resource, obj)
+
+    def known(self, resource: Resource, obj: Object) -> Object | None:
+        """What was seen last under the name of this object."""
+        namespace, name = obj["metadata"].get("namespace"), obj["metadata"]["name"]
+        if resource == HARDWARE_CLASS:
+            return self.hardware_classes.get(name)
+        if resource == INFERENCE_SERVICE:
+            return self.services.get(Key(namespace, name))
+        if (tuned := self._tuned(resource)) is not None:
+            return tuned.get(Key(namespace, name))
+        key = self._places.get((resource.kind, namespace, name))
+        if key is None:
+            return None
+        return self._pods[key].get(name) if resource == POD else self._children[key].get((resource.kind, name))
 
     def child(self, key: Key, kind: str, name: str) -> Object | None:
         """A child of the service as last seen."""
@@ -200,20 +215,6 @@ class World:
         """The name of a HorizontalPodAutoscaler that targets the Deployment."""
         scalers = self._scalers.get(key.namespace, {})
         return next((name for name, target in scalers.items() if target == deployment), None)
-
-    def _known(self, resource: Resource, obj: Object) -> Object | None:
-        """What was seen last under this name."""
-        namespace, name = obj["metadata"].get("namespace"), obj["metadata"]["name"]
-        if resource == HARDWARE_CLASS:
-            return self.hardware_classes.get(name)
-        if resource == INFERENCE_SERVICE:
-            return self.services.get(Key(namespace, name))
-        if (tuned := self._tuned(resource)) is not None:
-            return tuned.get(Key(namespace, name))
-        key = self._places.get((resource.kind, namespace, name))
-        if key is None:
-            return None
-        return self._pods[key].get(name) if resource == POD else self._children[key].get((resource.kind, name))
 
     def _put_part(self, resource: Resource, key: Key, obj: Object, *, deleted: bool) -> None:
         name = obj["metadata"]["name"]
