@@ -32,6 +32,7 @@ from foretide.serving.manifests import ServingSettings, build
 # As many as the operator's workers: what a burst of the same size from one client is.
 AT_ONCE: Final = 16
 CLASS: Final = "bench-cpu"
+MANAGED: Final = f'"{group.MANAGED_BY_LABEL}": "{{}}"'
 UID: Final = "00000000-0000-0000-0000-000000000000"
 APPLY: Final = {"fieldManager": group.RECONCILE_MANAGER, "force": "true", "fieldValidation": "Strict"}
 
@@ -82,14 +83,11 @@ def children(raw: Object) -> list[tuple[str, bytes]]:
 
 
 def _disowned(manifest: Object) -> bytes:
-    """The same text, of a ConfigMap and of nobody's management."""
+    """The same text, of a ConfigMap and, with its pods, of nobody's management."""
     (owner,) = manifest["metadata"]["ownerReferences"]
-    metadata = {
-        **manifest["metadata"],
-        "labels": {**manifest["metadata"]["labels"], group.MANAGED_BY_LABEL: "nobody"},
-        "ownerReferences": [{**owner, "apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind}],
-    }
-    return json.dumps({**manifest, "metadata": metadata}).encode()
+    owners = [{**owner, "apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind}]
+    text = json.dumps({**manifest, "metadata": {**manifest["metadata"], "ownerReferences": owners}})
+    return text.replace(MANAGED.format(group.MANAGED_BY), MANAGED.format("nobody")).encode()
 
 
 def _path(manifest: Object) -> str:
