@@ -331,6 +331,18 @@ async def test_a_refusal_that_is_no_status_still_is_one(api: Kubernetes, api_ser
         assert raised.value.reason == str(code), body
 
 
+async def test_what_a_person_wrote_and_is_no_json_is_refused_before_it_is_sent(
+    api: Kubernetes, api_server: ApiServer
+) -> None:
+    """A manifest that `plan` reads from a file: YAML has keys that are no strings, and integers of any size."""
+    api_server.answers = [web.json_response(DEPLOYED)]
+    await api.apply({**DEPLOYED, "data": {1: "x", False: "y"}}, manager="m")
+    assert api_server.requests[-1][3]["data"] == {"1": "x", "false": "y"}
+    with pytest.raises(Rejected, match="cannot be written as JSON"):
+        await api.apply({**DEPLOYED, "data": {"a": 2**70}}, manager="m")
+    assert len(api_server.requests) == 1
+
+
 BODIES = ["<html>Welcome</html>", "", '{"kind": "Depl', "[]", "null", "{}", '{"metadata": null}', "[" * 100_000]
 
 

@@ -201,6 +201,7 @@ async def test_an_answer_that_says_it_is_partial_is_none(
         vector((POD, 10**400)),
         vector(({"namespace": ["shop"], "pod": "x"}, "1")),
         "[" * 100_000,
+        '{"status": "success", "warnings": ' + "[" * 1_000 + "]" * 1_000 + "}",
         b"\xff\xfe\x00",
     ],
     ids=lambda body: str(body)[:60],

@@ -37,6 +37,7 @@ def test_a_pod_is_kept_without_its_spec_and_a_deployment_with_it() -> None:
 def test_what_objects_have_in_common_is_kept_once() -> None:
     first, second = (trimmed(json.loads(json.dumps(MANAGED))) for _ in range(2))
     assert [id(key) for key in first["metadata"]] == [id(key) for key in second["metadata"]]
+    assert [id(name) for name in first] == [id(name) for name in second]
     assert first["status"]["phase"] is second["status"]["phase"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
@@ -160,6 +161,23 @@ def test_an_event_is_followed_by_a_reconciliation() -> None:
         return operator.cluster
 
     assert run(main()).condition("Ready") == ("False", "Creating")
+
+
+def test_an_event_is_kept_trimmed_and_once() -> None:
+    raw = objects.service()
+    told = {**raw, "metadata": {**raw["metadata"], "managedFields": [{"manager": "kubectl"}]}}
+
+    async def main() -> list[Any]:
+        operator = Operator()
+        kept = []
+        for _ in range(2):
+            operator.loops._seen(INFERENCE_SERVICE, copy.deepcopy(told), False)
+            kept.append(operator.cluster.world.services[key()])
+        return kept
+
+    first, second = run(main())
+    assert first == raw
+    assert second is first
 
 
 def _text(metrics: SelfMetrics) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import kopf
+import orjson
 import pytest
 from kopf._cogs.clients import api as kopf_api
 from kopf._cogs.clients import watching as kopf_watching
@@ -111,8 +112,11 @@ async def test_kopf_watches_the_namespaces_or_all(monkeypatch: pytest.MonkeyPatc
         asked.update(words)
 
     monkeypatch.setattr(kopf, "operator", operator)
+    monkeypatch.setitem(vars(kopf_api), "json", json)
+    monkeypatch.setattr(kopf_watching, "continuous_watch", None)
     await watching.watch(lambda *_: None, lambda _: None, namespaces=namespaces, stop=asyncio.Event())
     assert (asked["clusterwide"], asked["namespaces"]) == (not namespaces, namespaces)
+    assert vars(kopf_api)["json"] is orjson
 
 
 def test_a_silent_stream_is_opened_anew_after_a_bookmark_is_missed() -> None:

@@ -21,6 +21,7 @@ from bench.reconcile.page import misses, table
 from bench.reconcile.run import Run
 from e2e.cluster import ClusterError
 from e2e.scenarios import exposition
+from foretide.api import group
 
 OURS = Run(
     services=100,
@@ -101,6 +102,13 @@ REQUESTS = [
     request("update", "inferenceservices", 200, "status"),
     {"verb": "get", "requestURI": "/api", "responseStatus": {"code": 200}},
 ]
+
+
+def test_what_the_bare_loop_makes_is_of_nobody_with_its_pods() -> None:
+    made = [json.loads(body) for _, body in fleet.children(fleet.service(1, "bare"))]
+    pods = [one["spec"]["template"] for one in made if one["kind"] == "Deployment"]
+    assert pods
+    assert {one["metadata"]["labels"][group.MANAGED_BY_LABEL] for one in (*made, *pods)} == {"nobody"}
 
 
 def test_requests_are_counted_by_what_they_are_of() -> None:

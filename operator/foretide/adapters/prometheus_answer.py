@@ -54,10 +54,9 @@ class Answer(requests.Response):
         Not that of requests, which tries hundreds of encodings on what is none.
         """
         try:
-            answer = orjson.loads(self.content)
-        except ValueError as error:
+            return whole(orjson.loads(self.content), masked=self._masked)
+        except (ValueError, RecursionError) as error:  # orjson reads deeper nesting than str() and repr() write
             raise Rejected("the answer is not JSON", reason="PrometheusMalformed") from error
-        return whole(answer, masked=self._masked)
 
 
 def checked(response: requests.Response, *, masked: Callable[[str], str]) -> Answer:

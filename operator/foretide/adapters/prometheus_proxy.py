@@ -98,5 +98,5 @@ class PrometheusProxy:
             raise kind(f"{where}, through the API server: {error}", reason=error.reason) from error
         try:
             return whole(orjson.loads(data))["data"]["result"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, RecursionError, KeyError, TypeError) as error:
             raise malformed(f"not an answer of the query API: {type(error).__name__}") from error

@@ -102,8 +102,10 @@ class Loops:
 
     def _seen(self, resource: Resource, obj: Object, deleted: bool) -> None:
         self._metrics.events.labels(resource.kind).inc()
+        kept = trimmed(
+            obj, self._world.known(resource, obj)
+        )  # raises where it is no object, and the list is newer then
         self._newer.add((resource.kind, obj["metadata"].get("namespace"), obj["metadata"]["name"]))
-        kept = trimmed(obj, self._world.known(resource, obj))
         for key in self._world.seen(resource, kept, deleted=deleted):
             self._queue.add(key)
 

@@ -40,8 +40,8 @@ class ForeignChild(Rejected):
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """The children of one service as they should be, in the order in which they must exist; as text, which takes a
-    quarter of the memory (8 KiB a service)."""
+    """The children of one service as they should be, in the order in which they must exist; as JSON, which takes a
+    quarter of the memory."""
 
     names: tuple[tuple[str, str], ...]  # kind and name
     text: bytes
