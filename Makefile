@@ -96,7 +96,7 @@ bench-live: setup ## Foretide beside HPA and KEDA on the embedded cluster; four 
 	$(BIN)/python -m bench.live $(BENCH_ARGS)
 
 .PHONY: bench-serving
-bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; 15 minutes.
+bench-serving: setup ## The derived configuration against Triton's own and a sweep, on a real Triton; 25 minutes.
 	$(BIN)/python -m bench.serving $(BENCH_ARGS)
 
 .PHONY: bench-reconcile

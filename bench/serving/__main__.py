@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.serving",
         description="The rate that one Triton serves within the SLO, configured by Foretide, by nobody and by hand. "
-        "Runs the server of the embedded cluster as a process, 15 minutes in all on a quiet machine. Models that "
+        "Runs the server of the embedded cluster as a process, 25 minutes in all on a quiet machine. Models that "
         "are done are kept, the same command goes on from there.",
     )
     parser.add_argument("--quick", action="store_true", help="short loads and a small sweep; writes no page (5 min)")

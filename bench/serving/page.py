@@ -107,7 +107,9 @@ def write(models: Sequence[Measurable], rows: Sequence[Measured], *, cpus: int, 
         "Triton's defaults are the model's tensors and its largest batch, and nothing else. Derived is what the "
         "operator makes of the same lines on a HardwareClass with `instances: Auto`. The sweep tries instances (the "
         "processors shared out among them as threads), delays and largest batches by hand. Where it comes to the "
-        "derived one, that is not measured twice: the best is the best of both.",
+        "derived one, that is not measured twice: the best is the best of both. The sweep also tries twice the largest "
+        "batch that the service says its model takes (`maxBatchSize`). The operator never goes beyond what it is told, "
+        "so that number is worth writing as large as the model allows.",
         "",
         f"Every configuration is first searched for its rate by windows of {effort.rough_seconds:g} s (*roughly*: to "
         "12 %); one of the sweep that does not keep 0.7 of the best before it is left. The derived one, the defaults "
