@@ -211,7 +211,7 @@ async def test_a_list_is_read_page_by_page(api: Kubernetes, api_server: ApiServe
     queries = [query for _, path, query, _ in api_server.requests]
     assert [query.get("continue") for query in queries] == [None, "t1/+=", "t2"]
     assert {query["labelSelector"] for query in queries} == {"app.kubernetes.io/managed-by=foretide"}
-    assert {query["limit"] for query in queries} == {"500"}
+    assert {query["limit"] for query in queries} == {str(module.PAGE_SIZE)}
     assert {path for _, path, _, _ in api_server.requests} == {"/apis/apps/v1/deployments"}
 
 

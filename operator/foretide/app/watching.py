@@ -23,6 +23,7 @@ from kopf._cogs.clients import api as kopf_api
 from kopf._cogs.clients import watching as kopf_watching
 from kopf._cogs.clients.errors import APIError
 
+from foretide.adapters.kubernetes import PAGE_SIZE
 from foretide.adapters.resources import (
     CHILDREN,
     HARDWARE_CLASS,
@@ -151,7 +152,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True  # the kinds are fixed; no right to list CRDs and namespaces is needed
     settings.peering.standalone = True
     settings.watching.inactivity_timeout = SILENCE_SECONDS
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = PAGE_SIZE
     settings.networking.request_timeout = 30
     settings.networking.error_backoffs = _Patience()
     settings.process.ultimate_exiting_timeout = None

@@ -22,6 +22,7 @@ from foretide.control.world import Key, World
 # revision of its last write, and the first revision of a cluster is older than the first namespace.
 NO_VERSION: Final = "1"
 DIGEST_LENGTH: Final = 16
+COMPARED_METADATA: Final = ("uid", "labels", "annotations", "ownerReferences")
 # Its first one, and two more where only the status was another one.
 APPLY_ATTEMPTS: Final = 3
 
@@ -74,7 +75,7 @@ class Children:
         """
         shown = self._shown(key, manifests)
         before, there = self._compared.get(key, (None, []))
-        if before is manifests and list(map(id, there)) == list(map(id, shown)):
+        if before is manifests and there == [_compared(live) for live in shown]:
             return {}
         refused: dict[str, Rejected] = {}
         pairs = list(zip(manifests.load(), shown, strict=True))
@@ -91,7 +92,7 @@ class Children:
                 with _ending(_class_of(manifest), refused):
                     wrote |= await self._bring(manifest, live)
         if not wrote and not refused:
-            self._compared[key] = manifests, shown
+            self._compared[key] = manifests, [_compared(live) for live in shown]
         return refused
 
     def misses_any(self, key: Key, manifests: Manifests) -> bool:
@@ -161,6 +162,15 @@ class Children:
                 if not attempts or found is None or not _says_the_same(found, live):
                     raise
                 looked_at = found
+
+
+def _compared(live: Object | None) -> Object | None:
+    """What of a child is held against its manifest: neither its status nor its version, another one with each event.
+    To compare two of these is quick, for a new state of an object shares what stayed the same with the one before."""
+    if live is None:
+        return None
+    metadata = {name: live["metadata"].get(name) for name in COMPARED_METADATA}
+    return {**{name: part for name, part in live.items() if name != "status"}, "metadata": metadata}
 
 
 def _says_the_same(found: Object, live: Object) -> bool:
