@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -85,6 +86,36 @@ async def test_a_child_that_was_edited_by_hand_is_repaired_alone(cluster: Cluste
     repaired = cluster.object(kind, NAMES[kind])
     assert repaired["metadata"]["labels"] == child["metadata"]["labels"]
     assert cluster.replicas() == 3
+
+
+@pytest.mark.parametrize(
+    ("part", "added", "compared"),
+    [
+        ("status", {"readyReplicas": 1}, False),
+        ("metadata", {"resourceVersion": "9999", "generation": 7}, False),
+        ("annotations", {"deployment.kubernetes.io/revision": "2"}, True),
+        ("labels", {"team": "b"}, True),
+        ("spec", {"paused": True}, True),
+    ],
+)
+async def test_children_are_held_against_their_manifests_where_more_than_their_status_changed(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, part: str, added: dict[str, Any], compared: bool
+) -> None:
+    await cluster.reconcile()
+    loads, load = [], Manifests.load
+
+    def counted(self: Manifests) -> list[Any]:
+        loads.append(self)
+        return load(self)
+
+    monkeypatch.setattr(Manifests, "load", counted)
+    child = copy.deepcopy(cluster.object("Deployment", objects.DEPLOYMENT))
+    whose = child["metadata"] if part in ("labels", "annotations") else child
+    whose[part] = {**whose.get(part, {}), **added}
+    cluster.add(child)
+    await cluster.reconcile()
+    assert bool(loads) == compared
+    assert cluster.written("apply") == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

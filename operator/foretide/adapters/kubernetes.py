@@ -23,8 +23,7 @@ from foretide.adapters.resources import DEPLOYMENT, POD, Object, Resource, resou
 REQUEST_TIMEOUT_SECONDS: Final = 10.0
 # The reconcile workers (16) and the tick (32 writes at once) share these; kopf's watches have their own session.
 CONNECTIONS: Final = 64
-# A page is held whole, with managedFields and the specs of pods, and at a start all kinds are listed at once: 500 objects
-# of each were 100 MiB.
+# A page is held whole, with managedFields and the specs of pods, and at a start all kinds are listed at once.
 PAGE_SIZE: Final = 250
 LOG_LIMIT_BYTES: Final = 65_536
 # With a parameter, which the API server passes over: of the bare type, and of those with json in their names, the
