@@ -10,7 +10,7 @@ from e2e.exhaustive.stage import Event, Stage
 from foretide.adapters.clock import Clock
 from foretide.adapters.errors import AdapterError
 from foretide.adapters.events import KubernetesEvents
-from foretide.adapters.kubernetes import KubernetesApi
+from foretide.adapters.kubernetes import Known, KubernetesApi, nothing_known
 from foretide.adapters.pod_http import PodHttp
 from foretide.adapters.prometheus import PrometheusApi
 from foretide.adapters.prometheus_access import Access
@@ -126,9 +126,16 @@ class Mortal:
         self._lives()
         return await self.api.get(resource, namespace=namespace, name=name)
 
-    async def list(self, resource: Resource, *, label_selector: str = "", namespace: str | None = None) -> list[Object]:
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        label_selector: str = "",
+        namespace: str | None = None,
+        known: Known = nothing_known,
+    ) -> list[Object]:
         self._lives()
-        return await self.api.list(resource, label_selector=label_selector, namespace=namespace)
+        return await self.api.list(resource, label_selector=label_selector, namespace=namespace, known=known)
 
     async def logs(self, *, namespace: str, pod: str, container: str, previous: bool) -> str:
         self._lives()

@@ -215,6 +215,15 @@ async def test_a_list_is_read_page_by_page(api: Kubernetes, api_server: ApiServe
     assert {path for _, path, _, _ in api_server.requests} == {"/apis/apps/v1/deployments"}
 
 
+async def test_of_a_list_what_is_known_is_kept(api: Kubernetes, api_server: ApiServer) -> None:
+    listed = [{"metadata": {"name": name}, "spec": {"replicas": 2}} for name in "ab"]
+    known: Any = {"metadata": {"name": "a"}, "spec": {"replicas": 2}}
+    api_server.answers = [web.json_response({"metadata": {}, "items": listed})]
+    found = await api.list(DEPLOYMENT, known=lambda obj: known if obj["metadata"]["name"] == "a" else None)
+    assert found == listed
+    assert found[0]["spec"] is known["spec"]
+
+
 async def test_logs_are_text_and_their_end_only(api: Kubernetes, api_server: ApiServer) -> None:
     api_server.answers = [web.Response(body=b"last words \xff\n", content_type="text/plain")]
     assert await CALLS["logs"](api) == "last words \ufffd\n"

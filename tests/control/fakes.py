@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from foretide.adapters.errors import AdapterError, Conflict, Rejected, Unavailable
+from foretide.adapters.kubernetes import Known, nothing_known, trimmed
 from foretide.adapters.prometheus import Pod, Points
 from foretide.adapters.prometheus_grid import Grid, Workload
 from foretide.adapters.promql import expression
@@ -125,7 +126,14 @@ class FakeKubernetes:
             raise self.log
         return self.log
 
-    async def list(self, resource: Resource, *, label_selector: str = "", namespace: str | None = None) -> list[Object]:
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        label_selector: str = "",
+        namespace: str | None = None,
+        known: Known = nothing_known,
+    ) -> list[Object]:
         """As in a real list, the items do not say what kind they are."""
         self._call("list", resource.kind, "", "", {})
         if namespace in self.closed:
@@ -133,7 +141,8 @@ class FakeKubernetes:
         self.listed.add((resource.kind, namespace))
         places = ("", namespace) if namespace else {place for _, place, _ in self.objects}
         found = [obj for (kind, place, _), obj in self.objects.items() if kind == resource.kind and place in places]
-        return [{name: value for name, value in obj.items() if name not in ("apiVersion", "kind")} for obj in found]
+        untyped = [{name: value for name, value in obj.items() if name not in ("apiVersion", "kind")} for obj in found]
+        return [trimmed(obj, known(obj)) for obj in untyped]
 
     async def delete(self, resource: Resource, obj: Object) -> None:
         metadata = obj["metadata"]

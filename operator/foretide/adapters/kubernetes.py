@@ -36,6 +36,12 @@ SCALE: Final = {"apiVersion": "autoscaling/v1", "kind": "Scale"}
 # Its first one, and two more where only the resourceVersion was another one.
 SCALE_ATTEMPTS: Final = 3
 
+Known = Callable[[Object], Object | None]
+
+
+def nothing_known(_: Object) -> None:
+    """Of whoever keeps no objects."""
+
 
 class Kubernetes(Protocol):
     """What the rest of the operator asks of the API server."""
@@ -48,8 +54,15 @@ class Kubernetes(Protocol):
         """The object, or None where there is none."""
         ...
 
-    async def list(self, resource: Resource, *, label_selector: str = "", namespace: str | None = None) -> list[Object]:
-        """All objects of the kind in the namespace, or in all of them."""
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        label_selector: str = "",
+        namespace: str | None = None,
+        known: Known = nothing_known,
+    ) -> list[Object]:
+        """All objects of the kind in the namespace, or in all of them; of what is `known` already as in `trimmed`."""
         ...
 
     async def scale(self, deployment: Object, *, replicas: int, manager: str) -> str:
@@ -153,7 +166,14 @@ class KubernetesApi:
                 return None
             raise
 
-    async def list(self, resource: Resource, *, label_selector: str = "", namespace: str | None = None) -> list[Object]:
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        label_selector: str = "",
+        namespace: str | None = None,
+        known: Known = nothing_known,
+    ) -> list[Object]:
         path, query = resource.path(namespace=namespace), {"limit": str(PAGE_SIZE), "labelSelector": label_selector}
         items: list[Object] = []
         while True:
@@ -162,7 +182,7 @@ class KubernetesApi:
             if not isinstance(found, list):
                 # Taken for an empty list it would mean that everything was deleted.
                 raise Unavailable(f"GET {path}: the answer is not a list", reason="Malformed")
-            items += [trimmed(obj) for obj in found]
+            items += [trimmed(obj, known(obj)) for obj in found]
             token = page["metadata"].get("continue")
             if not token:
                 return items

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 from foretide.adapters.clock import Clock
@@ -147,8 +148,11 @@ class Loops:
         selector = watching.OURS if resource in (*CHILDREN, POD) else ""
         self._newer.clear()
         places = self._namespaces if resource.namespaced and self._namespaces else (None,)
+        known = partial(self._world.known, resource)
         return [
-            obj for place in places for obj in await self._api.list(resource, label_selector=selector, namespace=place)
+            obj
+            for place in places
+            for obj in await self._api.list(resource, label_selector=selector, namespace=place, known=known)
         ]
 
     async def _sweep_for_ever(self, stop: asyncio.Event) -> None:
