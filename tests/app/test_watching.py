@@ -187,6 +187,27 @@ def test_the_first_list_of_each_namespace_is_no_list_anew(monkeypatch: pytest.Mo
     assert run(main()) == [0, 0, 1]
 
 
+@pytest.mark.parametrize(("late_seconds", "sweeps"), [(1.0, 0), (30.0, 1)])
+def test_a_first_list_that_comes_late_is_followed_by_a_sweep(
+    monkeypatch: pytest.MonkeyPatch, late_seconds: float, sweeps: int
+) -> None:
+    """What left since the first view is in no event."""
+    relisted: list[Resource] = []
+
+    async def life(**_: Any) -> AsyncIterator[Any]:
+        await asyncio.sleep(late_seconds)
+        yield kopf_watching.Bookmark.LISTED
+
+    async def main() -> None:
+        enduring = watching._enduring(lambda *_: None, relisted.append)
+        async for _ in enduring(resource=PODS, namespace=None):
+            pass
+
+    played(monkeypatch, life)
+    run(main())
+    assert relisted == [POD] * sweeps
+
+
 def test_what_is_no_fault_of_a_watch_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     async def life(**_: Any) -> AsyncIterator[Any]:
         yield kopf_watching.Bookmark.LISTED

@@ -53,6 +53,9 @@ OURS: Final = f"{group.MANAGED_BY_LABEL}={group.MANAGED_BY}"
 SILENCE_SECONDS: Final = 70.0
 # Before what the API server refused, or could not answer, is asked for again.
 REFUSED_PAUSES_SECONDS: Final = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0)
+# A first list that comes later than this counts as another one: pods that left since the view that the first decisions
+# are made on are in no event, and would be counted until a sweep (F45).
+LATE_SECONDS: Final = 3.0
 # Between what is no event, or a refusal, and the next list.
 PAUSE_SECONDS: Final = 1.0
 # Garbage, half a line, an error in the stream or instead of it; kopf itself sees to lost connections.
@@ -112,9 +115,12 @@ def _enduring(seen: Seen, relisted: Relisted) -> Callable[..., AsyncIterator[Any
     and is called again."""
     # A watch for each kind in each namespace: the first list of the second namespace is not the second of its kind.
     listed: set[tuple[Resource, str | None]] = set()
+    asked: dict[tuple[Resource, str | None], float] = {}
 
     async def list_and_watch(*, resource: Any, namespace: str | None, **rest: Any) -> AsyncIterator[Any]:
         kind = next(one for one in WATCHED if one.plural == resource.plural)
+        place, now = (kind, namespace), asyncio.get_running_loop().time
+        began = asked.setdefault(place, now())
         try:
             async for event in _listed_and_watched(resource=resource, namespace=namespace, **rest):
                 if not isinstance(event, kopf_watching.Bookmark):
@@ -122,9 +128,9 @@ def _enduring(seen: Seen, relisted: Relisted) -> Callable[..., AsyncIterator[Any
                     continue
                 yield event
                 if event is kopf_watching.Bookmark.LISTED:
-                    if (kind, namespace) in listed:
+                    if place in listed or now() > began + LATE_SECONDS:
                         relisted(kind)
-                    listed.add((kind, namespace))
+                    listed.add(place)
         except BROKEN as error:
             log.warning("watch of %s: %s: %s; it is listed anew", resource.plural, type(error).__name__, error)
             await asyncio.sleep(PAUSE_SECONDS)
