@@ -103,9 +103,8 @@ class Loops:
 
     def _seen(self, resource: Resource, obj: Object, deleted: bool) -> None:
         self._metrics.events.labels(resource.kind).inc()
-        kept = trimmed(
-            obj, self._world.known(resource, obj)
-        )  # raises where it is no object, and the list is newer then
+        # First of all: what is no object raises here, and the list that is under way knows better.
+        kept = trimmed(obj, self._world.known(resource, obj))
         self._newer.add((resource.kind, obj["metadata"].get("namespace"), obj["metadata"]["name"]))
         for key in self._world.seen(resource, kept, deleted=deleted):
             self._queue.add(key)

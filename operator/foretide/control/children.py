@@ -74,8 +74,9 @@ class Children:
         raised for those that all classes share. So are the gateway's errors, a Conflict of any child too.
         """
         shown = self._shown(key, manifests)
+        comparable = [_comparable(live) for live in shown]
         before, there = self._compared.get(key, (None, []))
-        if before is manifests and there == [_compared(live) for live in shown]:
+        if before is manifests and there == comparable:
             return {}
         refused: dict[str, Rejected] = {}
         pairs = list(zip(manifests.load(), shown, strict=True))
@@ -92,7 +93,7 @@ class Children:
                 with _ending(_class_of(manifest), refused):
                     wrote |= await self._bring(manifest, live)
         if not wrote and not refused:
-            self._compared[key] = manifests, [_compared(live) for live in shown]
+            self._compared[key] = manifests, comparable
         return refused
 
     def misses_any(self, key: Key, manifests: Manifests) -> bool:
@@ -164,7 +165,7 @@ class Children:
                 looked_at = found
 
 
-def _compared(live: Object | None) -> Object | None:
+def _comparable(live: Object | None) -> Object | None:
     """What of a child is held against its manifest: neither its status nor its version, another one with each event.
     To compare two of these is quick, for a new state of an object shares what stayed the same with the one before."""
     if live is None:
