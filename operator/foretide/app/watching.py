@@ -54,7 +54,7 @@ SILENCE_SECONDS: Final = 70.0
 # Before what the API server refused, or could not answer, is asked for again.
 REFUSED_PAUSES_SECONDS: Final = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0)
 # A first list that comes later than this counts as another one: pods that left since the view that the first decisions
-# are made on are in no event, and would be counted until a sweep (F45).
+# are made on are in no event, and would be counted until a sweep.
 LATE_SECONDS: Final = 3.0
 # Between what is no event, or a refusal, and the next list.
 PAUSE_SECONDS: Final = 1.0
