@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 def virtual(monkeypatch: pytest.MonkeyPatch) -> None:
     """time.monotonic() follows the event loop, and a watch that only waits takes the place of kopf."""
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=now_seconds))
-    monkeypatch.setattr(watching, "watch", lambda seen, relisted, namespaces, stop: stop.wait())
+    monkeypatch.setattr(watching, "watch", lambda seen, unsure, namespaces, stop: stop.wait())
 
 
 class Operator:
@@ -200,12 +200,12 @@ def test_a_sweep_makes_up_for_lost_events() -> None:
     assert list(operator.cluster.world.served) == [key()]
 
 
-def test_a_kind_that_was_listed_anew_is_followed_by_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kind_that_is_not_watched_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What vanished while nobody watched is in no event, and a service that is gone must not be served for minutes."""
 
-    async def lists_anew(seen: Any, relisted: watching.Relisted, namespaces: Any, stop: asyncio.Event) -> None:
+    async def breaks(seen: Any, unsure: watching.Unsure, namespaces: Any, stop: asyncio.Event) -> None:
         await asyncio.sleep(20)
-        relisted(INFERENCE_SERVICE)
+        unsure(INFERENCE_SERVICE)
         await stop.wait()
 
     async def main() -> Operator:
@@ -217,7 +217,7 @@ def test_a_kind_that_was_listed_anew_is_followed_by_a_sweep(monkeypatch: pytest.
         await running
         return operator
 
-    monkeypatch.setattr(watching, "watch", lists_anew)
+    monkeypatch.setattr(watching, "watch", breaks)
     assert list(run(main()).cluster.world.served) == []
 
 
@@ -235,6 +235,36 @@ def test_a_sweep_that_fails_is_followed_by_another() -> None:
         return operator
 
     assert list(run(main()).cluster.world.served) == [key()]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(API_DOWN, "sweep of inferenceservices: ClientConnectorError"), (RuntimeError("boom"), "a fault of the operator")],
+)
+def test_a_kind_that_cannot_be_swept_keeps_no_other_from_it(
+    error: Exception, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> Operator:
+        operator = Operator(objects.service(), objects.hardware_class())
+        running = asyncio.create_task(operator.run(seconds=340))
+        await asyncio.sleep(1)
+        kubernetes, listed = operator.cluster.kubernetes, operator.cluster.kubernetes.list
+
+        async def choosy(resource: Any, **where: Any) -> Any:
+            if resource == INFERENCE_SERVICE:
+                raise error
+            return await listed(resource, **where)
+
+        kubernetes.list = choosy  # type: ignore[method-assign]
+        new = objects.hardware_class("new")
+        kubernetes.objects["HardwareClass", "", "new"] = new
+        await running
+        return operator
+
+    world = run(main()).cluster.world
+    assert sorted(world.hardware_classes) == sorted(["new", objects.hardware_class()["metadata"]["name"]])
+    assert list(world.served) == [key()]
+    assert told in caplog.text
 
 
 def test_what_an_event_shows_while_the_sweep_lists_is_newer_than_the_list() -> None:
@@ -291,7 +321,7 @@ def test_a_failing_service_is_retried_and_delays_no_other() -> None:
 def test_a_cancellation_ends_all_loops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The Lease is lost: nothing may be written any more, although kopf takes seconds to leave."""
 
-    async def leaves_slowly(seen: Any, relisted: Any, namespaces: Any, stop: asyncio.Event) -> None:
+    async def leaves_slowly(seen: Any, unsure: Any, namespaces: Any, stop: asyncio.Event) -> None:
         try:
             await stop.wait()
         finally:
@@ -313,7 +343,7 @@ def test_a_cancellation_ends_all_loops_at_once(monkeypatch: pytest.MonkeyPatch) 
 def test_a_stop_ends_all_loops_at_once_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the middle of a tick, which is given up."""
 
-    async def leaves_slowly(seen: Any, relisted: Any, namespaces: Any, stop: asyncio.Event) -> None:
+    async def leaves_slowly(seen: Any, unsure: Any, namespaces: Any, stop: asyncio.Event) -> None:
         await stop.wait()
         await asyncio.sleep(5)
 
@@ -337,7 +367,7 @@ def test_a_stop_ends_all_loops_at_once_too(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_watch_that_cannot_go_on_ends_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def breaks(seen: Any, relisted: Any, namespaces: Any, stop: asyncio.Event) -> None:
+    async def breaks(seen: Any, unsure: Any, namespaces: Any, stop: asyncio.Event) -> None:
         await asyncio.sleep(20)
         raise RuntimeError("kopf cannot go on")
 
@@ -466,7 +496,7 @@ def test_of_namespaces_that_it_was_not_told_it_knows_nothing_and_writes_nothing(
 ) -> None:
     watched: list[tuple[str, ...]] = []
 
-    async def noted(seen: Any, relisted: Any, namespaces: tuple[str, ...], stop: asyncio.Event) -> None:
+    async def noted(seen: Any, unsure: Any, namespaces: tuple[str, ...], stop: asyncio.Event) -> None:
         watched.append(namespaces)
         await stop.wait()
 

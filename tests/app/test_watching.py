@@ -47,7 +47,7 @@ def test_every_event_of_every_kind_is_handed_over(resource: Resource, monkeypatc
             yield {"type": change, "object": MANAGED}
 
     async def main() -> list[Any]:
-        enduring = watching._enduring(lambda *event: seen.append(event), lambda _: None)
+        enduring = watching._enduring(lambda *event: seen.append(event), watching._Unlisted(()))
         api_group, _, version = resource.api_version.rpartition("/")
         kind = KopfResource(group=api_group, version=version, plural=resource.plural, namespaced=True)
         return [event async for event in enduring(resource=kind, namespace=None)]
@@ -87,7 +87,7 @@ def test_an_object_that_is_not_to_be_understood_harms_no_other(
             yield {"type": "ADDED", "object": obj}
 
     async def main() -> list[Any]:
-        enduring = watching._enduring(take, lambda _: None)
+        enduring = watching._enduring(take, watching._Unlisted(()))
         return [event async for event in enduring(resource=PODS, namespace=None)]
 
     played(monkeypatch, life)
@@ -134,78 +134,100 @@ BROKEN = [
 ]
 
 
+class Told:
+    """What was told of a kind, and when."""
+
+    def __init__(self) -> None:
+        self.at: list[float] = []
+
+    def unsure(self, kind: Resource) -> None:
+        if kind == POD:
+            self.at.append(now_seconds())
+
+
+LOOK = watching.LOOK_SECONDS
+
+
 @pytest.mark.parametrize("error", BROKEN, ids=lambda error: type(error).__name__)
-def test_a_kind_whose_watch_breaks_is_listed_anew(
+def test_a_kind_whose_watch_breaks_is_listed_anew_and_swept(
     error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    told, seen = Told(), list[Object]()
     lives = iter([error, None])
-    relisted: list[tuple[Resource, float]] = []
 
     async def life(**_: Any) -> AsyncIterator[Any]:
         yield kopf_watching.Bookmark.LISTED
         yield {"type": "ADDED", "object": MANAGED}
+        await asyncio.sleep(10 * LOOK + 1)
         if found := next(lives):
             raise found
 
     async def main() -> list[Any]:
+        unlisted = watching._Unlisted(())
+        enduring = watching._enduring(lambda _, obj, __: seen.append(obj), unlisted)
+        monkeypatch.setattr(kopf_watching, "continuous_watch", enduring)
+        telling = asyncio.create_task(unlisted.tell(told.unsure))
         endless = kopf_watching.infinite_watch(
             settings=watching._settings(), resource=PODS, namespace=None, _iterations=2
         )
-        return [event async for event in endless]
+        events = [event async for event in endless]
+        telling.cancel()
+        return events
 
-    seen: list[Object] = []
     played(monkeypatch, life)
-    enduring = watching._enduring(
-        lambda _, obj, __: seen.append(obj), lambda kind: relisted.append((kind, now_seconds()))
-    )
-    monkeypatch.setattr(kopf_watching, "continuous_watch", enduring)
     assert run(main()) == [kopf_watching.Bookmark.LISTED] * 2
     assert seen == [MANAGED] * 2
-    ((kind, at),) = relisted
-    assert kind == POD
-    assert at >= watching.PAUSE_SECONDS
+    assert told.at == [LOOK, 11 * LOOK]
     assert [record.levelname for record in caplog.records if record.name == watching.__name__] == ["WARNING"]
     assert f"watch of pods: {type(error).__name__}" in caplog.text
 
 
-def test_the_first_list_of_each_namespace_is_no_list_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With fifty namespaces each kind would be swept in all of them 49 times as the operator starts."""
-    relisted: list[Resource] = []
-
-    async def life(**_: Any) -> AsyncIterator[Any]:
-        yield kopf_watching.Bookmark.LISTED
-
-    async def main() -> list[int]:
-        enduring, told = watching._enduring(lambda *_: None, relisted.append), []
-        for namespace in ("shop", "search", "shop"):
-            async for _ in enduring(resource=PODS, namespace=namespace):
-                pass
-            told.append(len(relisted))
-        return told
-
-    played(monkeypatch, life)
-    assert run(main()) == [0, 0, 1]
-
-
-@pytest.mark.parametrize(("late_seconds", "sweeps"), [(1.0, 0), (30.0, 1)])
-def test_a_first_list_that_comes_late_is_followed_by_a_sweep(
-    monkeypatch: pytest.MonkeyPatch, late_seconds: float, sweeps: int
+@pytest.mark.parametrize(
+    ("late_looks", "sweeps"),
+    [(0.2, 1), (3.5, 4), (1_000.5, 1_001)],
+    ids=["at once: what left since the first view", "late: and again after it", "an hour late"],
+)
+def test_a_kind_is_swept_until_it_is_listed_and_once_more(
+    monkeypatch: pytest.MonkeyPatch, late_looks: float, sweeps: int
 ) -> None:
-    """What left since the first view is in no event."""
-    relisted: list[Resource] = []
+    told = Told()
 
     async def life(**_: Any) -> AsyncIterator[Any]:
-        await asyncio.sleep(late_seconds)
+        await asyncio.sleep(late_looks * LOOK)
         yield kopf_watching.Bookmark.LISTED
 
     async def main() -> None:
-        enduring = watching._enduring(lambda *_: None, relisted.append)
-        async for _ in enduring(resource=PODS, namespace=None):
+        unlisted = watching._Unlisted(())
+        telling = asyncio.create_task(unlisted.tell(told.unsure))
+        async for _ in watching._enduring(lambda *_: None, unlisted)(resource=PODS, namespace=None):
             pass
+        await asyncio.sleep(10 * LOOK)
+        telling.cancel()
 
     played(monkeypatch, life)
     run(main())
-    assert relisted == [POD] * sweeps
+    assert len(told.at) == sweeps
+
+
+def test_a_kind_is_listed_when_it_is_in_each_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And kopf may never come to watch one of them: it knows of no such kind, or not yet."""
+    told = Told()
+
+    async def life(**_: Any) -> AsyncIterator[Any]:
+        yield kopf_watching.Bookmark.LISTED
+
+    async def main() -> None:
+        unlisted = watching._Unlisted(("shop", "search"))
+        telling = asyncio.create_task(unlisted.tell(told.unsure))
+        for namespace in ("shop", "search"):
+            async for _ in watching._enduring(lambda *_: None, unlisted)(resource=PODS, namespace=namespace):
+                pass
+            await asyncio.sleep(10.5 * LOOK)
+        telling.cancel()
+
+    played(monkeypatch, life)
+    run(main())
+    assert told.at == [LOOK * look for look in range(1, 12)]
 
 
 def test_what_is_no_fault_of_a_watch_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +236,7 @@ def test_what_is_no_fault_of_a_watch_is_raised(monkeypatch: pytest.MonkeyPatch) 
         raise ZeroDivisionError
 
     async def main() -> None:
-        async for _ in watching._enduring(lambda *_: None, lambda _: None)(resource=PODS, namespace=None):
+        async for _ in watching._enduring(lambda *_: None, watching._Unlisted(()))(resource=PODS, namespace=None):
             pass
 
     played(monkeypatch, life)

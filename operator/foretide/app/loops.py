@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
 from foretide.adapters.clock import Clock
 from foretide.adapters.errors import AdapterError, Unavailable
 from foretide.adapters.kubernetes import Kubernetes, trimmed
-from foretide.adapters.resources import CHILDREN, POD, Object, Resource
+from foretide.adapters.resources import CHILDREN, POD, SCALING_POLICY, Object, Resource
 from foretide.app import watching
 from foretide.app.families import TickResult
 from foretide.app.metrics import SelfMetrics
@@ -63,7 +62,7 @@ class Loops:
         self._queue: Final[WorkQueue[Key]] = WorkQueue()
         self._namespaces: tuple[str, ...] = ()  # that are watched; empty: all
         self._newer: Final[set[ObjectId]] = set()  # objects that an event showed since the sweep asked for its list
-        self._relisted: Final[asyncio.Queue[Resource]] = asyncio.Queue()  # kinds
+        self._unsure: Final[WorkQueue[Resource]] = WorkQueue()  # kinds that a sweep has to show
         self._ticked = time.monotonic()
         self.started = False
         metrics.tick_interval.set(settings.tick_seconds)
@@ -81,12 +80,13 @@ class Loops:
         self.started = True
         async with asyncio.TaskGroup() as group:
             endless = [group.create_task(self._queue.work(self._reconcile)) for _ in range(self._settings.workers)]
-            rest = (self._tick_for_ever(), self._sweep_for_ever(stop), self._backfill_for_ever())
+            sweeps = (self._sweep_for_ever(), self._unsure.work(partial(self._swept, stop=stop)))
+            rest = (self._tick_for_ever(), *sweeps, self._backfill_for_ever())
             endless += [group.create_task(each) for each in rest]
             # A task of its own, so that a stop and a cancellation (the Lease is lost) end all loops at once: kopf takes
             # seconds to leave, another operator may lead by then, and on its way it cancels what a tick waits for.
-            relisted = self._relisted.put_nowait
-            watch = group.create_task(watching.watch(self._seen, relisted, namespaces=self._namespaces, stop=stop))
+            unsure = self._unsure.add
+            watch = group.create_task(watching.watch(self._seen, unsure, namespaces=self._namespaces, stop=stop))
             stopped = group.create_task(stop.wait())
             await asyncio.wait({watch, stopped}, return_when=asyncio.FIRST_COMPLETED)
             for task in (*endless, stopped):
@@ -123,15 +123,15 @@ class Loops:
     async def _first_view(self) -> None:
         """The whole, before the first decision: classes and services arrive in any order."""
         self._namespaces = await open_to(self._api, self._settings.namespaces)
-        await self._sweep(watching.WATCHED)
+        for resource in watching.WATCHED:
+            await self._sweep(resource)
 
-    async def _sweep(self, kinds: Iterable[Resource]) -> None:
+    async def _sweep(self, resource: Resource) -> None:
         """Compares the caches with the cluster: kopf tells nothing of objects that vanished while a watch was down."""
-        for resource in kinds:
-            objects = await self._listed(resource)
-            typed = ({"apiVersion": resource.api_version, "kind": resource.kind, **obj} for obj in objects)
-            for key in self._world.replace(resource, typed, newer=self._newer):
-                self._queue.add(key)
+        objects = await self._listed(resource)
+        typed = ({"apiVersion": resource.api_version, "kind": resource.kind, **obj} for obj in objects)
+        for key in self._world.replace(resource, typed, newer=self._newer):
+            self._queue.add(key)
 
     async def _listed(self, resource: Resource) -> list[Object]:
         """All of a kind; asked for again, and not for ever, where the API server cannot answer now."""
@@ -154,25 +154,27 @@ class Loops:
             for obj in await self._api.list(resource, label_selector=selector, namespace=place, known=known)
         ]
 
-    async def _sweep_for_ever(self, stop: asyncio.Event) -> None:
-        """All kinds at their time, and one as soon as it was listed anew."""
-        loop = asyncio.get_running_loop()
-        due = loop.time() + self._settings.sweep_seconds
+    async def _sweep_for_ever(self) -> None:
         while True:
-            kinds: Iterable[Resource] = watching.WATCHED
-            try:
-                async with asyncio.timeout_at(due):
-                    kinds = (await self._relisted.get(),)
-            except TimeoutError:
-                due = loop.time() + self._settings.sweep_seconds
-            try:
-                if await open_to(self._api, self._settings.namespaces) != self._namespaces:
-                    log.warning("a namespace to work in has come or gone; stopping, to be started with other watches")
-                    stop.set()
-                    return
-                await self._sweep(kinds)
-            except AdapterError as error:
-                log.warning("sweep: %s: %s", error.reason, error)
+            await asyncio.sleep(self._settings.sweep_seconds)
+            for resource in watching.WATCHED:
+                self._unsure.add(resource)
+
+    async def _swept(self, resource: Resource, *, stop: asyncio.Event) -> None:
+        """One kind at its time, or while kopf does not watch it."""
+        try:
+            # The kind that tells which namespaces are open: asked at each kind it would be as many requests again.
+            if resource == SCALING_POLICY and await open_to(self._api, self._settings.namespaces) != self._namespaces:
+                log.warning("a namespace to work in has come or gone; stopping, to be started with other watches")
+                stop.set()
+                return
+            await self._sweep(resource)
+        except AdapterError as error:
+            log.warning("sweep of %s: %s: %s", resource.plural, error.reason, error)
+            raise
+        except Exception:
+            log.exception("sweep of %s: a fault of the operator; other kinds go on", resource.plural)
+            raise
 
     async def _tick_for_ever(self) -> None:
         loop = asyncio.get_running_loop()

@@ -53,9 +53,9 @@ OURS: Final = f"{group.MANAGED_BY_LABEL}={group.MANAGED_BY}"
 SILENCE_SECONDS: Final = 70.0
 # Before what the API server refused, or could not answer, is asked for again.
 REFUSED_PAUSES_SECONDS: Final = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0)
-# A first list that comes later than this counts as another one: pods that left since the view that the first decisions
-# are made on are in no event, and would be counted until a sweep.
-LATE_SECONDS: Final = 3.0
+# Between looks at what kopf has not listed. Where a third of the API server's answers is lost kopf can need minutes to
+# its first list (it asks for the groups of the API before), and pods that left since the first view are in no event.
+LOOK_SECONDS: Final = 5.0
 # Between what is no event, or a refusal, and the next list.
 PAUSE_SECONDS: Final = 1.0
 # Garbage, half a line, an error in the stream or instead of it; kopf itself sees to lost connections.
@@ -64,7 +64,39 @@ BROKEN: Final = (kopf_watching.WatchingError, APIError, aiohttp.ClientError, Loo
 _listed_and_watched: Final[Callable[..., AsyncIterator[Any]]] = kopf_watching.continuous_watch
 
 Seen = Callable[[Resource, Object, bool], None]
-Relisted = Callable[[Resource], None]
+Unsure = Callable[[Resource], None]
+# A kind, and the namespace that it is watched in or, where it is in none or watched in all, None.
+Place = tuple[Resource, str | None]
+
+
+class _Unlisted:
+    """What kopf has not listed, or not since its watch broke: what vanishes meanwhile is in no event."""
+
+    def __init__(self, namespaces: Sequence[str]) -> None:
+        everywhere: tuple[str | None, ...] = tuple(namespaces) or (None,)
+        self._places: Final[set[Place]] = {
+            (kind, namespace) for kind in WATCHED for namespace in (everywhere if kind.namespaced else (None,))
+        }
+        self._since_the_last_look: Final = set(WATCHED)
+
+    def add(self, place: Place) -> None:
+        """It has to be listed, for the first time or anew."""
+        self._places.add(place)
+        self._since_the_last_look.add(place[0])
+
+    def discard(self, place: Place) -> None:
+        """It is listed, and watched from there on."""
+        self._places.discard(place)
+
+    async def tell(self, unsure: Unsure) -> None:
+        """For ever: the kinds that are not listed, and once more those that were not at the last look."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for kind in WATCHED:
+                if kind in self._since_the_last_look:
+                    unsure(kind)
+            self._since_the_last_look.clear()
+            self._since_the_last_look.update(kind for kind, _ in self._places)
 
 
 class _Patience:
@@ -75,29 +107,35 @@ class _Patience:
         return chain(REFUSED_PAUSES_SECONDS, repeat(REFUSED_PAUSES_SECONDS[-1]))
 
 
-async def watch(seen: Seen, relisted: Relisted, *, namespaces: Sequence[str], stop: asyncio.Event) -> None:
+async def watch(seen: Seen, unsure: Unsure, *, namespaces: Sequence[str], stop: asyncio.Event) -> None:
     """Watches all kinds until `stop` is set, in these namespaces or, where there are none, in all; raises when kopf
     cannot go on.
 
-    `relisted` is told which kind was listed anew: what vanished before is in no event.
+    `unsure` is told every few seconds of the kinds that are not watched, and once more when they are again: what
+    vanished before is in no event.
     """
+    unlisted = _Unlisted(namespaces)
     # kopf has no setting for these. Each event is read as JSON, a tenth of the processor's time in a burst of services.
-    kopf_watching.continuous_watch = _enduring(seen, relisted)
+    kopf_watching.continuous_watch = _enduring(seen, unlisted)
     vars(kopf_api)["json"] = orjson
     registry = kopf.OperatorRegistry()
     for resource in WATCHED:
         _register(registry, resource)
     kopf.on.login(registry=registry)(_login)
-    await kopf.operator(
-        registry=registry,
-        settings=_settings(),
-        clusterwide=not namespaces,
-        namespaces=namespaces,
-        standalone=True,
-        stop_flag=stop,
-        # Left alone, kopf asks for the name of user 65532, who is in no /etc/passwd, and dies.
-        identity=cast(Any, group.MANAGED_BY),
-    )
+    telling = asyncio.create_task(unlisted.tell(unsure))
+    try:
+        await kopf.operator(
+            registry=registry,
+            settings=_settings(),
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            standalone=True,
+            stop_flag=stop,
+            # Left alone, kopf asks for the name of user 65532, who is in no /etc/passwd, and dies.
+            identity=cast(Any, group.MANAGED_BY),
+        )
+    finally:
+        telling.cancel()
 
 
 def _register(registry: kopf.OperatorRegistry, resource: Resource) -> None:
@@ -110,28 +148,24 @@ def _register(registry: kopf.OperatorRegistry, resource: Resource) -> None:
     kopf.on.event(group=api_group, version=version, plural=resource.plural, registry=registry)(never)
 
 
-def _enduring(seen: Seen, relisted: Relisted) -> Callable[..., AsyncIterator[Any]]:
+def _enduring(seen: Seen, unlisted: _Unlisted) -> Callable[..., AsyncIterator[Any]]:
     """kopf's list and watch of a kind, of which only the bookmarks go on to kopf; where kopf itself would end it warns,
     and is called again."""
-    # A watch for each kind in each namespace: the first list of the second namespace is not the second of its kind.
-    listed: set[tuple[Resource, str | None]] = set()
-    asked: dict[tuple[Resource, str | None], float] = {}
 
     async def list_and_watch(*, resource: Any, namespace: str | None, **rest: Any) -> AsyncIterator[Any]:
         kind = next(one for one in WATCHED if one.plural == resource.plural)
-        place, now = (kind, namespace), asyncio.get_running_loop().time
-        began = asked.setdefault(place, now())
+        place = (kind, namespace)
+        unlisted.add(place)
         try:
             async for event in _listed_and_watched(resource=resource, namespace=namespace, **rest):
                 if not isinstance(event, kopf_watching.Bookmark):
                     _hand_over(seen, kind, event["type"], event["object"])
                     continue
-                yield event
                 if event is kopf_watching.Bookmark.LISTED:
-                    if place in listed or now() > began + LATE_SECONDS:
-                        relisted(kind)
-                    listed.add(place)
+                    unlisted.discard(place)
+                yield event
         except BROKEN as error:
+            unlisted.add(place)  # before the pause
             log.warning("watch of %s: %s: %s; it is listed anew", resource.plural, type(error).__name__, error)
             await asyncio.sleep(PAUSE_SECONDS)
 
