@@ -45,7 +45,7 @@ class Lane:
 
 def run(tenant: Tenant, systems: Sequence[System], load: Load, *, say: Callable[[str], None]) -> list[Run]:
     """One run of each system under the load, all at once; takes as long as the load and its first pods."""
-    tenant.api.apply(HARDWARE_CLASS, _hardware_class())
+    tenant.api.apply(HARDWARE_CLASS, _hardware_class(load))
     lanes = [Lane(system, _serve(tenant, system, load)) for system in systems]
     until(
         "all have a ready replica",
@@ -93,7 +93,7 @@ def _serve(tenant: Tenant, system: System, load: Load) -> Service:
 def service_and_class(system: System, load: Load, *, namespace: str) -> tuple[InferenceService, HardwareClass]:
     """What a peer serves, in the words in which Foretide is told."""
     raw = {"metadata": {"name": system.name, "namespace": namespace, "uid": system.name}, "spec": _spec(load)}
-    service, hardware_class = parse.inference_service(raw), parse.hardware_class(_hardware_class())
+    service, hardware_class = parse.inference_service(raw), parse.hardware_class(_hardware_class(load))
     assert isinstance(service, InferenceService), service
     assert isinstance(hardware_class, HardwareClass), hardware_class
     return service, hardware_class
@@ -114,8 +114,10 @@ def _spec(load: Load) -> dict[str, Any]:
     return {**spec, "slo": {**spec["slo"], "objective": f"{100 * OBJECTIVE:g}"}}
 
 
-def _hardware_class() -> dict[str, Any]:
-    return sleeper.hardware_class(image("triton"), name=CLASS, cpu=CPU)
+def _hardware_class(load: Load) -> dict[str, Any]:
+    found = sleeper.hardware_class(image("triton"), name=CLASS, cpu=CPU)
+    triton = {**found["spec"]["triton"], "instances": str(load.model.law.instances)}
+    return {**found, "spec": {**found["spec"], "triton": triton}}
 
 
 def _wait(load: Load, lanes: Sequence[Lane], recording: Recording, say: Callable[[str], None]) -> None:

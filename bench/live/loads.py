@@ -40,10 +40,10 @@ class Model:
         return _rate(self.law, self.slo_seconds)
 
 
-# 10 ms an item and 40 ms: 66 requests a second at most.
-QUICK_MODEL: Final = Model(Law(per_item_seconds=0.010, fixed_seconds=0.040, max_batch=8), 0.25)
+# Two instances of 20 ms an item and 80 ms: 66 requests a second at most. Two, as `instances: Auto` is on a GPU.
+QUICK_MODEL: Final = Model(Law(per_item_seconds=0.020, fixed_seconds=0.080, max_batch=8, instances=2), 0.5)
 # The same three times as slow: a third of the requests, so that three times as many systems run at once.
-SLOW_MODEL: Final = Model(Law(per_item_seconds=0.030, fixed_seconds=0.120, max_batch=8), 0.75)
+SLOW_MODEL: Final = Model(Law(per_item_seconds=0.060, fixed_seconds=0.240, max_batch=8, instances=2), 1.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ class System:
     scaler: Scaler
     # Of what a replica can do with full batches; None: nothing is tuned.
     target: float | None = None
-    # DEFAULT is Triton's, without limits, as its documents show it and as Foretide renders it. With SLO what cannot be
+    # DEFAULT is Triton's, without limits, as its documents show it; HALF what Foretide renders. With SLO what cannot be
     # in time is refused, and the peer's query counts what was refused: the strongest that a reactive scaler can have.
     queue: QueueName = QueueName.DEFAULT
 
@@ -40,7 +40,9 @@ class System:
         return f"{self.scaler.value}-{100 * self.target:.0f}{refusing}"
 
 
-FORETIDE: Final = System(Scaler.FORETIDE)
+FORETIDE: Final = System(Scaler.FORETIDE, queue=QueueName.HALF)
+# Each peer has its pods with both.
+PEER_QUEUES: Final = (QueueName.DEFAULT, QueueName.SLO)
 
 
 def systems(*, quick: bool) -> tuple[System, ...]:
@@ -51,7 +53,7 @@ def systems(*, quick: bool) -> tuple[System, ...]:
         FORETIDE,
         *(
             System(peer, target, queue)
-            for queue in QueueName
+            for queue in PEER_QUEUES
             for peer in (Scaler.HPA, Scaler.KEDA)
             for target in TARGETS
         ),

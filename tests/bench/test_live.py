@@ -72,15 +72,15 @@ def test_a_peer_has_the_pods_of_foretide_under_other_labels(system: System) -> N
             assert scaler["spec"]["scaleTargetRef"]["name"] == entry["metadata"]["name"]
     (config,) = (entry["data"]["config.pbtxt"] for entry in mine if entry["kind"] == "ConfigMap")
     policy = text_format.Parse(config, ModelConfig()).dynamic_batching.default_queue_policy
-    # 750 ms less a full batch of 360 ms and 5 ms.
-    assert policy.default_timeout_microseconds == (385_000 if system.queue is QueueName.SLO else 0)
+    # 1,500 ms less a full batch of 720 ms and 5 ms.
+    assert policy.default_timeout_microseconds == (775_000 if system.queue is QueueName.SLO else 0)
 
 
 def test_the_target_of_a_peer_is_its_share_of_full_batches() -> None:
     keda, hpa = (System(peer, 0.5) for peer in (Scaler.KEDA, Scaler.HPA))
     (trigger,) = _scaler(keda)["spec"]["triggers"]
     (metric,) = _scaler(hpa)["spec"]["metrics"]
-    most_rps = 8 / 0.361  # and a millisecond between two batches
+    most_rps = 2 * 8 / 0.721  # and a millisecond between two batches
     assert float(trigger["metadata"]["threshold"]) == pytest.approx(0.5 * most_rps, rel=1e-3)
     assert metric["pods"]["metric"]["name"] == METRIC[QueueName.DEFAULT]
     average = metric["pods"]["target"]["averageValue"]
@@ -149,7 +149,7 @@ def test_the_page_has_every_run(tmp_path: Path) -> None:
     rows = [row(FORETIDE, 0.99, 48.0, last_part=last), row(PEERS[0], 0.90, 40.0, recovered_seconds=60.0)]
     write(rows, tmp_path)
     text = (tmp_path / "live.md").read_text()
-    assert "foretide | default | 99.00%" in text
+    assert "foretide | half | 99.00%" in text
     assert "last repetition: 99.50% at 1.25 x clairvoyant" in text
     assert (tmp_path / "live" / "day-45s.png").exists()
     assert any("90.00%" in line for line in lines(rows))

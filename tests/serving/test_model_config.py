@@ -73,12 +73,8 @@ def test_any_single_character_survives(character: str) -> None:
     assert read(f"name: {quoted(character)}").name == character
 
 
-def test_a_model_with_a_batch_dimension_is_batched_and_has_no_queue_limit() -> None:
-    """Any limit makes Triton let requests wait for the next arrival although the instance is free."""
-    batching = read(model_config(service(), hardware())).dynamic_batching
+def test_a_model_with_a_batch_dimension_is_batched() -> None:
     assert read(model_config(service(), hardware())).HasField("dynamic_batching")
-    assert not batching.HasField("default_queue_policy")
-    assert not batching.priority_queue_policy
 
 
 def test_a_model_without_a_batch_dimension_has_no_dynamic_batching() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foretide.serving.queue_policy import SHARE
 from foretide.simulate.observe import profile
 from foretide.simulate.run import EPOCH_SECONDS
 from foretide.simulate.scenario import Duration, Law
@@ -146,6 +149,12 @@ def test_the_queue_of_the_slo_refuses_what_would_be_late(slo: float, timeout: fl
     assert limits.timeout_seconds == pytest.approx(timeout)
     assert limits.max_size == 2_000
     assert not service().limits.limited
+
+
+def test_the_queue_of_two_instances_is_what_foretide_renders() -> None:
+    limits = service(queue=QueueName.HALF, slo_latency_seconds=0.25).limits
+    assert limits.timeout_seconds == SHARE * 0.25
+    assert math.isinf(limits.max_size)
 
 
 def test_there_may_be_four_times_the_size_and_at_first_what_the_first_step_needs() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 from bench.live.loads import Load
@@ -18,7 +19,7 @@ from foretide.simulate.workload import QueueName
 OWN_DOMAIN: Final = "bench.invalid"
 SERVICE_LABEL: Final = group.SERVICE_LABEL.replace(group.GROUP, OWN_DOMAIN)
 MOST_REPLICAS: Final = 10
-_BATCHING: Final = "dynamic_batching { }"
+_BATCHING: Final = re.compile(r"^dynamic_batching \{.*\}$", re.MULTILINE)
 
 
 def objects(
@@ -29,8 +30,8 @@ def objects(
     mine = [json.loads(_relabelled(json.dumps(entry))) for entry in rendered]
     for entry in mine:
         entry["metadata"].pop("ownerReferences")
-        if entry["kind"] == "ConfigMap" and system.queue is QueueName.SLO:
-            entry["data"] = {name: _refusing(text, load) for name, text in entry["data"].items()}
+        if entry["kind"] == "ConfigMap":
+            entry["data"] = {name: _with_queue(system.queue, text, load) for name, text in entry["data"].items()}
         if entry["kind"] == "Deployment":
             entry["spec"]["replicas"] = 1
     (name,) = (entry["metadata"]["name"] for entry in mine if entry["kind"] == "Deployment")
@@ -46,15 +47,18 @@ def _relabelled(text: str) -> str:
     )
 
 
-def _refusing(config: str, load: Load) -> str:
-    """config.pbtxt with a queue that refuses what cannot be in time."""
-    assert _BATCHING in config, f"no {_BATCHING!r} in config.pbtxt:\n{config}"
-    limits = load.service(QueueName.SLO).limits
+def _with_queue(queue: QueueName, config: str, load: Load) -> str:
+    """config.pbtxt with the queue of a peer in place of ours: Triton's own, or one that refuses what cannot be in time,
+    by somebody who knows how long a full batch takes."""
+    assert len(_BATCHING.findall(config)) == 1, f"no one dynamic_batching in config.pbtxt:\n{config}"
+    limits = load.service(queue).limits
     policy = (
         f"default_queue_policy {{ timeout_action: REJECT "
-        f"default_timeout_microseconds: {round(1e6 * limits.timeout_seconds)} max_queue_size: {limits.max_size:.0f} }}"
+        f"default_timeout_microseconds: {round(1e6 * limits.timeout_seconds)} max_queue_size: {limits.max_size:.0f} }} "
+        if limits.limited
+        else ""
     )
-    return config.replace(_BATCHING, f"dynamic_batching {{ {policy} }}")
+    return _BATCHING.sub(f"dynamic_batching {{ {policy}}}", config)
 
 
 def _scaler(system: System, load: Load, *, namespace: str, deployment: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from foretide.serving.latency_metrics import HISTOGRAM_FAMILY, histogram_bounds_
 from foretide.serving.naming import version_folder
 from foretide.serving.parallelism import instances
 from foretide.serving.parameters import parameters, tensorrt
+from foretide.serving.queue_policy import timeout_microseconds
 
 
 def quoted(text: str) -> str:
@@ -53,11 +54,6 @@ def model_config(service: InferenceService, hardware_class: HardwareClass) -> st
     the rate at p99 at worst (2 ms an item + 0.5 ms, an SLO of three single items), 4 % from eight on, and one that is
     too small loses most of it (8 ms + 1 ms an item: 62 a second with 1, 515 with 16 and more); and to cut it would roll
     all pods each time more is learned of the law.
-
-    No queue policy: any of its limits (timeout, its override, size) switches Triton's prefetching off, and then a
-    request that finds the instance busy waits for the *next arrival*, or 500 ms, although the instance is long free
-    (the batcher is woken when a batch starts, not when it ends). Three requests 6 ms apart to a 20 ms model: 9 to 25
-    of 40 rounds took 0.5-1 s with a policy, none over 56 ms without. Overload shows in the growth of the queue.
     """
     model, batching = service.model_on(hardware_class.name), service.spec.batching
     folder = version_folder(service.model_name, model.version)
@@ -77,6 +73,7 @@ def model_config(service: InferenceService, hardware_class: HardwareClass) -> st
         batching=model.largest_batch > 1 and batching.mode != "None",
         preferred_sizes=batching.preferred_sizes,
         delay_us=batching.max_queue_delay_microseconds,
+        timeout_us=timeout_microseconds(service, hardware_class),
         caches=service.spec.response_cache is not None,
         warmup_batches=_warmup_batches(model),
         tensorrt=sorted(tensorrt(model).items()),

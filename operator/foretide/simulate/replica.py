@@ -6,7 +6,7 @@ that has waited for longer than the queue timeout is refused when a batch is mad
 With any queue limit Triton up to 26.07 forms no batch ahead (`PriorityQueue::SupportPrefetching`). The batcher is then
 woken at the end of a batch before the instance says that it is free (`Payload::Execute` calls back,
 `RateLimiter::DequeuePayload` counts the consumer later). If the batcher is the faster one it sleeps on, until the next
-request or for 500 ms: a missed wake-up.
+request, the end of another instance's batch, or for 500 ms: a missed wake-up.
 """
 
 from __future__ import annotations
@@ -210,10 +210,22 @@ def _execute(server: Server, instance: Record, now: float) -> None:
     instance.busy_until = now + seconds + setting.between
     server.pod.running += size
     server.pod.next_end = min(server.pod.next_end, instance.ends)
-    server.pod.free_at = server.instances[_soonest(server)].busy_until
+    soonest = _soonest(server)
+    server.pod.free_at = server.instances[soonest].busy_until
     if setting.missed_wake_ups > 0.0 and server.pod.free_at > now:
         missed = uniform(server.lane, SERVICE) < setting.missed_wake_ups
-        server.pod.awake_at = server.pod.free_at + BATCHER_WAIT_SECONDS if missed else 0.0
+        server.pod.awake_at = _next_wake_up(server, soonest) if missed else 0.0
+
+
+@inlined
+def _next_wake_up(server: Server, missed: int) -> float:
+    """After that of this instance: the end of another one's batch, or the batcher's own."""
+    free_at = server.instances[missed].busy_until
+    awake_at = free_at + BATCHER_WAIT_SECONDS
+    for instance in range(server.setting.instances):
+        if instance != missed and server.instances[instance].busy_until >= free_at:
+            awake_at = min(awake_at, server.instances[instance].busy_until)
+    return float(awake_at)
 
 
 @compiled

@@ -31,7 +31,9 @@ WEEK_SECONDS: Final = 7 * 86_400.0
 LONGEST_PAST_SECONDS: Final = 15 * 86_400.0
 MAXIMUM_PER_SIZE: Final = 4
 LARGEST_SIZE: Final = MOST_REPLICAS // MAXIMUM_PER_SIZE
-# Timeout of the queue that is derived from the SLO: what waits longer would be late. 5 ms are for the way and noise.
+# Of the SLO, as serving.queue_policy has it, which may not be imported here.
+HALF: Final = 0.5
+# Timeout of the queue that is derived from the law: what waits longer would be late. 5 ms are for the way and noise.
 QUEUE_MARGIN_SECONDS: Final = 0.005
 LEAST_TIMEOUT_SHARE: Final = 0.25  # of the SLO, for models whose full batch nearly takes all of it
 QUEUE_SIZE: Final = 2_000
@@ -45,8 +47,9 @@ PAST_STREAM: Final = 99
 class QueueName(StrEnum):
     """How long Triton's queue may be."""
 
-    DEFAULT = "default"  # no limit
-    SLO = "slo"  # what cannot be in time any more is refused
+    DEFAULT = "default"  # no limit: Triton's own, and what Foretide renders for one instance
+    HALF = "half"  # what has waited for half of the SLO is refused: what Foretide renders for two instances and more
+    SLO = "slo"  # what cannot be in time any more is refused, by who knows how long a full batch takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,8 @@ class Service:
         if self.queue is QueueName.DEFAULT:
             return Queue()
         slo = self.slo_latency_seconds
+        if self.queue is QueueName.HALF:
+            return Queue(timeout_seconds=HALF * slo)
         left = slo - self.law.batch_seconds(self.law.max_batch) - QUEUE_MARGIN_SECONDS
         return Queue(timeout_seconds=max(left, LEAST_TIMEOUT_SHARE * slo), max_size=QUEUE_SIZE)
 

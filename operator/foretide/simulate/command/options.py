@@ -98,7 +98,9 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "--queue",
         default=QueueName.DEFAULT,
         choices=[str(name) for name in QueueName],
-        help="default: Triton's, without a limit; slo: requests that would be late are refused",
+        help="default: Triton's, without a limit; half: what has waited for half of the SLO is refused, as Foretide "
+        "has it where a replica runs two instances or more; slo: what would be late is refused, by the time of a full "
+        "batch",
     )
     _add_cluster(run.add_argument_group("cluster"))
     _add_disturbances(run.add_argument_group("disturbances"))

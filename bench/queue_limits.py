@@ -1,0 +1,150 @@
+"""What a limit of Triton's queue is worth, and costs: `python -m bench.queue_limits`, some five minutes."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from e2e.cluster.progress import Progress
+from e2e.load import Plan, arrivals, request, run, steady
+from e2e.load.report import quantile, within
+from e2e.load.result import Outcome
+from e2e.local_triton import Server, install, serving
+from e2e.scenarios import sleeper
+from foretide.api import group, parse
+from foretide.api.hardwareclass import HardwareClass
+from foretide.api.inferenceservice import InferenceService
+from foretide.serving.model_config import model_config
+from foretide.simulate.scenario import Law
+
+SLO_SECONDS: Final = 0.25
+# One instance does 66 requests a second at most, and takes half of the SLO for a full batch.
+LAW: Final = Law(per_item_seconds=0.010, fixed_seconds=0.040, max_batch=8)
+INSTANCES: Final = (1, 2, 4)
+# Requests a second for each instance, and for how long: the rarer they are, the longer.
+LOADS: Final = ((2.0, 60.0), (8.0, 30.0), (20.0, 20.0), (40.0, 15.0), (150.0, 12.0))
+MODEL: Final = "sleeper"
+LIMIT: Final = re.compile(r"default_queue_policy \{[^}]*\} ")
+SEED: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came of one load."""
+
+    instances: int
+    limited: bool
+    rps: float
+    in_time: float
+    refused: float
+    p99_seconds: float  # of those that were answered
+
+    @property
+    def line(self) -> str:
+        queue = "half of the SLO" if self.limited else "no limit"
+        shares = f"{self.in_time:.1%} | {self.refused:.1%}"
+        return f"| {self.instances} | {queue} | {self.rps:g} | {shares} | {1e3 * self.p99_seconds:.0f} |"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when all was measured."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.queue_limits",
+        description="A real Triton on loopback with 1, 2 and 4 instances of a model that sleeps 40 ms + 10 ms an item, "
+        "with Foretide's queue limit (one instance: the one that it would have) and without, under random requests.",
+    )
+    parser.parse_args(arguments)
+    root = install(Progress())
+    sys.stdout.write(
+        "| instances | queue | requests/s | in time | refused | p99 of the others, ms |\n|---|---|---|---|---|---|\n"
+    )
+    for row in _rows(root):
+        sys.stdout.write(f"{row.line}\n")
+        sys.stdout.flush()
+    return 0
+
+
+def _rows(root: Path) -> Iterator[Row]:
+    for instances in INSTANCES:
+        for limited in (False, True):
+            with tempfile.TemporaryDirectory() as folder:
+                repository = _repository(Path(folder), config(instances, limited=limited))
+                with serving(root, repository) as server:
+                    for rps, seconds in LOADS:
+                        yield _row(server, instances, limited, rps * instances, seconds)
+                        server.until_idle()
+
+
+def _row(server: Server, instances: int, limited: bool, rps: float, seconds: float) -> Row:
+    target = server.infer(MODEL)
+    plan = Plan(
+        target=target,
+        arrivals=arrivals(steady(rps, seconds=seconds), seed=SEED),
+        payloads=(request(target, *sleeper.body(0)),),
+        timeout_seconds=60.0,
+        max_in_flight=10_000,
+    )
+    result = run(plan)
+    answered = result.outcome == Outcome.OK
+    return Row(
+        instances=instances,
+        limited=limited,
+        rps=rps,
+        in_time=float(within(result, slo_seconds=SLO_SECONDS).mean()),
+        refused=float((result.outcome == Outcome.HTTP_STATUS).mean()),
+        p99_seconds=quantile(result.latency_seconds[answered], 0.99),
+    )
+
+
+def config(instances: int, *, limited: bool) -> str:
+    """config.pbtxt as Foretide renders it, with the limit of two instances for one, or without any."""
+    text = model_config(_service(), _hardware_class(max(instances, 2)))
+    text = text.replace(f"count: {max(instances, 2)}", f"count: {instances}")
+    return text if limited else LIMIT.sub("", text)
+
+
+def _service() -> InferenceService:
+    spec = sleeper.spec(
+        milliseconds=1e3 * LAW.fixed_seconds,
+        item_milliseconds=1e3 * LAW.per_item_seconds,
+        max_batch=LAW.max_batch,
+        latency=f"{1e3 * SLO_SECONDS:g}ms",
+    )
+    spec["model"]["name"] = MODEL
+    found = parse.inference_service({**_meta(group.INFERENCE_SERVICE_KIND, MODEL), "spec": spec})
+    assert isinstance(found, InferenceService), found
+    return found
+
+
+def _hardware_class(instances: int) -> HardwareClass:
+    raw = sleeper.hardware_class("triton:1")
+    triton = {**raw["spec"]["triton"], "instances": str(instances)}
+    spec = {**raw["spec"], "triton": triton}
+    found = parse.hardware_class({**_meta(group.HARDWARE_CLASS_KIND, raw["metadata"]["name"]), "spec": spec})
+    assert isinstance(found, HardwareClass), found
+    return found
+
+
+def _meta(kind: str, name: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "bench", "uid": "none", "generation": 1}
+    return {"apiVersion": group.API_VERSION, "kind": kind, "metadata": metadata}
+
+
+def _repository(folder: Path, text: str) -> Path:
+    """A model repository with that configuration."""
+    repository = folder / "models"
+    (repository / MODEL / "1").mkdir(parents=True)
+    (repository / MODEL / "config.pbtxt").write_text(text, encoding="utf-8")
+    shutil.copy(sleeper.MODELS / "sleeper" / "model.py", repository / MODEL / "1" / "model.py")
+    return repository
+
+
+if __name__ == "__main__":
+    sys.exit(main())
