@@ -1,4 +1,4 @@
-"""What a limit of Triton's queue is worth, and costs: `python -m bench.queue_limits`, some five minutes."""
+"""What a limit of Triton's queue is worth, and costs: `python -m bench.queue_limits`, some ten minutes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,14 +22,19 @@ from foretide.api import group, parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.serving.model_config import model_config
-from foretide.simulate.scenario import Law
+from foretide.serving.queue_policy import SHARE
+from foretide.simulate.capacity import rate_at_slo
+from foretide.simulate.scenario import Law, Queue
 
 SLO_SECONDS: Final = 0.25
 # One instance does 66 requests a second at most, and takes half of the SLO for a full batch.
 LAW: Final = Law(per_item_seconds=0.010, fixed_seconds=0.040, max_batch=8)
 INSTANCES: Final = (1, 2, 4)
 # Requests a second for each instance, and for how long: the rarer they are, the longer.
-LOADS: Final = ((2.0, 60.0), (8.0, 30.0), (20.0, 20.0), (40.0, 15.0), (150.0, 12.0))
+LOADS: Final = ((2.0, 60.0), (8.0, 30.0), (20.0, 20.0), (40.0, 15.0), (55.0, 20.0), (75.0, 15.0), (150.0, 12.0))
+# Of the simulated rates: SLOs in full batches, and objectives.
+SLOS_BATCHES: Final = (1.0, 1.5, 2.0, 3.0, 6.0, 20.0)
+OBJECTIVES: Final = (0.95, 0.99)
 MODEL: Final = "sleeper"
 LIMIT: Final = re.compile(r"default_queue_policy \{[^}]*\} ")
 SEED: Final = 1
@@ -58,17 +63,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.queue_limits",
         description="A real Triton on loopback with 1, 2 and 4 instances of a model that sleeps 40 ms + 10 ms an item, "
-        "with Foretide's queue limit (one instance: the one that it would have) and without, under random requests.",
+        "with Foretide's queue limit (one instance: the one that it would have) and without, under random requests. "
+        "And simulated, what rate is within an SLO with two.",
     )
     parser.parse_args(arguments)
     root = install(Progress())
-    sys.stdout.write(
-        "| instances | queue | requests/s | in time | refused | p99 of the others, ms |\n|---|---|---|---|---|---|\n"
-    )
+    _say("| instances | queue | requests/s | in time | refused | p99 of the others, ms |", f"|{'---|' * 6}")
     for row in _rows(root):
-        sys.stdout.write(f"{row.line}\n")
-        sys.stdout.flush()
+        _say(row.line)
+    _say("", "| SLO, full batches | objective | rate within it, requests/s | with the limit |", f"|{'---|' * 4}")
+    for slo_batches in SLOS_BATCHES:
+        for objective in OBJECTIVES:
+            without, limited = rates(slo_batches, objective)
+            gain = f"{limited / without - 1:+.1%}"
+            _say(f"| {slo_batches:g} | {objective:.0%} | {without:.1f} | {limited:.1f} ({gain}) |")
     return 0
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
+def rates(slo_batches: float, objective: float) -> tuple[float, float]:
+    """Requests a second of two instances within an SLO of so many full batches, simulated: without a limit, and with
+    Foretide's."""
+    law = replace(LAW, instances=2)
+    slo_seconds = slo_batches * law.batch_seconds(law.max_batch)
+    queues = (Queue(), Queue(timeout_seconds=SHARE * slo_seconds))
+    without, limited = (
+        rate_at_slo(law, slo_latency_seconds=slo_seconds, objective=objective, queue=queue) for queue in queues
+    )
+    return without, limited
 
 
 def _rows(root: Path) -> Iterator[Row]:
@@ -106,7 +132,10 @@ def _row(server: Server, instances: int, limited: bool, rps: float, seconds: flo
 def config(instances: int, *, limited: bool) -> str:
     """config.pbtxt as Foretide renders it, with the limit of two instances for one, or without any."""
     text = model_config(_service(), _hardware_class(max(instances, 2)))
-    text = text.replace(f"count: {max(instances, 2)}", f"count: {instances}")
+    here = f"count: {max(instances, 2)} "
+    if text.count(here) != 1 or len(LIMIT.findall(text)) != 1:
+        raise ValueError(f"no {here!r} or no limit, or several, in config.pbtxt:\n{text}")
+    text = text.replace(here, f"count: {instances} ")
     return text if limited else LIMIT.sub("", text)
 
 

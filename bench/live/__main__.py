@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import time
@@ -16,7 +17,7 @@ from bench.live.outcome import Run
 from bench.live.page import lines, write
 from bench.live.peers.install import installed, scraped
 from bench.live.peers.programs import build
-from bench.live.systems import System, systems
+from bench.live.systems import System, queue_of, systems
 from bench.places import FOLDER, PAGES
 from bench.scaling.console import CELLS_ARE_KEPT, ended
 from e2e.cluster import connect
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "over real Triton pods, under pieces of real traces. Stopped, it goes on where it was. Writes "
         "build/bench/live.json, docs/benchmarks/live.md and its charts; some four hours.",
     )
-    parser.add_argument("--quick", action="store_true", help="one crowd, three systems: 15 min, no pages")
+    parser.add_argument("--quick", action="store_true", help="two crowds, three systems: 20 min, no pages")
     parser.add_argument("--only", default="", help="loads whose name contains this, e.g. flash; writes no pages")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of live.json (default: %(default)s)")
     parser.add_argument("--pages", type=Path, default=PAGES, help="folder of the page (default: %(default)s)")
@@ -58,11 +59,11 @@ def _run(given: argparse.Namespace, wanted: Sequence[Load]) -> int:
     compile_all()
     store = given.out / ("live-quick" if given.quick else "live")
     store.mkdir(parents=True, exist_ok=True)
-    everyone = systems(quick=given.quick)
-    todo = [(load, group) for load in wanted for group in _groups(load, everyone, store)]
+    everyone = {load.key: systems(load, quick=given.quick) for load in wanted}
+    todo = [(load, group) for load in wanted for group in _groups(load, everyone[load.key], store)]
     if todo:
         _perform(todo, store)
-    rows = [json.loads(_file(store, load, system).read_text()) for load in wanted for system in everyone]
+    rows = [json.loads(_file(store, load, system).read_text()) for load in wanted for system in everyone[load.key]]
     (given.out / f"{store.name}.json").write_text(json.dumps({"runs": rows}, indent=1) + "\n")
     print(*lines(rows), sep="\n")
     if not (given.quick or given.only):
@@ -108,7 +109,9 @@ def _keep(store: Path, run: Run) -> None:
 
 
 def _file(store: Path, load: Load, system: System) -> Path:
-    return store / f"{load.key}-{system.name}.json"
+    """Of a run that is kept: another load, model or queue is another run."""
+    made_of = repr((load, load.service(queue_of(system, load)).limits))
+    return store / f"{load.key}-{system.name}-{hashlib.sha256(made_of.encode()).hexdigest()[:8]}.json"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -42,7 +42,9 @@ class Model:
 
 # Two instances of 20 ms an item and 80 ms: 66 requests a second at most. Two, as `instances: Auto` is on a GPU.
 QUICK_MODEL: Final = Model(Law(per_item_seconds=0.020, fixed_seconds=0.080, max_batch=8, instances=2), 0.5)
-# The same three times as slow: a third of the requests, so that three times as many systems run at once.
+# The same in one instance, for which Foretide knows no limit of the queue.
+SINGLE_MODEL: Final = Model(Law(per_item_seconds=0.010, fixed_seconds=0.040, max_batch=8), 0.25)
+# The first three times as slow: a third of the requests, so that three times as many systems run at once.
 SLOW_MODEL: Final = Model(Law(per_item_seconds=0.060, fixed_seconds=0.240, max_batch=8, instances=2), 1.5)
 
 
@@ -55,6 +57,7 @@ class Load:
     model: Model
     profile: Profile
     cold_start_seconds: float
+    judged: bool = True  # by the bars; else it shows what a setting costs
     # Where a part begins that is judged by itself as well, in seconds after the warm-up; and when demand stepped up.
     last_part_seconds: float | None = None
     step_at_seconds: float | None = None
@@ -81,11 +84,12 @@ class Load:
 
 def loads(*, quick: bool) -> tuple[Load, ...]:
     """All that is run, in order; one short crowd where it must be quick."""
+    single = replace(_flash(SINGLE_MODEL, before=60.0, high=180.0, after=60.0), name="flash-single", judged=False)
     if quick:
-        return (_flash(before=60.0, high=180.0, after=60.0),)
-    seen = (_day(), _flash(before=120.0, high=300.0, after=240.0))
+        return (_flash(QUICK_MODEL, before=60.0, high=180.0, after=60.0), single)
+    seen = (_day(), _flash(QUICK_MODEL, before=120.0, high=300.0, after=240.0))
     both = tuple(load.starting_in(seconds) for seconds in COLD_STARTS_SECONDS for load in seen)
-    return (*both, _bursty(), _cron())
+    return (*both, _bursty(), _cron(), single)
 
 
 def _day() -> Load:
@@ -109,20 +113,20 @@ def _cron() -> Load:
     return _of("cron", "spikes by the clock (azure_functions_2019/38589360b1b6), 90 min in 15 min", SLOW_MODEL, rates)
 
 
-def _flash(*, before: float, high: float, after: float) -> Load:
+def _flash(model: Model, *, before: float, high: float, after: float) -> Load:
     steps = [(before, 20.0), (high, 150.0), (after, 20.0)]
     rates = np.concatenate([np.full(round(seconds / STEP_SECONDS), rate) for seconds, rate in steps])
     return _of(
         "flash",
-        "20 requests/s, then 150, then 20",
-        QUICK_MODEL,
+        f"20 requests/s, then 150, then 20; instances of a replica: {model.law.instances}",
+        model,
         rates,
         step_at_seconds=before,
         step_ends_seconds=before + high,
     )
 
 
-def _of(name: str, about: str, model: Model, rates_rps: Floats, **parts: float) -> Load:
+def _of(name: str, about: str, model: Model, rates_rps: Floats, **parts: Any) -> Load:
     warm_up = np.full(round(WARM_UP_SECONDS / STEP_SECONDS), rates_rps[0])
     profile = Profile(tuple(np.concatenate([warm_up, rates_rps]).tolist()), STEP_SECONDS)
     seconds = COLD_STARTS_SECONDS[0]

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.live.loads import OBJECTIVE, WARM_UP_SECONDS, Load
 from bench.live.predict import Prediction, clairvoyant_replica_minutes
-from bench.live.systems import System
+from bench.live.systems import System, queue_of
 from e2e.load import Outcome, Result
 from e2e.load.report import within
 from e2e.scenarios.each_second import each_second
@@ -54,7 +54,7 @@ class Run:
         return {
             "system": self.system.scaler.value,
             "target": self.system.target,
-            "queue": self.system.queue.value,
+            "queue": queue_of(self.system, self.load).value,
             "trace": self.load.name,
             "cold_start_seconds": self.load.cold_start_seconds,
             **asdict(self.whole),

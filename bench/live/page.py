@@ -36,10 +36,11 @@ def write(rows: Sequence[Row], folder: Path) -> None:
         "",
         f"Not judged are the first {WARM_UP_SECONDS:.0f} s, in which each learns or settles. HPA reads a Pods metric "
         "from prometheus-adapter, KEDA has its Prometheus trigger; a target is a share of what a replica can do with "
-        "full batches. A replica runs two instances, as `instances: Auto` has it on a GPU. Queue `default` is "
-        "Triton's own, as its documents show it; with `half` Triton refuses what has waited for half of the SLO, which "
-        "is what Foretide renders; with `slo` what cannot be in time any more, by somebody who knows how long a full "
-        "batch takes, and the peer's query counts what was refused. "
+        "full batches. A replica runs two instances, as `instances: Auto` has it on a GPU; a class that says nothing "
+        "has one, for which Foretide knows no limit of the queue, and `flash-single` shows what that costs. Queue "
+        "`default` is Triton's own, as its documents show it; with `half` Triton refuses what has waited for half of "
+        "the SLO, which is what Foretide renders for two instances; with `slo` what cannot be in time any more, by "
+        "somebody who knows how long a full batch takes, and the peer's query counts what was refused. "
         "*Foreseen* is what the simulator says of the same requests: share in time, replica-minutes.",
         "",
         *_verdicts(verdicts(rows)),

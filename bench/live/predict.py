@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.live.loads import OBJECTIVE, WARM_UP_SECONDS, Load
 from bench.live.peers.objects import MOST_REPLICAS
-from bench.live.systems import Scaler, System
+from bench.live.systems import Scaler, System, queue_of
 from foretide.scaling.arrays import Floats
 from foretide.scaling.policy import AnyPolicy
 from foretide.simulate.observe import profile, promise
@@ -53,7 +53,7 @@ def clairvoyant_replica_minutes(load: Load, *, since_seconds: float = 0.0) -> fl
 
 
 def _lane(system: System, load: Load, arrivals: Floats) -> Lane:
-    service = load.service(system.queue)
+    service = load.service(queue_of(system, load))
     return Lane(
         name=system.name,
         rates_rps=np.array(load.profile.rates_rps),

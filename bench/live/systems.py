@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from bench.live.loads import Load
 from foretide.simulate.workload import QueueName
 
 
@@ -17,6 +18,7 @@ class Scaler(StrEnum):
     KEDA = "keda"  # its Prometheus trigger: an External metric over all pods
 
 
+PEERS: Final = (Scaler.HPA, Scaler.KEDA)
 TARGETS: Final = (0.50, 0.65, 0.80)
 
 
@@ -27,8 +29,8 @@ class System:
     scaler: Scaler
     # Of what a replica can do with full batches; None: nothing is tuned.
     target: float | None = None
-    # DEFAULT is Triton's, without limits, as its documents show it; HALF what Foretide renders. With SLO what cannot be
-    # in time is refused, and the peer's query counts what was refused: the strongest that a reactive scaler can have.
+    # Of a peer: DEFAULT is Triton's, without limits, as its documents show it. With SLO what cannot be in time is
+    # refused, and the query counts what was refused: the strongest that a reactive scaler can have.
     queue: QueueName = QueueName.DEFAULT
 
     @property
@@ -40,21 +42,20 @@ class System:
         return f"{self.scaler.value}-{100 * self.target:.0f}{refusing}"
 
 
-FORETIDE: Final = System(Scaler.FORETIDE, queue=QueueName.HALF)
+FORETIDE: Final = System(Scaler.FORETIDE)
 # Each peer has its pods with both.
 PEER_QUEUES: Final = (QueueName.DEFAULT, QueueName.SLO)
 
 
-def systems(*, quick: bool) -> tuple[System, ...]:
-    """All, or Foretide and the strongest setting of each peer."""
-    if quick:
-        return (FORETIDE, *(System(peer, 0.65, QueueName.SLO) for peer in (Scaler.HPA, Scaler.KEDA)))
-    return (
-        FORETIDE,
-        *(
-            System(peer, target, queue)
-            for queue in PEER_QUEUES
-            for peer in (Scaler.HPA, Scaler.KEDA)
-            for target in TARGETS
-        ),
-    )
+def queue_of(system: System, load: Load) -> QueueName:
+    """What its replicas refuse: Foretide's as it renders them."""
+    if system.scaler is Scaler.FORETIDE and load.model.law.instances > 1:
+        return QueueName.HALF
+    return system.queue
+
+
+def systems(load: Load, *, quick: bool) -> tuple[System, ...]:
+    """All, or Foretide and the strongest setting of each peer, which is enough beside a load that is not judged."""
+    strongest = (FORETIDE, *(System(peer, 0.65, QueueName.SLO) for peer in PEERS))
+    peers = (System(peer, target, queue) for queue in PEER_QUEUES for peer in PEERS for target in TARGETS)
+    return strongest if quick or not load.judged else (FORETIDE, *peers)

@@ -52,8 +52,7 @@ def spec(
 ) -> dict[str, Any]:
     """The spec of an InferenceService for the model; `scaling` in the words of the API (minReplicas=2).
 
-    The SLO is long beside 8 ms of work, and the queue refuses after half of it: a second in which the machine is busy
-    with other things then never looks like dropped requests.
+    The SLO is long beside 8 ms of work: a second in which the machine is busy with other things makes nothing late.
     """
     parameters = {"fixed_seconds": f"{milliseconds / 1e3:g}", "offset": f"{offset:g}"}
     if item_milliseconds:

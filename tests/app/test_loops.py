@@ -24,6 +24,7 @@ from tests.control.fakes import DOWN as PROMETHEUS_DOWN
 from tests.virtual_time import now_seconds, run
 
 SETTINGS = Settings(tick_seconds=15, sweep_seconds=300, workers=2)
+IN_SHOP: Final = SETTINGS.model_copy(update={"watch_namespaces": f"{objects.NAMESPACE} search"})
 Result = TypeVar("Result")
 
 
@@ -205,7 +206,7 @@ def test_a_kind_that_is_not_watched_is_swept(monkeypatch: pytest.MonkeyPatch) ->
 
     async def breaks(seen: Any, unsure: watching.Unsure, namespaces: Any, stop: asyncio.Event) -> None:
         await asyncio.sleep(20)
-        unsure(INFERENCE_SERVICE)
+        unsure((INFERENCE_SERVICE, None))
         await stop.wait()
 
     async def main() -> Operator:
@@ -239,32 +240,61 @@ def test_a_sweep_that_fails_is_followed_by_another() -> None:
 
 @pytest.mark.parametrize(
     ("error", "told"),
-    [(API_DOWN, "sweep of inferenceservices: ClientConnectorError"), (RuntimeError("boom"), "a fault of the operator")],
+    [
+        (API_DOWN, "sweep of hardwareclasses: ClientConnectorError"),
+        (RuntimeError("boom"), "sweep of hardwareclasses: a fault of the operator"),
+    ],
 )
-def test_a_kind_that_cannot_be_swept_keeps_no_other_from_it(
-    error: Exception, told: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def main() -> Operator:
-        operator = Operator(objects.service(), objects.hardware_class())
-        running = asyncio.create_task(operator.run(seconds=340))
+def test_what_cannot_be_swept_delays_no_other(error: Exception, told: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> tuple[Operator, list[Any]]:
+        operator = Operator(objects.hardware_class())
+        running = asyncio.create_task(operator.run(seconds=330))
         await asyncio.sleep(1)
         kubernetes, listed = operator.cluster.kubernetes, operator.cluster.kubernetes.list
 
         async def choosy(resource: Any, **where: Any) -> Any:
-            if resource == INFERENCE_SERVICE:
+            if resource == HARDWARE_CLASS:  # the first of all
                 raise error
             return await listed(resource, **where)
 
         kubernetes.list = choosy  # type: ignore[method-assign]
-        new = objects.hardware_class("new")
-        kubernetes.objects["HardwareClass", "", "new"] = new
+        kubernetes.objects["InferenceService", objects.NAMESPACE, "ranker"] = objects.service()
+        await asyncio.sleep(SETTINGS.sweep_seconds + 1)
+        served = list(operator.cluster.world.served)
+        await running
+        return operator, served
+
+    operator, served = run(main())
+    assert served == [key()]
+    assert list(operator.cluster.world.hardware_classes) == [objects.hardware_class()["metadata"]["name"]]
+    assert told in caplog.text
+
+
+def test_a_sweep_of_one_namespace_says_nothing_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: set[tuple[str, str | None]] = set()
+
+    async def breaks(seen: Any, unsure: watching.Unsure, namespaces: Any, stop: asyncio.Event) -> None:
+        await asyncio.sleep(20)
+        listed.clear()
+        unsure((INFERENCE_SERVICE, "search"))
+        await stop.wait()
+
+    async def main() -> Operator:
+        elsewhere = objects.service("finder")
+        elsewhere["metadata"]["namespace"] = "search"
+        operator = Operator(objects.service(), elsewhere, objects.hardware_class(), settings=IN_SHOP)
+        operator.cluster.kubernetes.listed = listed
+        running = asyncio.create_task(operator.run(seconds=25))
+        await asyncio.sleep(10)
+        assert len(operator.cluster.world.services) == 2
+        operator.cluster.kubernetes.objects.pop(("InferenceService", "search", "finder"))
+        operator.cluster.kubernetes.objects.pop(("InferenceService", objects.NAMESPACE, "ranker"))
         await running
         return operator
 
-    world = run(main()).cluster.world
-    assert sorted(world.hardware_classes) == sorted(["new", objects.hardware_class()["metadata"]["name"]])
-    assert list(world.served) == [key()]
-    assert told in caplog.text
+    monkeypatch.setattr(watching, "watch", breaks)
+    assert list(run(main()).cluster.world.services) == [key()]
+    assert listed == {(INFERENCE_SERVICE.kind, "search")}
 
 
 def test_what_an_event_shows_while_the_sweep_lists_is_newer_than_the_list() -> None:
@@ -486,9 +516,6 @@ def test_a_fault_in_back_filling_does_not_end_the_loops() -> None:
     operator, begun = run(main())
     assert len(operator.ticks) == 21
     assert begun == [0, module.BACKFILL_FAULT_PAUSE_SECONDS]
-
-
-IN_SHOP: Final = SETTINGS.model_copy(update={"watch_namespaces": f"{objects.NAMESPACE} search"})
 
 
 def test_of_namespaces_that_it_was_not_told_it_knows_nothing_and_writes_nothing(

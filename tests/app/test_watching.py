@@ -139,10 +139,12 @@ class Told:
 
     def __init__(self) -> None:
         self.at: list[float] = []
+        self.places: list[str | None] = []
 
-    def unsure(self, kind: Resource) -> None:
-        if kind == POD:
+    def unsure(self, place: watching.Place) -> None:
+        if place[0] == POD:
             self.at.append(now_seconds())
+            self.places.append(place[1])
 
 
 LOOK = watching.LOOK_SECONDS
@@ -209,8 +211,8 @@ def test_a_kind_is_swept_until_it_is_listed_and_once_more(
     assert len(told.at) == sweeps
 
 
-def test_a_kind_is_listed_when_it_is_in_each_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And kopf may never come to watch one of them: it knows of no such kind, or not yet."""
+def test_each_namespace_is_listed_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And kopf may never come to watch one of them."""
     told = Told()
 
     async def life(**_: Any) -> AsyncIterator[Any]:
@@ -219,15 +221,21 @@ def test_a_kind_is_listed_when_it_is_in_each_namespace(monkeypatch: pytest.Monke
     async def main() -> None:
         unlisted = watching._Unlisted(("shop", "search"))
         telling = asyncio.create_task(unlisted.tell(told.unsure))
-        for namespace in ("shop", "search"):
-            async for _ in watching._enduring(lambda *_: None, unlisted)(resource=PODS, namespace=namespace):
-                pass
-            await asyncio.sleep(10.5 * LOOK)
+        async for _ in watching._enduring(lambda *_: None, unlisted)(resource=PODS, namespace="shop"):
+            pass
+        await asyncio.sleep(3.5 * LOOK)
         telling.cancel()
 
     played(monkeypatch, life)
     run(main())
-    assert told.at == [LOOK * look for look in range(1, 12)]
+    assert told.places == ["shop", "search", "search", "search"]
+
+
+@pytest.mark.parametrize(("namespaces", "expected"), [((), [None]), (("shop", "search"), ["shop", "search"])])
+def test_kinds_of_the_cluster_are_in_no_namespace(namespaces: tuple[str, ...], expected: list[str | None]) -> None:
+    for kind in watching.WATCHED:
+        found = [namespace for one, namespace in watching.places(namespaces) if one == kind]
+        assert found == (expected if kind.namespaced else [None])
 
 
 def test_what_is_no_fault_of_a_watch_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+from bench.live.__main__ import _file
 from bench.live.lanes import service_and_class
 from bench.live.loads import COLD_STARTS_SECONDS, SIZE, WARM_UP_SECONDS, Load, loads
 from bench.live.outcome import run_of
@@ -21,7 +23,7 @@ from bench.live.peers.install import OWN_MANAGER
 from bench.live.peers.objects import objects
 from bench.live.peers.queries import METRIC, adapter_rules
 from bench.live.predict import Prediction, clairvoyant_replica_minutes, predicted
-from bench.live.systems import FORETIDE, Scaler, System, systems
+from bench.live.systems import FORETIDE, Scaler, System, queue_of, systems
 from bench.live.verdict import front, verdicts
 from e2e.load import Outcome, arrivals
 from e2e.load.result import Row as Request
@@ -29,19 +31,39 @@ from e2e.load.result import collect
 from e2e.scenarios.recording import State
 from foretide.api import group
 from foretide.serving.manifests import ServingSettings, build
+from foretide.serving.model_config import model_config
 from foretide.simulate.workload import QueueName
 
 DAY, CROWD = loads(quick=False)[:2]
-PEERS = [system for system in systems(quick=False) if system != FORETIDE]
+SINGLE = loads(quick=False)[-1]
+PEERS = [system for system in systems(DAY, quick=False) if system != FORETIDE]
 
 
 def test_all_targets_queues_and_peers_are_compared() -> None:
-    assert len({system.name for system in systems(quick=False)}) == 1 + 2 * 3 * 2
+    assert len({system.name for system in systems(DAY, quick=False)}) == 1 + 2 * 3 * 2
     assert [load.key for load in loads(quick=False)] == [
         *(f"{name}-{seconds:.0f}s" for seconds in COLD_STARTS_SECONDS for name in ("day", "flash")),
         "bursty-45s",
         "cron-45s",
+        "flash-single-45s",
     ]
+
+
+def test_foretide_refuses_only_where_a_replica_has_two_instances() -> None:
+    assert queue_of(FORETIDE, CROWD) is QueueName.HALF
+    assert queue_of(FORETIDE, SINGLE) is QueueName.DEFAULT
+    for load in (CROWD, SINGLE):
+        service, hardware_class = service_and_class(FORETIDE, load, namespace="live")
+        rendered = model_config(service, hardware_class)
+        assert ("default_queue_policy" in rendered) is (load is CROWD)
+        assert f"count: {load.model.law.instances} " in rendered
+
+
+def test_a_run_of_another_model_is_another_run(tmp_path: Path) -> None:
+    one = _file(tmp_path, CROWD, FORETIDE)
+    assert one == _file(tmp_path, loads(quick=False)[1], FORETIDE)
+    assert one != _file(tmp_path, replace(CROWD, model=SINGLE.model), FORETIDE)
+    assert one != _file(tmp_path, CROWD.starting_in(60.0), FORETIDE)
 
 
 @pytest.mark.parametrize("load", loads(quick=False), ids=lambda load: load.key)
@@ -109,7 +131,7 @@ def row(system: System, within: float, minutes: float, **other: Any) -> dict[str
     return {
         "system": system.scaler.value,
         "target": system.target,
-        "queue": system.queue.value,
+        "queue": queue_of(system, DAY).value,
         "trace": "day",
         "cold_start_seconds": 45.0,
         "requests": 1000,
@@ -150,6 +172,7 @@ def test_the_page_has_every_run(tmp_path: Path) -> None:
     write(rows, tmp_path)
     text = (tmp_path / "live.md").read_text()
     assert "foretide | half | 99.00%" in text
+    assert "hpa at 50% | default | 90.00%" in text
     assert "last repetition: 99.50% at 1.25 x clairvoyant" in text
     assert (tmp_path / "live" / "day-45s.png").exists()
     assert any("90.00%" in line for line in lines(rows))
@@ -182,7 +205,7 @@ def test_a_run_is_judged_after_its_warm_up() -> None:
 
 def test_the_simulator_foresees_a_run_and_nobody_is_cheaper_than_who_knows() -> None:
     crowd = loads(quick=True)[0]
-    for system in systems(quick=True):
+    for system in systems(crowd, quick=True):
         found = predicted(system, crowd, arrivals(crowd.profile, seed=1))
         assert 0.2 < found.within_slo < 0.99
         assert found.replica_minutes > 0.5 * clairvoyant_replica_minutes(crowd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,9 +19,10 @@ from hypothesis import strategies as st
 
 from foretide.adapters.resources import DEPLOYMENT, HARDWARE_CLASS, MODEL_PROFILE, SCALING_POLICY
 from foretide.adapters.triton_metrics import METRICS
+from foretide.api.status import InferenceServiceStatus
 from foretide.cli.backtest import candidates, charts, loads, replay
 from foretide.cli.backtest.candidates import Candidate, Tuned
-from foretide.cli.backtest.case import Case, Given, Load, Subject, of_options
+from foretide.cli.backtest.case import Case, Given, Hardware, Load, Subject, of_options, of_service
 from foretide.cli.exits import Exit, Stop
 from foretide.scaling.policy import Quantity
 from foretide.simulate.fidelity import Fidelity
@@ -29,6 +31,7 @@ from tests.cli import examples
 from tests.cli.conftest import CommandLine
 from tests.cli.server import ApiServer
 from tests.control import objects
+from tests.serving import strategies as made_by
 
 MEASURED = {"perReplica": "20", "batchTime": {"perItem": "4ms", "fixed": "10ms"}, "source": "Measured"}
 SERVICE = ["--slo", "250ms", "--batch-time", "10ms,40ms,8", "--cold-start", "45s", "--max-replicas", "8"]
@@ -240,7 +243,9 @@ def test_foretide_is_told_what_is_known_of_the_model_and_never_only_advises() ->
     (task,) = replay.tasks(
         [Subject(CASE, loaded(0.1))], [Candidate("foretide")], workers=1, fidelity=Fidelity.ARRIVALS, whole=False
     )
-    policy = task.candidate.for_lanes(*task._lanes())
+    lanes, fleets = task._lanes()
+    assert {lane.queue for lane in lanes} == {CASE.usual.queue}
+    policy = task.candidate.for_lanes(lanes, fleets)
     assert isinstance(policy, Tuned)
     assert policy.told.per_item_seconds.tolist() == [0.01] * len(task.parts)
     assert not policy.orders.advisory.any()
@@ -408,3 +413,14 @@ def test_hardware_classes_in_their_order_within_their_quotas(shop: ApiServer, ru
     assert ours["items"] == pytest.approx(10.0 * 2_160, rel=0.03)  # each asked for once, whoever serves it
     assert list(static["replicaHoursByClass"]) == ["slow"]  # it knows of one class
     assert ours["lateShare"] < static["lateShare"]
+
+
+@pytest.mark.parametrize(
+    ("instances", "slo", "timeout_seconds"), [("1", None, math.inf), ("2", None, 0.05), ("2", "1s", 0.5)]
+)
+def test_the_queue_is_that_of_a_replica(instances: str, slo: str | None, timeout_seconds: float) -> None:
+    service = made_by.service(slo={"objective": "99", "latency": "100ms"})
+    hardware = made_by.hardware(triton={"image": "tritonserver:2.51", "instances": instances})
+    given = Given(slo=slo, batch_time="10ms,40ms,8", cold_start="45s")
+    case = of_service(service, InferenceServiceStatus(), Hardware({"cpu-16": hardware}), given)
+    assert case.usual.queue.timeout_seconds == pytest.approx(timeout_seconds)

@@ -213,3 +213,25 @@ def test_a_list_that_shows_what_is_known_leaves_it_in_its_place() -> None:
     assert world.services[Key("shop", "ranker")] is known
     world.replace(INFERENCE_SERVICE, [_state("11")])
     assert world.services[Key("shop", "ranker")] == _state("11")
+
+
+@pytest.mark.parametrize("resource", [kind for kind in KINDS if kind.namespaced], ids=lambda kind: kind.kind)
+@pytest.mark.parametrize("namespace", ["shop", "search", "empty"])
+def test_the_list_of_a_namespace_says_nothing_of_another(resource: Resource, namespace: str) -> None:
+    """The kept one of `shop` is listed; without a namespace the list is of all."""
+
+    def made(name: str, place: str) -> dict[str, Any]:
+        found = _object(resource, name, "a")
+        return {**found, "metadata": {**found["metadata"], "namespace": place}}
+
+    everything = {("kept", "shop"), ("gone", "shop"), ("kept", "search"), ("gone", "search")}
+    world = World()
+    for name, place in everything:
+        world.seen(resource, made(name, place))
+    world.replace(resource, [made("kept", namespace)] if namespace != "empty" else [], namespace=namespace)
+    found = (
+        {(name, place) for place, scalers in world._scalers.items() for name in scalers}
+        if resource == HORIZONTAL_POD_AUTOSCALER
+        else {(obj["metadata"]["name"], obj["metadata"]["namespace"]) for obj in world._all(resource)}
+    )
+    assert found == everything - {("gone", namespace)}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from foretide.api import group, parse
 from foretide.api.backends import ALWAYS_BATCHED, ANSWERS_MANY, BRINGS_TENSORS, NAMES_NO_FILE, PRECISIONS, Backend
+from foretide.api.durations import parse_nanoseconds
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.api.model import DataType
@@ -119,8 +120,21 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def batchings(draw: st.DrawFn, model: dict[str, Any], latency: str) -> dict[str, Any]:
+    """What a model and an SLO admit."""
+    modes = ["Auto"]
+    if model.get("maxBatchSize", 0) > 1:
+        modes += ["Manual", *(["None"] if "inputs" in model else [])]
+    mode = draw(st.sampled_from(modes))
+    if mode != "Manual":
+        return {"mode": mode}
+    most_us = parse_nanoseconds(latency) // 1_000 - 1
+    return {"mode": mode, "maxQueueDelay": f"{draw(st.integers(0, most_us) | st.just(most_us))}us"}
+
+
+@st.composite
 def services(draw: st.DrawFn) -> InferenceService:
-    model = draw(models())
+    model, latency = draw(models()), draw(latencies)
     caches = not model.get("decoupled", False) and draw(st.booleans())
     raw = {
         "metadata": {"name": draw(service_names), "namespace": "shop", "uid": "u1", "generation": 1},
@@ -128,7 +142,8 @@ def services(draw: st.DrawFn) -> InferenceService:
             "model": model,
             "hardware": {"classes": [draw(class_names)]},
             **({"responseCache": {"size": draw(st.sampled_from(["1Mi", "99Mi", "512Mi"]))}} if caches else {}),
-            "slo": {"objective": draw(st.sampled_from(["99", "99.9", "50"])), "latency": draw(latencies)},
+            "slo": {"objective": draw(st.sampled_from(["99", "99.9", "50"])), "latency": latency},
+            "batching": draw(batchings(model, latency)),
             "scaling": {"minReplicas": draw(st.integers(1, 5)), "maxReplicas": draw(st.integers(5, 50))},
         },
     }

@@ -50,7 +50,7 @@ def test_nothing_is_in_it_that_was_not_asked_for(pair: tuple[InferenceService, H
     expected |= {"platform"} if model.backend == "tensorflow" else set()
     expected |= {"default_model_filename"} if model.file_name else set()
     expected |= {"max_batch_size"} if model.largest_batch else set()
-    expected |= {"dynamic_batching"} if model.largest_batch > 1 else set()
+    expected |= {"dynamic_batching"} if service.is_batched_on(hardware.name) else set()
     expected |= {"input", "output"} if model.inputs or model.backend == "tensorrtllm" else set()
     expected |= {"model_transaction_policy"} if model.is_decoupled else set()
     expected |= {"response_cache"} if service.spec.response_cache else set()

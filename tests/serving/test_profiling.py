@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from foretide.api.inferenceservice import InferenceService
 from foretide.app.watching import OURS
 from foretide.scaling.policy import Quantity
 from foretide.serving.manifests import ServingSettings, build
+from foretide.serving.model_config import model_config
 from foretide.serving.naming import deployment_name
 from foretide.serving.profiling import CONFIG_ANNOTATION, GENERATOR, generator_job, job_name, profiling_job
 from tests.control import objects
@@ -22,9 +24,10 @@ from tests.control import objects
 NAMES: Final = st.from_regex(r"[a-z]([a-z0-9-]{0,40}[a-z0-9])?", fullmatch=True)
 
 
-def subject(**changes: Any) -> tuple[InferenceService, HardwareClass]:
+def subject(instances: str = "1", **changes: Any) -> tuple[InferenceService, HardwareClass]:
     service = parse.inference_service(objects.service(**changes))
-    hardware_class = parse.hardware_class(objects.hardware_class())
+    triton = {"image": "tritonserver:2.51", "instances": instances}
+    hardware_class = parse.hardware_class(objects.hardware_class(triton=triton))
     assert isinstance(service, InferenceService)
     assert isinstance(hardware_class, HardwareClass)
     return service, hardware_class
@@ -92,6 +95,14 @@ def test_the_configuration_is_in_the_pod_itself() -> None:
     assert item["fieldRef"]["fieldPath"] == f"metadata.annotations['{CONFIG_ANNOTATION}']"
     mounts = template["spec"]["initContainers"][0]["volumeMounts"]
     assert {mount["name"] for mount in mounts} <= {one["name"] for one in template["spec"]["volumes"]}
+
+
+def test_no_client_is_refused() -> None:
+    """Twice the largest batch of them wait for their answers; without those there is no profile."""
+    two: dict[str, Any] = {"instances": "2", "model": {**objects.service()["spec"]["model"], "maxBatchSize": 8}}
+    service, hardware_class = subject(**two)
+    assert "default_queue_policy" in model_config(service, hardware_class)
+    assert "default_queue_policy" not in json.dumps(made(**two))
 
 
 def test_no_answer_comes_from_a_cache() -> None:

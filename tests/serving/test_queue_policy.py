@@ -33,6 +33,9 @@ def batching(service: InferenceService, hardware: HardwareClass) -> ModelDynamic
         ("1", {}, None),
         ("2", {}, 50_000),
         ("64", {}, 50_000),
+        ("Auto", {}, None),  # one whole CPU
+        ("2", {"batching": {"mode": "None"}}, None),
+        ("2", {"model": {**MODEL, **TENSORS, "maxBatchSize": 1}}, None),
         ("1", {"batching": MANUAL}, None),
         ("2", {"batching": MANUAL}, 60_000),  # half of the 80 ms after the delay; or every lonely request was refused
     ],
@@ -40,7 +43,7 @@ def batching(service: InferenceService, hardware: HardwareClass) -> ModelDynamic
 def test_two_instances_refuse_what_has_waited_for_half_of_the_slo(
     count: str, more: dict[str, Any], timeout_us: int | None
 ) -> None:
-    asked = service(model={**MODEL, **TENSORS}, slo={"objective": "99", "latency": "100ms"}, **more)
+    asked = service(**{"model": {**MODEL, **TENSORS}, "slo": {"objective": "99", "latency": "100ms"}, **more})
     found = batching(asked, hardware(triton={"image": "triton:1", "instances": count}))
     assert found.HasField("default_queue_policy") is (timeout_us is not None)
     if timeout_us is not None:
@@ -49,16 +52,18 @@ def test_two_instances_refuse_what_has_waited_for_half_of_the_slo(
 
 
 @given(placed())
-def test_nobody_is_refused_for_the_delay_nor_let_in_to_be_late(pair: tuple[InferenceService, HardwareClass]) -> None:
+def test_nobody_is_refused_for_the_delay_alone_and_nobody_waits_for_all_of_the_slo(
+    pair: tuple[InferenceService, HardwareClass],
+) -> None:
     """One instance never has a limit: Triton lets requests wait beside it while it is free."""
     service, hardware = pair
-    found, model = batching(service, hardware), service.model_on(hardware.name)
-    limited = model.largest_batch > 1 and instances(model, hardware) > 1
+    found = batching(service, hardware)
+    limited = service.is_batched_on(hardware.name) and instances(service.model_on(hardware.name), hardware) > 1
     policy = found.default_queue_policy
     assert found.HasField("default_queue_policy") is limited
     # What a full queue refuses is in no metric, and a client's own timeout would hide an overload.
     assert (policy.max_queue_size, policy.allow_timeout_override) == (0, False)
     assert not found.priority_queue_policy
     if limited:
-        delay_us = service.spec.batching.max_queue_delay_microseconds
-        assert delay_us < policy.default_timeout_microseconds <= 1e6 * service.latency_seconds
+        assert found.max_queue_delay_microseconds < policy.default_timeout_microseconds
+        assert policy.default_timeout_microseconds <= 1e6 * service.latency_seconds

@@ -172,8 +172,8 @@ class Triton(Fields):
     """Image of the Triton server, with the backends that the models of this class need."""
     instances: Instances = "1"
     """Copies of the model in one replica that run batches at the same time: a number from 1 to 64, or Auto for one on
-    each whole CPU of the class, two on a GPU. Each holds the whole model in memory. With two or more, what has waited
-    for half of the SLO is refused; with one, Triton knows no sound limit, and an overload makes all requests late."""
+    each whole CPU of the class, two on a GPU. Each holds the whole model in memory. With two or more, a model whose
+    requests are batched refuses what has waited for half of the SLO; with one, an overload makes all requests late."""
 
 
 class HardwareClassSpec(Fields):

@@ -165,6 +165,10 @@ class InferenceService:
         """The model as the replicas of that class run it."""
         return self.spec.model.on(hardware_class)
 
+    def is_batched_on(self, hardware_class: str) -> bool:
+        """Whether Triton makes batches of the requests to its replicas of that class."""
+        return self.model_on(hardware_class).largest_batch > 1 and self.spec.batching.mode != "None"
+
     @property
     def policy_name(self) -> str | None:
         """The name of its ScalingPolicy; None where the defaults of one hold."""

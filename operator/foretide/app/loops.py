@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
 from foretide.adapters.clock import Clock
 from foretide.adapters.errors import AdapterError, Unavailable
 from foretide.adapters.kubernetes import Kubernetes, trimmed
-from foretide.adapters.resources import CHILDREN, POD, SCALING_POLICY, Object, Resource
+from foretide.adapters.resources import CHILDREN, POD, Object, Resource
 from foretide.app import watching
 from foretide.app.families import TickResult
 from foretide.app.metrics import SelfMetrics
-from foretide.app.namespaces import open_to
+from foretide.app.namespaces import NO_ROLE, open_to
 from foretide.app.settings import Settings
 from foretide.app.stopping import unless
 from foretide.control.autoscale import Autoscaler
@@ -62,7 +63,7 @@ class Loops:
         self._queue: Final[WorkQueue[Key]] = WorkQueue()
         self._namespaces: tuple[str, ...] = ()  # that are watched; empty: all
         self._newer: Final[set[ObjectId]] = set()  # objects that an event showed since the sweep asked for its list
-        self._unsure: Final[WorkQueue[Resource]] = WorkQueue()  # kinds that a sweep has to show
+        self._unsure: Final[WorkQueue[watching.Place]] = WorkQueue()  # what a sweep has to show
         self._ticked = time.monotonic()
         self.started = False
         metrics.tick_interval.set(settings.tick_seconds)
@@ -80,7 +81,7 @@ class Loops:
         self.started = True
         async with asyncio.TaskGroup() as group:
             endless = [group.create_task(self._queue.work(self._reconcile)) for _ in range(self._settings.workers)]
-            sweeps = (self._sweep_for_ever(), self._unsure.work(partial(self._swept, stop=stop)))
+            sweeps = (self._sweep_for_ever(stop), self._unsure.work(partial(self._sweep, stop=stop)))
             rest = (self._tick_for_ever(), *sweeps, self._backfill_for_ever())
             endless += [group.create_task(each) for each in rest]
             # A task of its own, so that a stop and a cancellation (the Lease is lost) end all loops at once: kopf takes
@@ -123,58 +124,62 @@ class Loops:
     async def _first_view(self) -> None:
         """The whole, before the first decision: classes and services arrive in any order."""
         self._namespaces = await open_to(self._api, self._settings.namespaces)
-        for resource in watching.WATCHED:
-            await self._sweep(resource)
+        for place in watching.places(self._namespaces):
+            self._take(place, await self._patiently_listed(place))
 
-    async def _sweep(self, resource: Resource) -> None:
+    def _take(self, place: watching.Place, objects: Iterable[Object]) -> None:
         """Compares the caches with the cluster: kopf tells nothing of objects that vanished while a watch was down."""
-        objects = await self._listed(resource)
+        resource, namespace = place
         typed = ({"apiVersion": resource.api_version, "kind": resource.kind, **obj} for obj in objects)
-        for key in self._world.replace(resource, typed, newer=self._newer):
+        for key in self._world.replace(resource, typed, namespace=namespace, newer=self._newer):
             self._queue.add(key)
 
-    async def _listed(self, resource: Resource) -> list[Object]:
-        """All of a kind; asked for again, and not for ever, where the API server cannot answer now."""
+    async def _patiently_listed(self, place: watching.Place) -> list[Object]:
+        """Asked for again, and not for ever, where the API server cannot answer now."""
         for pause_seconds in LIST_PAUSES_SECONDS:
             try:
-                return await self._asked_for(resource)
+                return await self._listed(place)
             except Unavailable as error:
-                log.warning("list of %s: %s: %s", resource.plural, error.reason, error)
+                log.warning("list of %s: %s: %s", place[0].plural, error.reason, error)
             await asyncio.sleep(pause_seconds)
-        return await self._asked_for(resource)
+        return await self._listed(place)
 
-    async def _asked_for(self, resource: Resource) -> list[Object]:
+    async def _listed(self, place: watching.Place) -> list[Object]:
+        resource, namespace = place
         selector = watching.OURS if resource in (*CHILDREN, POD) else ""
         self._newer.clear()
-        places = self._namespaces if resource.namespaced and self._namespaces else (None,)
         known = partial(self._world.known, resource)
-        return [
-            obj
-            for place in places
-            for obj in await self._api.list(resource, label_selector=selector, namespace=place, known=known)
-        ]
+        return await self._api.list(resource, label_selector=selector, namespace=namespace, known=known)
 
-    async def _sweep_for_ever(self) -> None:
+    async def _sweep_for_ever(self, stop: asyncio.Event) -> None:
         while True:
             await asyncio.sleep(self._settings.sweep_seconds)
-            for resource in watching.WATCHED:
-                self._unsure.add(resource)
+            await self._look_for_namespaces(stop)
+            for place in watching.places(self._namespaces):
+                self._unsure.add(place)
 
-    async def _swept(self, resource: Resource, *, stop: asyncio.Event) -> None:
-        """One kind at its time, or while kopf does not watch it."""
+    async def _sweep(self, place: watching.Place, *, stop: asyncio.Event) -> None:
+        """At its time, or while kopf does not show it; one that fails is tried again after the others."""
+        plural = place[0].plural
         try:
-            # The kind that tells which namespaces are open: asked at each kind it would be as many requests again.
-            if resource == SCALING_POLICY and await open_to(self._api, self._settings.namespaces) != self._namespaces:
-                log.warning("a namespace to work in has come or gone; stopping, to be started with other watches")
-                stop.set()
-                return
-            await self._sweep(resource)
+            self._take(place, await self._listed(place))
         except AdapterError as error:
-            log.warning("sweep of %s: %s: %s", resource.plural, error.reason, error)
+            log.warning("sweep of %s: %s: %s", plural, error.reason, error)
+            if error.reason == NO_ROLE:
+                await self._look_for_namespaces(stop)
             raise
         except Exception:
-            log.exception("sweep of %s: a fault of the operator; other kinds go on", resource.plural)
+            log.exception("sweep of %s: a fault of the operator; the others go on", plural)
             raise
+
+    async def _look_for_namespaces(self, stop: asyncio.Event) -> None:
+        """Ends the operator where those to work in are others: kopf's watches are of what there was."""
+        try:
+            if await open_to(self._api, self._settings.namespaces) != self._namespaces:
+                log.warning("a namespace to work in has come or gone; stopping, to be started with other watches")
+                stop.set()
+        except AdapterError as error:
+            log.warning("namespaces to work in: %s: %s", error.reason, error)
 
     async def _tick_for_ever(self) -> None:
         loop = asyncio.get_running_loop()

@@ -64,39 +64,41 @@ BROKEN: Final = (kopf_watching.WatchingError, APIError, aiohttp.ClientError, Loo
 _listed_and_watched: Final[Callable[..., AsyncIterator[Any]]] = kopf_watching.continuous_watch
 
 Seen = Callable[[Resource, Object, bool], None]
-Unsure = Callable[[Resource], None]
 # A kind, and the namespace that it is watched in or, where it is in none or watched in all, None.
 Place = tuple[Resource, str | None]
+Unsure = Callable[[Place], None]
+
+
+def places(namespaces: Sequence[str]) -> tuple[Place, ...]:
+    """All that is listed and watched, in these namespaces or, where there are none, in all."""
+    everywhere: tuple[str | None, ...] = tuple(namespaces) or (None,)
+    return tuple((kind, namespace) for kind in WATCHED for namespace in (everywhere if kind.namespaced else (None,)))
 
 
 class _Unlisted:
     """What kopf has not listed, or not since its watch broke: what vanishes meanwhile is in no event."""
 
     def __init__(self, namespaces: Sequence[str]) -> None:
-        everywhere: tuple[str | None, ...] = tuple(namespaces) or (None,)
-        self._places: Final[set[Place]] = {
-            (kind, namespace) for kind in WATCHED for namespace in (everywhere if kind.namespaced else (None,))
-        }
-        self._since_the_last_look: Final = set(WATCHED)
+        self._now: Final = dict.fromkeys(places(namespaces))
+        # All at first: what vanished between the first view and kopf's list is in neither.
+        self._since_the_last_look: Final = dict(self._now)
 
     def add(self, place: Place) -> None:
         """It has to be listed, for the first time or anew."""
-        self._places.add(place)
-        self._since_the_last_look.add(place[0])
+        self._now[place] = self._since_the_last_look[place] = None
 
     def discard(self, place: Place) -> None:
-        """It is listed, and watched from there on."""
-        self._places.discard(place)
+        """It is listed. kopf goes on from there, whatever it takes to open the watch."""
+        self._now.pop(place, None)
 
     async def tell(self, unsure: Unsure) -> None:
-        """For ever: the kinds that are not listed, and once more those that were not at the last look."""
+        """For ever: what is not listed, and once more what was not at the last look."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            for kind in WATCHED:
-                if kind in self._since_the_last_look:
-                    unsure(kind)
+            for place in self._since_the_last_look:
+                unsure(place)
             self._since_the_last_look.clear()
-            self._since_the_last_look.update(kind for kind, _ in self._places)
+            self._since_the_last_look.update(self._now)
 
 
 class _Patience:
@@ -111,8 +113,8 @@ async def watch(seen: Seen, unsure: Unsure, *, namespaces: Sequence[str], stop: 
     """Watches all kinds until `stop` is set, in these namespaces or, where there are none, in all; raises when kopf
     cannot go on.
 
-    `unsure` is told every few seconds of the kinds that are not watched, and once more when they are again: what
-    vanished before is in no event.
+    `unsure` is told every few seconds of what is not listed, and once more when it is again: what vanished before is in
+    no event.
     """
     unlisted = _Unlisted(namespaces)
     # kopf has no setting for these. Each event is read as JSON, a tenth of the processor's time in a burst of services.

@@ -132,21 +132,30 @@ class World:
         return {before, key} & self.services.keys()
 
     def replace(
-        self, resource: Resource, objects: Iterable[Object], *, newer: Collection[ObjectId] = frozenset()
+        self,
+        resource: Resource,
+        objects: Iterable[Object],
+        *,
+        namespace: str | None = None,
+        newer: Collection[ObjectId] = frozenset(),
     ) -> set[Key]:
-        """Takes in the whole list of a kind: what is not in it is gone, whatever events were lost.
+        """Takes in the whole list of a kind, in a namespace or in all: what is not in it is gone, whatever events were
+        lost.
 
         Of the objects in `newer` an event has told more than the list, which was made before.
         """
         listed = {_id(resource, obj): obj for obj in objects}
         affected: set[Key] = set()
         if resource == HORIZONTAL_POD_AUTOSCALER:  # of these only the names are kept
-            for namespace, scalers in self._scalers.items():
-                known_ids = {name: (resource.kind, namespace, name) for name in scalers}
+            for place, scalers in self._scalers.items():
+                if namespace not in (None, place):
+                    continue
+                known_ids = {name: (resource.kind, place, name) for name in scalers}
                 for name in [name for name, which in known_ids.items() if which not in listed and which not in newer]:
                     del scalers[name]
         for known in list(self._all(resource)):
-            if (which := _id(resource, known)) not in listed and which not in newer:
+            which = _id(resource, known)
+            if which not in listed and which not in newer and namespace in (None, known["metadata"].get("namespace")):
                 affected |= self.seen(resource, known, deleted=True)
         for which, obj in listed.items():
             if which not in newer:

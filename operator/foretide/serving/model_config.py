@@ -44,8 +44,9 @@ def _environment() -> Environment:
 _TEMPLATE: Final = _environment().get_template("config.pbtxt.j2")
 
 
-def model_config(service: InferenceService, hardware_class: HardwareClass) -> str:
-    """The text of config.pbtxt; only for a class that can run the model (`backends.unfit`).
+def model_config(service: InferenceService, hardware_class: HardwareClass, *, refuses: bool = True) -> str:
+    """The text of config.pbtxt; only for a class that can run the model (`backends.unfit`). Without `refuses` nobody is
+    refused, however long the queue (`queue_policy`).
 
     Batching is Auto unless the spec says otherwise: a free instance takes what waits, up to the largest batch. Nothing
     waits for others: a delay adds itself to every request at low load (service 8 ms + 1 ms an item, 40 requests/s: p99
@@ -70,10 +71,10 @@ def model_config(service: InferenceService, hardware_class: HardwareClass) -> st
         instances=instances(model, hardware_class),
         instance_kind=instance_kind(model, hardware_class),
         decoupled=model.is_decoupled,
-        batching=model.largest_batch > 1 and batching.mode != "None",
+        batching=service.is_batched_on(hardware_class.name),
         preferred_sizes=batching.preferred_sizes,
         delay_us=batching.max_queue_delay_microseconds,
-        timeout_us=timeout_microseconds(service, hardware_class),
+        timeout_us=timeout_microseconds(service, hardware_class) if refuses else None,
         caches=service.spec.response_cache is not None,
         warmup_batches=_warmup_batches(model),
         tensorrt=sorted(tensorrt(model).items()),

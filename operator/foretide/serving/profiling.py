@@ -52,10 +52,12 @@ def profiling_job(
 ) -> Manifest:
     """The Job with a replica as `deployment` makes it, but for what is there for clients; `image` has the generator.
 
-    Without a response cache: the same item sent again and again would be computed once, and nothing measured.
+    Without a response cache: the same item sent again and again would be computed once, and nothing measured. And
+    without a limit of the queue: twice the largest batch of clients, each waiting for its answer, may wait for longer
+    than half of the SLO.
     """
     service = replace(service, spec=service.spec.model_copy(update={"response_cache": None}))
-    config = model_config(service, hardware_class)
+    config = model_config(service, hardware_class, refuses=False)
     made = deployment(
         service,
         hardware_class,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from foretide.api.hardwareclass import HardwareClass
@@ -15,23 +16,24 @@ SHARE: Final = 0.5
 
 
 def timeout_microseconds(service: InferenceService, hardware_class: HardwareClass) -> int | None:
-    """Of a model that Triton makes batches of: half of the SLO's latency, or of what max_queue_delay leaves of it; None
-    where there must be no limit.
+    """Half of the SLO's latency; with a `maxQueueDelay`, that and half of what it leaves. None: no limit, as where
+    Triton makes no batches.
 
     Without one an overload makes every request late until its backlog is gone, long after new replicas are there: two
-    instances of a model that takes 40 ms + 10 ms an item, SLO 250 ms, at 2.25 times what they can do: 0.9 % of the
-    requests in time without a limit, 38 % with this one. In the simulated rates within the SLO it costs nothing either:
-    1 to 12 % more for SLOs of 2 to 20 full batches, because who is refused delays nobody.
+    instances of a model that takes 40 ms + 10 ms an item, SLO 250 ms, at 2.25 times what they can do: 1 % of the
+    requests in time without a limit, 44 % with this one, which is all that there is capacity for. The rate within the
+    SLO is never less with it, and up to 12 % more, for who is refused delays nobody (docs/measurements.md).
 
     **One instance gets none.** Any limit (timeout, its override, size) switches Triton's prefetching off, and then a
     request that finds the instance busy waits for the next arrival, or 500 ms, although the instance is long free: the
     end of a batch wakes the batcher before the instance counts as free. Three requests 6 ms apart to a 20 ms model: 9
     to 25 of 40 rounds took 0.5-1 s with a limit, none over 56 ms without. The end of another instance's batch wakes it
-    as well, so with two or more the wait is a batch at most (docs/measurements.md).
+    as well, so with two or more hardly anyone waits for longer than a batch.
 
     By time and not by number: what a full queue refuses is in none of Triton's metrics, and demand would be unknown.
     """
-    if instances(service.model_on(hardware_class.name), hardware_class) < LEAST_INSTANCES:
+    model = service.model_on(hardware_class.name)
+    if not service.is_batched_on(hardware_class.name) or instances(model, hardware_class) < LEAST_INSTANCES:
         return None
-    delay_seconds = service.spec.batching.max_queue_delay_microseconds / 1e6
-    return round(1e6 * (delay_seconds + SHARE * (service.latency_seconds - delay_seconds)))
+    delay_us = service.spec.batching.max_queue_delay_microseconds
+    return math.ceil(delay_us + SHARE * (1e6 * service.latency_seconds - delay_us))

@@ -34,7 +34,7 @@ class Saturated:
 
 def saturated(grid: Grid, law: Law, queue: Queue, step_seconds: float) -> Saturated:
     """Of a renewal process (Cox 1962, section 4.4): its intervals are a batch and, after a missed wake-up, the time to
-    the next arrival."""
+    the next arrival, which in saturation comes before the end of another instance's batch."""
     most = law.saturation_rps * step_seconds
     batch = law.max_batch * law.instances / law.saturation_rps
     noise_cv = 1.0 if law.noise is Noise.EXPONENTIAL else law.noise_cv

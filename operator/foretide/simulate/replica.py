@@ -219,11 +219,11 @@ def _execute(server: Server, instance: Record, now: float) -> None:
 
 @inlined
 def _next_wake_up(server: Server, missed: int) -> float:
-    """After that of this instance: the end of another one's batch, or the batcher's own."""
+    """After that of this instance, which is free soonest: the end of another one's batch, or the batcher's own."""
     free_at = server.instances[missed].busy_until
     awake_at = free_at + BATCHER_WAIT_SECONDS
     for instance in range(server.setting.instances):
-        if instance != missed and server.instances[instance].busy_until >= free_at:
+        if instance != missed:
             awake_at = min(awake_at, server.instances[instance].busy_until)
     return float(awake_at)
 

@@ -17,6 +17,7 @@ import numpy as np
 from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.policy import Past
 from foretide.scaling.readings import Readings
+from foretide.serving.queue_policy import SHARE
 from foretide.simulate.run import EPOCH_SECONDS
 from foretide.simulate.scenario import MOST_REPLICAS, Duration, Lane, Law, Nodes, Queue, Routing
 from foretide.simulate.state import BIN_SECONDS
@@ -31,8 +32,6 @@ WEEK_SECONDS: Final = 7 * 86_400.0
 LONGEST_PAST_SECONDS: Final = 15 * 86_400.0
 MAXIMUM_PER_SIZE: Final = 4
 LARGEST_SIZE: Final = MOST_REPLICAS // MAXIMUM_PER_SIZE
-# Of the SLO, as serving.queue_policy has it, which may not be imported here.
-HALF: Final = 0.5
 # Timeout of the queue that is derived from the law: what waits longer would be late. 5 ms are for the way and noise.
 QUEUE_MARGIN_SECONDS: Final = 0.005
 LEAST_TIMEOUT_SHARE: Final = 0.25  # of the SLO, for models whose full batch nearly takes all of it
@@ -83,7 +82,7 @@ class Service:
             return Queue()
         slo = self.slo_latency_seconds
         if self.queue is QueueName.HALF:
-            return Queue(timeout_seconds=HALF * slo)
+            return Queue(timeout_seconds=SHARE * slo)
         left = slo - self.law.batch_seconds(self.law.max_batch) - QUEUE_MARGIN_SECONDS
         return Queue(timeout_seconds=max(left, LEAST_TIMEOUT_SHARE * slo), max_size=QUEUE_SIZE)
 

@@ -15,9 +15,10 @@ from foretide.cli.exits import Stop
 from foretide.cli.known import Status, batch_law, status_of
 from foretide.scaling.arrays import Floats
 from foretide.serving.parallelism import instances
+from foretide.serving.queue_policy import timeout_microseconds
 from foretide.simulate.command import values
 from foretide.simulate.command.refused import Refused
-from foretide.simulate.scenario import Duration, Law
+from foretide.simulate.scenario import Duration, Law, Queue
 
 MOST_INSTANCES: Final = 16
 MOST_BATCH: Final = 1_024
@@ -46,6 +47,7 @@ class OnClass:
     law_from: str
     cold_start: Duration
     cold_start_from: str
+    queue: Queue = field(default_factory=Queue)  # of each replica
     quota: int | None = None  # replicas at most; None: none
     cost_per_hour: float | None = None  # of one replica
     currency: str = ""
@@ -186,10 +188,20 @@ def _on_class(
         law_from=law_from,
         cold_start=cold_start,
         cold_start_from=cold_start_from,
+        queue=_queue(service, there, given) if there else Queue(),
         quota=quota,
         cost_per_hour=cost.amount_per_hour if cost else None,
         currency=cost.currency if cost else "",
     )
+
+
+def _queue(service: InferenceService, there: HardwareClass, given: Given) -> Queue:
+    """What a replica refuses; with another SLO as much of that."""
+    timeout_us = timeout_microseconds(service, there)
+    if timeout_us is None:
+        return Queue()
+    slo_seconds = _slo(given) if given.slo else service.latency_seconds
+    return Queue(timeout_seconds=timeout_us / 1e6 * slo_seconds / service.latency_seconds)
 
 
 def _cold_start(

@@ -162,6 +162,7 @@ class Task:
                 law=one.law,
                 slo_latency_seconds=case.slo_seconds,
                 objective=case.objective,
+                queue=one.queue,
                 cold_start=one.cold_start,
                 shares=f"{part.subject}@{part.begin}" if several else "",
                 min_replicas=0 if several else min(case.minimum, most),
