@@ -17,7 +17,6 @@ from e2e.faults.fleet.triton import Counters
 from foretide.api import group
 
 NODE: Final = "stand"
-RANGE: Final = "198.18.64"
 SETTLED_SECONDS: Final = 0.3
 Key = tuple[str, str]
 
@@ -49,11 +48,13 @@ class Kubelet:
     def __init__(
         self,
         session: aiohttp.ClientSession,
+        network: str,
         behaviour: Callable[[Key], Behaviour],
         opened: Callable[[Pod], Awaitable[None]],
         closed: Callable[[Pod], None],
     ) -> None:
         self._session: Final = session
+        self._network: Final = network
         self._behaviour: Final = behaviour
         self._opened: Final = opened
         self._closed: Final = closed
@@ -115,7 +116,7 @@ class Kubelet:
         taken = {pod.address for pod in self.pods.values()}
         while True:
             self._addresses += 1
-            address = f"{RANGE}.{self._addresses % 250 + 1}"
+            address = f"{self._network}.{self._addresses % 250 + 1}"
             if address not in taken:
                 return address
 

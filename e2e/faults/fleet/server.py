@@ -22,9 +22,9 @@ from foretide.serving.naming import HTTP_PORT, METRICS_PORT
 class Server:
     """All pods, and how those of each service behave."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, network: str) -> None:
         self._behaviours: dict[Key, Behaviour] = {}
-        self.kubelet: Final = Kubelet(session, self.behaviour, self._open, self._close)
+        self.kubelet: Final = Kubelet(session, network, self.behaviour, self._open, self._close)
         self._runners: dict[Pod, web.AppRunner] = {}
         self._frozen: dict[Pod, str] = {}
 
@@ -145,7 +145,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
     connector: Any = aiohttp.TCPConnector(ssl=context, limit=0)
     async with aiohttp.ClientSession(arguments.kubernetes, connector=connector, timeout=timeout) as session:
-        server = Server(session)
+        server = Server(session, arguments.network)
         runner = web.AppRunner(server.control(), access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", arguments.port).start()
@@ -155,6 +155,7 @@ async def serve(arguments: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser("python -m e2e.faults.fleet.server")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--network", required=True, help="the first three numbers of the pods' addresses")
     parser.add_argument("--kubernetes", required=True, help="URL of the API server")
     parser.add_argument("--keys", type=Path, required=True, help="folder of the control plane's certificates")
     asyncio.run(serve(parser.parse_args()))
