@@ -15,6 +15,13 @@ def test_one_request_a_minute_is_no_spike(team: Team) -> None:
     """Items per request, seconds per request: each is a counter by a counter that hardly moves."""
     service = team.serve(rate_rps=0.5)
     service.until_ready(replicas=1)
+    # Until then a replica is taken to do 0.4 a second, and there are two.
+    service.until(
+        "how fast it is is known",
+        lambda live: live["status"].get("capacity", {}).get("source") == "Measured",
+        within_seconds=60,
+    )
+    service.until_replicas(1, within_seconds=60)
     with Recording(team.stand.cluster, team.stand.api, DEPLOYMENT, namespace=team.namespace) as recording:
         for rate in (0.5, 0.02, 0.3, 0.02):
             team.behave(service.name, rate_rps=rate)
