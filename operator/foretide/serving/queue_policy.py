@@ -20,9 +20,10 @@ def timeout_microseconds(service: InferenceService, hardware_class: HardwareClas
     Triton makes no batches.
 
     Without one an overload makes every request late until its backlog is gone, long after new replicas are there: two
-    instances of a model that takes 40 ms + 10 ms an item, SLO 250 ms, at 2.25 times what they can do: 1 % of the
-    requests in time without a limit, 44 % with this one, which is all that there is capacity for. The rate within the
-    SLO is never less with it, and up to 12 % more, for who is refused delays nobody (docs/measurements.md).
+    instances of a model that takes 40 ms + 10 ms an item, SLO 250 ms, at 1.13 and 2.25 times what they can do: 5 and
+    1 % of the requests in time without a limit, 86 and 43 % with this one, which is all that there is capacity for. The
+    rate within the SLO is 1 to 11 % more with it, for who is refused delays nobody; where a full batch takes more than
+    half of the SLO, up to 8 % less (docs/measurements.md).
 
     **One instance gets none.** Any limit (timeout, its override, size) switches Triton's prefetching off, and then a
     request that finds the instance busy waits for the next arrival, or 500 ms, although the instance is long free: the
