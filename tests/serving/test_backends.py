@@ -34,6 +34,7 @@ BYTES: Final = {"name": "DALI_INPUT_0", "dataType": "UINT8", "shape": [-1]}
 CPU: Final = hardware("cpu-4", resources={"limits": {"cpu": "4", "memory": "8Gi"}}, triton={"image": "tritonserver:x"})
 GPU: Final = hardware("gpu-t4", family="GPU", resources={"limits": {"nvidia.com/gpu": "1", "memory": "16Gi"}})
 INFERENTIA: Final = hardware("inf2-xl", family="Inferentia", resources={"limits": {"aws.amazon.com/neuron": "1"}})
+TWICE: Final = hardware("t4-twice", family="GPU", triton={"image": "tritonserver:2.51", "instances": "2"})
 CLASSES: Final = {one.spec.family: one for one in (CPU, GPU, INFERENTIA)}
 
 # By the name of the golden file: what a team writes of the model, and where it runs.
@@ -56,6 +57,7 @@ CASES: Final[dict[str, tuple[dict[str, Any], HardwareClass]]] = {
     "vllm-inferentia": ({"backend": "vllm", "parameters": {"REPORT_CUSTOM_METRICS": "yes"}}, INFERENTIA),
     "tensorrtllm": ({"backend": "tensorrtllm", "maxBatchSize": 64, "decoupled": True}, GPU),
     "onnxruntime-cached": ({"backend": "onnxruntime", "maxBatchSize": 32, **TENSORS}, GPU),
+    "onnxruntime-refusing": ({"backend": "onnxruntime", "maxBatchSize": 32, **TENSORS}, TWICE),
 }
 # What else is in its spec.
 BESIDE: Final[dict[str, dict[str, Any]]] = {"onnxruntime-cached": {"responseCache": {"size": "64Mi"}}}
