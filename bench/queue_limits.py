@@ -22,7 +22,7 @@ from foretide.api import group, parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.serving.model_config import model_config
-from foretide.serving.queue_policy import SHARE
+from foretide.serving.queue_policy import LEAST_INSTANCES, TIMEOUT_SHARE
 from foretide.simulate.capacity import rate_at_slo
 from foretide.simulate.scenario import Law, Queue
 
@@ -90,7 +90,7 @@ def rates(slo_batches: float, objective: float) -> tuple[float, float]:
     Foretide's."""
     law = replace(LAW, instances=2)
     slo_seconds = slo_batches * law.batch_seconds(law.max_batch)
-    queues = (Queue(), Queue(timeout_seconds=SHARE * slo_seconds))
+    queues = (Queue(), Queue(timeout_seconds=TIMEOUT_SHARE * slo_seconds))
     without, limited = (
         rate_at_slo(law, slo_latency_seconds=slo_seconds, objective=objective, queue=queue) for queue in queues
     )
@@ -131,8 +131,9 @@ def _row(server: Server, instances: int, limited: bool, rps: float, seconds: flo
 
 def config(instances: int, *, limited: bool) -> str:
     """config.pbtxt as Foretide renders it, with the limit of two instances for one, or without any."""
-    text = model_config(_service(), _hardware_class(max(instances, 2)))
-    here = f"count: {max(instances, 2)} "
+    rendered = max(instances, LEAST_INSTANCES)
+    text = model_config(_service(), _hardware_class(rendered))
+    here = f"count: {rendered} "
     if text.count(here) != 1 or len(LIMIT.findall(text)) != 1:
         raise ValueError(f"no {here!r} or no limit, or several, in config.pbtxt:\n{text}")
     text = text.replace(here, f"count: {instances} ")
@@ -153,10 +154,8 @@ def _service() -> InferenceService:
 
 
 def _hardware_class(instances: int) -> HardwareClass:
-    raw = sleeper.hardware_class("triton:1")
-    triton = {**raw["spec"]["triton"], "instances": str(instances)}
-    spec = {**raw["spec"], "triton": triton}
-    found = parse.hardware_class({**_meta(group.HARDWARE_CLASS_KIND, raw["metadata"]["name"]), "spec": spec})
+    raw = sleeper.hardware_class("triton:1", instances=instances)
+    found = parse.hardware_class({**_meta(group.HARDWARE_CLASS_KIND, raw["metadata"]["name"]), "spec": raw["spec"]})
     assert isinstance(found, HardwareClass), found
     return found
 

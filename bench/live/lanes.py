@@ -115,9 +115,7 @@ def _spec(load: Load) -> dict[str, Any]:
 
 
 def _hardware_class(load: Load) -> dict[str, Any]:
-    found = sleeper.hardware_class(image("triton"), name=CLASS, cpu=CPU)
-    triton = {**found["spec"]["triton"], "instances": str(load.model.law.instances)}
-    return {**found, "spec": {**found["spec"], "triton": triton}}
+    return sleeper.hardware_class(image("triton"), name=CLASS, cpu=CPU, instances=load.model.law.instances)
 
 
 def _wait(load: Load, lanes: Sequence[Lane], recording: Recording, say: Callable[[str], None]) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from bench.live.loads import Load
+from foretide.serving.queue_policy import LEAST_INSTANCES
 from foretide.simulate.workload import QueueName
 
 
@@ -49,7 +50,7 @@ PEER_QUEUES: Final = (QueueName.DEFAULT, QueueName.SLO)
 
 def queue_of(system: System, load: Load) -> QueueName:
     """What its replicas refuse: Foretide's as it renders them."""
-    if system.scaler is Scaler.FORETIDE and load.model.law.instances > 1:
+    if system.scaler is Scaler.FORETIDE and load.model.law.instances >= LEAST_INSTANCES:
         return QueueName.HALF
     return system.queue
 

@@ -24,14 +24,14 @@ def files(model: str = "sleeper") -> dict[str, str]:
     return {path.name: path.read_text() for path in (MODELS / model).iterdir() if path.is_file()}
 
 
-def hardware_class(image: str, *, name: str = HARDWARE_CLASS, cpu: str = "50m") -> dict[str, Any]:
+def hardware_class(image: str, *, name: str = HARDWARE_CLASS, cpu: str = "50m", instances: int = 1) -> dict[str, Any]:
     """A class whose replicas cost little, so that twenty of them fit on two cores."""
     return {
         "metadata": {"name": name},
         "spec": {
             "family": "CPU",
             "resources": {"requests": {"cpu": cpu, "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
-            "triton": {"image": image},
+            "triton": {"image": image, "instances": str(instances)},
         },
     }
 

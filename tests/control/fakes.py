@@ -160,10 +160,10 @@ class FakeKubernetes:
         self._stored({**known, "status": {name: one for name, one in known["status"].items() if name not in names}})
 
     async def replace(self, obj: Object) -> Object:
-        raise NotImplementedError
+        raise NotImplementedError("of the Lease and of Events, which these tests have fakes of their own for")
 
     async def create(self, obj: Object) -> Object:
-        raise NotImplementedError
+        raise NotImplementedError("of the Lease and of Events, which these tests have fakes of their own for")
 
     def _call(self, verb: str, kind: str, name: str, manager: str, body: Object) -> None:
         self.calls += 1

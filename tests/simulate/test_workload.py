@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretide.serving.queue_policy import SHARE
+from foretide.serving.queue_policy import TIMEOUT_SHARE
 from foretide.simulate.observe import profile
 from foretide.simulate.run import EPOCH_SECONDS
 from foretide.simulate.scenario import Duration, Law
@@ -153,7 +153,7 @@ def test_the_queue_of_the_slo_refuses_what_would_be_late(slo: float, timeout: fl
 
 def test_the_queue_of_two_instances_is_what_foretide_renders() -> None:
     limits = service(queue=QueueName.HALF, slo_latency_seconds=0.25).limits
-    assert limits.timeout_seconds == SHARE * 0.25
+    assert limits.timeout_seconds == TIMEOUT_SHARE * 0.25
     assert math.isinf(limits.max_size)
 
 

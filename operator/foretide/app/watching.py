@@ -167,7 +167,6 @@ def _enduring(seen: Seen, unlisted: _Unlisted) -> Callable[..., AsyncIterator[An
                     unlisted.discard(place)
                 yield event
         except BROKEN as error:
-            unlisted.add(place)  # before the pause
             log.warning("watch of %s: %s: %s; it is listed anew", resource.plural, type(error).__name__, error)
             await asyncio.sleep(PAUSE_SECONDS)
 

@@ -12,7 +12,7 @@ from foretide.serving.parallelism import instances
 # Below it Triton's limit makes requests wait for the next arrival.
 LEAST_INSTANCES: Final = 2
 # Of the time until the SLO; the other half is for the batch.
-SHARE: Final = 0.5
+TIMEOUT_SHARE: Final = 0.5
 
 
 def timeout_microseconds(service: InferenceService, hardware_class: HardwareClass) -> int | None:
@@ -37,4 +37,4 @@ def timeout_microseconds(service: InferenceService, hardware_class: HardwareClas
     if not service.is_batched_on(hardware_class.name) or instances(model, hardware_class) < LEAST_INSTANCES:
         return None
     delay_us = service.spec.batching.max_queue_delay_microseconds
-    return math.ceil(delay_us + SHARE * (1e6 * service.latency_seconds - delay_us))
+    return math.ceil(delay_us + TIMEOUT_SHARE * (1e6 * service.latency_seconds - delay_us))

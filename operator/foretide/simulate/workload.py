@@ -17,7 +17,7 @@ import numpy as np
 from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.policy import Past
 from foretide.scaling.readings import Readings
-from foretide.serving.queue_policy import SHARE
+from foretide.serving.queue_policy import TIMEOUT_SHARE
 from foretide.simulate.run import EPOCH_SECONDS
 from foretide.simulate.scenario import MOST_REPLICAS, Duration, Lane, Law, Nodes, Queue, Routing
 from foretide.simulate.state import BIN_SECONDS
@@ -82,7 +82,7 @@ class Service:
             return Queue()
         slo = self.slo_latency_seconds
         if self.queue is QueueName.HALF:
-            return Queue(timeout_seconds=SHARE * slo)
+            return Queue(timeout_seconds=TIMEOUT_SHARE * slo)
         left = slo - self.law.batch_seconds(self.law.max_batch) - QUEUE_MARGIN_SECONDS
         return Queue(timeout_seconds=max(left, LEAST_TIMEOUT_SHARE * slo), max_size=QUEUE_SIZE)
 
