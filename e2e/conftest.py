@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Final
@@ -24,6 +24,7 @@ from foretide.adapters.resources import HARDWARE_CLASS
 SESSION: Final = Path(gettempdir()) / "foretide-e2e.lock"
 REPORT: Final = Path(__file__).resolve().parents[1] / "build" / "e2e" / "measured.json"
 MEASURED: Final = pytest.StashKey[Measured]()
+FAILED: Final = pytest.StashKey[bool]()
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +69,8 @@ def tenant(cluster: Cluster, api: Api, operator: Operator, request: pytest.Fixtu
     """A namespace of the test's own, under restricted Pod Security."""
     tenant = Tenant.move_in(cluster, api, request.node.originalname.removeprefix("test_"))
     yield tenant
+    if request.node.stash.get(FAILED, False):
+        print(tenant.story())
     tenant.move_out()
 
 
@@ -82,6 +85,17 @@ def _kinds_exist(request: pytest.FixtureRequest) -> None:
     """Whoever asks for the cluster finds Foretide's kinds in it."""
     if "cluster" in request.fixturenames and request.node.get_closest_marker("cluster_lifecycle") is None:
         request.getfixturevalue("operator")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Lets fixtures know at their end whether the test failed."""
+    report = yield
+    if call.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

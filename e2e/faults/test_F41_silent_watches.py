@@ -8,7 +8,8 @@ import pytest
 
 from e2e.faults.proxy import Fault
 from e2e.faults.proxy.client import KUBERNETES
-from e2e.faults.team import Team
+from e2e.faults.stand.operator import HOLD_SECONDS
+from e2e.faults.team import ONE_POD_RPS, Team
 from e2e.scenarios.waiting import until
 from foretide.adapters.resources import INFERENCE_SERVICE, POD, Resource
 from foretide.app.watching import SILENCE_SECONDS
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.slow_fault
 
 SILENT: Final = (INFERENCE_SERVICE, POD)
 WATCHES: Final = rf".*/({'|'.join(kind.plural for kind in SILENT)})\?.*watch=.*"
+# Each of two serves its half with room to spare; one alone cannot.
+TWO_PODS_RPS: Final = 11.0
 OPENED_ANEW_WITHIN_SECONDS: Final = SILENCE_SECONDS + 20.0
 
 
@@ -42,6 +45,18 @@ def test_what_happened_in_the_silence_is_acted_on(team: Team) -> None:
         )
         service.until_replicas(6, within_seconds=30)
         service.until("all are seen", lambda live: live["status"].get("readyReplicas") == 6, within_seconds=60)
+    team.settle(service)
+
+
+def test_replicas_that_came_in_the_silence_are_not_taken_away(team: Team) -> None:
+    """Half of the load moves to the second one, and to the operator, which sees the first alone, it seems to fall."""
+    service = team.serve(rate_rps=ONE_POD_RPS)
+    service.until_ready(replicas=1)
+    team.until_told(service, "MetricsAvailable", "True", "MetricsComplete")
+    team.stand.proxy.hurt(KUBERNETES, Fault.FREEZE, path=r".*watch=.*")
+    team.behave(service.name, rate_rps=TWO_PODS_RPS)
+    service.until_replicas(2, within_seconds=30)
+    team.stays("two replicas", lambda: service.replicas() >= 2, seconds=4 * HOLD_SECONDS)
     team.settle(service)
 
 

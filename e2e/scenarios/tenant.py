@@ -76,6 +76,13 @@ class Tenant:
         """kubectl in the namespace."""
         return self.cluster.kubectl(f"--namespace={self.namespace}", *words)
 
+    def story(self) -> str:
+        """What explains a failure: its pods, who is sent requests, and what the kubelet and others said of it."""
+        columns = "TIME:.metadata.creationTimestamp,REASON:.reason,OBJECT:.involvedObject.name,MESSAGE:.message"
+        return self.kubectl("get", "pods,endpointslices", "--output=wide") + self.kubectl(
+            "get", "events", "--sort-by=.metadata.creationTimestamp", f"--output=custom-columns={columns}"
+        )
+
     def move_out(self) -> None:
         """Starts the deletion of everything; nobody waits for it."""
         self.api.delete(NAMESPACE, self.namespace)

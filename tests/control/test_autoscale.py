@@ -244,6 +244,26 @@ async def test_pods_that_the_watch_does_not_show_count_as_silent() -> None:
     assert cluster.condition("MetricsAvailable") == ("False", "PartialSeries")
 
 
+@pytest.mark.parametrize("deployment_told", [False, True])
+async def test_replicas_that_came_while_the_watches_were_silent_count_as_loaded(deployment_told: bool) -> None:
+    """Nothing is heard after the fleet has grown, or no more than that the Deployment has made pods: those that came
+    take load, and the one that is known has little."""
+    cluster = await up(replicas=1, ticks=1)
+    cluster.kubernetes.written = lambda _: None
+    cluster.load(ranker=5 * ONE_REPLICA)
+    await cluster.tick()
+    assert cluster.replicas() == 5
+    if deployment_told:
+        cluster.add(objects.running(cluster.deployment(), ready=1))
+    for _ in range(HOLD_TICKS):
+        cluster.load(ranker=ONE_REPLICA)  # the fifth that Prometheus shows of a pod that is known
+        await cluster.tick()
+        assert cluster.replicas() == 5
+    cluster.settle()
+    shrinking = await cluster.live(2 * HOLD_TICKS, ranker=ONE_REPLICA)
+    assert shrinking[-1] == 1, "all are seen again"
+
+
 Event = tuple[float, str]  # load in replicas, what else happens
 lives = st.lists(
     st.tuples(

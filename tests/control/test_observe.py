@@ -163,3 +163,27 @@ async def test_a_pod_that_the_watch_does_not_show_is_there_since_ever_and_silent
     assert (table.age_seconds[1:] == NOW).all()
     assert (table.ready_age_seconds[1:] == NOW).all()
     assert answers[SUCCESS].known.tolist() == [True, False, False]
+
+
+async def test_a_pod_that_exists_and_that_the_watch_does_not_show_may_serve() -> None:
+    """The Deployment was heard of last when its pods were made."""
+    cluster = Cluster(objects.hardware_class())
+    await cluster.serve(objects.service(), replicas=3)
+    cluster.add(objects.running(cluster.deployment(), ready=1))
+    for pod in list(cluster.pods.values())[1:]:
+        cluster.world.seen(POD, pod, deleted=True)
+    assert look(cluster.world, key(), found={})[0].ready.tolist() == [True, True, True]
+    leaving = {**next(iter(cluster.pods.values())), **objects.pod("ranker--cpu-16-0", terminating=True)}
+    cluster.world.seen(POD, leaving)
+    table, _ = look(cluster.world, key(), found={})
+    assert (table.ready.sum(), table.leaving.sum()) == (3, 1)
+
+
+async def test_pods_that_a_shrunk_deployment_still_counts_are_not_awaited() -> None:
+    cluster = Cluster(objects.hardware_class())
+    await cluster.serve(objects.service(), replicas=3)
+    deployment = cluster.deployment()
+    cluster.add({**deployment, "spec": {**deployment["spec"], "replicas": 1}})
+    for pod in list(cluster.pods.values())[1:]:
+        cluster.world.seen(POD, pod, deleted=True)
+    assert len(look(cluster.world, key(), found={})[0]) == 1

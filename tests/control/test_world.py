@@ -164,16 +164,24 @@ def test_a_pod_with_another_label_leaves_one_service_for_the_other() -> None:
 
 def test_a_scale_that_was_just_written_is_decided_on_before_its_event_arrives() -> None:
     world = World()
-    labels = {group.SERVICE_LABEL: "ranker"}
-    metadata = {"name": objects.DEPLOYMENT, "namespace": objects.NAMESPACE, "labels": labels, "uid": "u1"}
+    metadata = {
+        "name": objects.DEPLOYMENT,
+        "namespace": objects.NAMESPACE,
+        "labels": {group.SERVICE_LABEL: "ranker"},
+        "uid": "u1",
+        "generation": 3,
+    }
     deployment = {"metadata": metadata, "spec": {"replicas": 2, "paused": False}}
     world.seen(DEPLOYMENT, deployment)
     world.scaled(key(), deployment, 5, version="8")
-    assert world.child(key(), "Deployment", objects.DEPLOYMENT) == {
+    scaled = {
         **deployment,
-        "metadata": {**metadata, "resourceVersion": "8"},
+        "metadata": {**metadata, "generation": 4, "resourceVersion": "8"},
         "spec": {"replicas": 5, "paused": False},
     }
+    assert world.child(key(), "Deployment", objects.DEPLOYMENT) == scaled
+    world.scaled(key(), deployment, 5, version="8")  # the same number is no new generation
+    assert world.child(key(), "Deployment", objects.DEPLOYMENT) == scaled
     world.scaled(key("other"), deployment, 5, version="8")  # gone in the meantime
     assert world.child(key("other"), "Deployment", objects.DEPLOYMENT) is None
     anew = {**deployment, "metadata": {**metadata, "uid": "u2"}}

@@ -58,18 +58,26 @@ class _Shown(NamedTuple):
     leaving: bool = False
 
 
-# Stands for a pod that the Deployment counts as ready and the watch has not shown: there and ready since ever, and
-# silent. So it is expected to report, and what it may serve keeps the fleet from shrinking.
+# Stands for a pod that the Deployment counts and the watch has not shown: there and ready since ever, and silent. So it
+# is expected to report, and what it may serve keeps the fleet from shrinking.
 _UNSEEN: Final = _Shown(Pod("", ""), created=0.0, ready_since=0.0)
 
 
-def _unseen(world: World, key: Key, *, ready: int) -> int:
-    """Ready pods that the caches lack. With the watch of pods blind to 3 of 4, their load would read as zero.
+def _unseen(world: World, key: Key, known: Sequence[_Shown]) -> int:
+    """Pods that the caches lack. With the watch of pods blind to 3 of 4, their load would read as zero.
 
-    No more than are wanted: while a fleet shrinks, the Deployment counts pods as ready that are told to leave.
+    Those that exist and are not ready yet count too: a Deployment whose watch falls silent, as that of its pods did,
+    never tells that they are (three replicas were taken for the one that was known, and two of them taken away).
+    No more than are wanted: while a fleet shrinks, the Deployment counts pods that are told to leave.
     """
-    states = map(rollout, world.deployments(key))
-    return max(0, sum(min(state.ready, state.wanted) for state in states) - ready)
+    states = [rollout(deployment) for deployment in world.deployments(key)]
+    ready = sum(min(state.ready, state.wanted) for state in states)
+    existing = sum(min(state.existing, state.wanted) for state in states)
+    return max(
+        0,
+        ready - sum(pod.ready_since is not None for pod in known),
+        existing - sum(not pod.leaving for pod in known),
+    )
 
 
 def once_ready(names: Sequence[Pod], ready: Bools, before: frozenset[Pod]) -> frozenset[Pod]:
@@ -102,7 +110,7 @@ def pods(
     rows: list[tuple[int, _Shown]] = []
     for row, key in enumerate(keys):
         known = [_shown(pod, key) for pod in world.pods(key)]
-        known += [_UNSEEN] * _unseen(world, key, ready=sum(pod.ready_since is not None for pod in known))
+        known += [_UNSEEN] * _unseen(world, key, known)
         rows += [(row, pod) for pod in known]
 
     def ages(moments: Sequence[float | None]) -> Floats:

@@ -206,13 +206,19 @@ class World:
 
     def scaled(self, key: Key, deployment: Object, replicas: int, *, version: str) -> None:
         """Takes in a /scale that was just written: until its event arrives the old number would be decided on, and
-        a write with the old resourceVersion as its precondition would be a Conflict."""
+        a write with the old resourceVersion as its precondition would be a Conflict.
+
+        Its status is of the generation before until an event says otherwise: how many of the replicas there are is not
+        known, however long the watch is silent.
+        """
         name, uid = deployment["metadata"]["name"], deployment["metadata"]["uid"]
         live = self.child(key, DEPLOYMENT.kind, name)
         if live is not None and live["metadata"]["uid"] == uid:
+            # The API server counts each change of a spec.
+            generation = live["metadata"].get("generation", 0) + (live["spec"].get("replicas", 1) != replicas)
             self._children[key][DEPLOYMENT.kind, name] = {
                 **live,
-                "metadata": {**live["metadata"], "resourceVersion": version},
+                "metadata": {**live["metadata"], "generation": generation, "resourceVersion": version},
                 "spec": {**live["spec"], "replicas": replicas},
             }
 
