@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.live import lanes
+from bench.live import lanes, slower
 from bench.live.loads import Load, loads
 from bench.live.outcome import Run
 from bench.live.page import lines, write
@@ -19,7 +19,7 @@ from bench.live.peers.install import installed, scraped
 from bench.live.peers.programs import build
 from bench.live.systems import System, queue_of, systems
 from bench.places import FOLDER, PAGES
-from bench.scaling.console import CELLS_ARE_KEPT, ended
+from bench.scaling.console import CELLS_ARE_KEPT, NOTHING_IS_WRITTEN, ended
 from e2e.cluster import connect
 from e2e.cluster.images import IMAGES
 from e2e.cluster.progress import Progress
@@ -45,13 +45,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="two crowds, three systems: 20 min, no pages")
     parser.add_argument("--only", default="", help="loads whose name contains this, e.g. flash; writes no pages")
+    parser.add_argument(
+        "--days", action="store_true", help="the day told slower, simulated: 4 min, no cluster, no pages"
+    )
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of live.json (default: %(default)s)")
     parser.add_argument("--pages", type=Path, default=PAGES, help="folder of the page (default: %(default)s)")
     given = parser.parse_args(arguments)
+    if given.days:
+        return ended(_days, interrupted=NOTHING_IS_WRITTEN)
     wanted = tuple(load for load in loads(quick=given.quick) if given.only in load.key)
     if not wanted:
         parser.error(f"--only {given.only!r} matches none of {', '.join(one.key for one in loads(quick=given.quick))}")
     return ended(lambda: _run(given, wanted), interrupted=CELLS_ARE_KEPT)
+
+
+def _days() -> int:
+    compile_all()
+    for line in slower.lines(slower.slower()):
+        print(line, flush=True)
+    return 0
 
 
 def _run(given: argparse.Namespace, wanted: Sequence[Load]) -> int:
@@ -67,7 +79,8 @@ def _run(given: argparse.Namespace, wanted: Sequence[Load]) -> int:
     (given.out / f"{store.name}.json").write_text(json.dumps({"runs": rows}, indent=1) + "\n")
     print(*lines(rows), sep="\n")
     if not (given.quick or given.only):
-        write(rows, given.pages)
+        print("The day told slower, simulated:")
+        write(rows, tuple(slower.slower()), given.pages)
     sys.stdout.write(f"{len(rows)} runs, {spoken(time.monotonic() - began)}\n")
     return 0
 

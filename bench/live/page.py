@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from bench.live import slower
 from bench.live.loads import WARM_UP_SECONDS, loads
 from bench.live.pictures import draw
+from bench.live.slower import Slower
 from bench.live.verdict import Row, Verdict, verdicts
 
 FOLDER: Final = "live"
@@ -24,7 +26,7 @@ def lines(rows: Sequence[Row]) -> Iterator[str]:
     yield from _anchors(rows)
 
 
-def write(rows: Sequence[Row], folder: Path) -> None:
+def write(rows: Sequence[Row], days: Iterable[Slower], folder: Path) -> None:
     """The page and its charts."""
     pictures = folder / FOLDER
     pictures.mkdir(parents=True, exist_ok=True)
@@ -64,6 +66,16 @@ def write(rows: Sequence[Row], folder: Path) -> None:
                 *(f"| {_row(row)} |" for row in mine),
                 "",
             ]
+    text += [
+        "## The day told slower",
+        "",
+        "Foretide looks every 15 s, and learns within an hour or two how much of the error budget its forecasts leave; "
+        "a replica takes as long to start as ever. So a day in ten minutes is dearer than a day. Simulated "
+        "(`make bench-live BENCH_ARGS=--days`):",
+        "",
+        *slower.lines(days),
+        "",
+    ]
     (folder / "live.md").write_text("\n".join(text), encoding="utf-8")
 
 

@@ -29,16 +29,17 @@ CONDITIONS: Final = Conditions(scrape_seconds=SCRAPE_SECONDS, pre_stop_seconds=5
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Of the judged part, after the warm-up."""
+    """Of the judged part."""
 
     within_slo: float
     replica_minutes: float
 
 
-def predicted(system: System, load: Load, arrivals: Floats) -> Prediction:
-    """The run before it is run: `arrivals` are all its requests, in seconds from the beginning."""
-    lane = _lane(system, load, arrivals)
-    (outcome,) = simulate(_policy(system, lane), [lane], conditions=CONDITIONS, warm_up_seconds=WARM_UP_SECONDS)
+def predicted(system: System, load: Load, arrivals: Floats, *, since_seconds: float = 0.0) -> Prediction:
+    """The run before it is run, or what comes of it `since_seconds` after the warm-up: `arrivals` are all its requests,
+    in seconds from the beginning."""
+    lane, unjudged = _lane(system, load, arrivals), WARM_UP_SECONDS + since_seconds
+    (outcome,) = simulate(_policy(system, lane), [lane], conditions=CONDITIONS, warm_up_seconds=unjudged)
     return Prediction(1.0 - outcome.violations / max(outcome.requests, 1), outcome.replica_seconds / MINUTE_SECONDS)
 
 

@@ -16,13 +16,14 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from bench.live.__main__ import _file
 from bench.live.lanes import service_and_class
-from bench.live.loads import COLD_STARTS_SECONDS, SIZE, WARM_UP_SECONDS, Load, loads
+from bench.live.loads import COLD_STARTS_SECONDS, DAY_SECONDS, SIZE, WARM_UP_SECONDS, Load, day, loads
 from bench.live.outcome import run_of
 from bench.live.page import lines, write
 from bench.live.peers.install import OWN_MANAGER
 from bench.live.peers.objects import objects
 from bench.live.peers.queries import METRIC, adapter_rules
 from bench.live.predict import Prediction, clairvoyant_replica_minutes, predicted
+from bench.live.slower import Slower, slower
 from bench.live.systems import FORETIDE, Scaler, System, queue_of, systems
 from bench.live.verdict import front, verdicts
 from e2e.load import Outcome, arrivals
@@ -169,11 +170,12 @@ def test_where_no_peer_is_as_good_or_as_cheap_there_is_no_ratio() -> None:
 def test_the_page_has_every_run(tmp_path: Path) -> None:
     last = {"within_slo": 0.995, "times_clairvoyant": 1.25}
     rows = [row(FORETIDE, 0.99, 48.0, last_part=last), row(PEERS[0], 0.90, 40.0, recovered_seconds=60.0)]
-    write(rows, tmp_path)
+    write(rows, [Slower(3_600.0, 0.9995, 1.23)], tmp_path)
     text = (tmp_path / "live.md").read_text()
     assert "foretide | half | 99.00%" in text
     assert "hpa at 50% | default | 90.00%" in text
     assert "last repetition: 99.50% at 1.25 x clairvoyant" in text
+    assert "| 60 min | 99.95% | 1.23 |" in text
     assert (tmp_path / "live" / "day-45s.png").exists()
     assert any("90.00%" in line for line in lines(rows))
 
@@ -209,6 +211,19 @@ def test_the_simulator_foresees_a_run_and_nobody_is_cheaper_than_who_knows() -> 
         found = predicted(system, crowd, arrivals(crowd.profile, seed=1))
         assert 0.2 < found.within_slo < 0.99
         assert found.replica_minutes > 0.5 * clairvoyant_replica_minutes(crowd)
+
+
+def test_a_day_that_is_told_slower_costs_less() -> None:
+    fast, slow = slower([DAY_SECONDS, 1.5 * DAY_SECONDS])
+    assert (fast.day_seconds, slow.day_seconds) == (600.0, 900.0)
+    assert min(fast.within_slo, slow.within_slo) > 0.99
+    assert 1.0 < slow.times_clairvoyant < fast.times_clairvoyant
+
+
+def test_a_day_that_is_told_slower_is_the_same_day() -> None:
+    hour = day(3_600.0)
+    assert hour.profile.peak_rps == pytest.approx(DAY.profile.peak_rps, rel=0.2)  # of 5 s of it, each is a mean
+    assert np.mean(hour.profile.rates_rps) == pytest.approx(np.mean(DAY.profile.rates_rps), rel=0.1)
 
 
 def deployment(replicas: int) -> dict[str, Any]:
