@@ -108,9 +108,17 @@ def _interpreter(root: Path, folder: Path) -> Path:
 
 @contextmanager
 def serving(
-    root: Path, repository: Path, *, flags: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    root: Path,
+    repository: Path,
+    *,
+    flags: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    gpu: bool = False,
 ) -> Iterator[Server]:
-    """The server with the models of a repository, from ready until it has ended; NotStartedError where it is not."""
+    """The server with the models of a repository, from ready until it has ended; NotStartedError where it is not.
+
+    It sees the machine's GPUs where it is told to: any value of TRITON_SERVER_CPU_ONLY hides them.
+    """
     http, grpc, metrics = free_ports(3)
     work = repository.parent / f"{repository.name}.server"
     shutil.rmtree(work, ignore_errors=True)
@@ -127,7 +135,9 @@ def serving(
     ]
     path = os.pathsep.join((str(_interpreter(root, work / "python")), os.environ.get("PATH", "")))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    own = {"PATH": path, "LD_LIBRARY_PATH": str(root / "lib"), "TRITON_SERVER_CPU_ONLY": "1", **(environment or {})}
+    libraries = os.pathsep.join(filter(None, (str(root / "lib"), os.environ.get("LD_LIBRARY_PATH", ""))))
+    hidden = {} if gpu else {"TRITON_SERVER_CPU_ONLY": "1"}
+    own = {"PATH": path, "LD_LIBRARY_PATH": libraries, **hidden, **(environment or {})}
     with server.log.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(words, env={**inherited, **own}, stdout=log, stderr=subprocess.STDOUT)
         try:

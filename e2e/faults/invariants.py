@@ -7,6 +7,7 @@ and by uid. Each finding is a sentence with the write that broke the rule.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,7 +97,9 @@ def _specs(done: Sequence[Write]) -> dict[Name, list[tuple[float, dict[str, Any]
     for write in done:
         if write.resource.startswith("inferenceservices") and "spec" in write.answer:
             scaling = write.answer["spec"].get("scaling", {})
-            found[write.namespace, write.answer["metadata"]["name"]].append((write.at, scaling))
+            since = found[write.namespace, write.answer["metadata"]["name"]]
+            if not since or since[-1][1] != scaling:
+                since.append((write.at, scaling))
     return found
 
 
@@ -169,6 +172,10 @@ def _in_the_dark(
     ours: Sequence[Write],
     known: Circumstances,
 ) -> Iterator[str]:
+    told_of: dict[Name, list[Write]] = defaultdict(list)
+    for write in ours:
+        if write.resource == "inferenceservices/status":
+            told_of[write.namespace, write.answer.get("metadata", {}).get("name")].append(write)
     for change in scaled:
         if change.after >= change.before or _is_ordered(change, specs):
             continue
@@ -176,7 +183,7 @@ def _in_the_dark(
         for service, start, end in known.unknown:
             if service == change.service and start <= at <= end:
                 yield f"I3 unknown: {step} while nobody could know the load: {change.write}"
-        told = _told(ours, change.service, at)
+        told = _told(told_of[change.service], at)
         if told and (told.get("status"), told.get("reason")) != ("True", KNOWN[0]) and told["reason"] not in KNOWN:
             yield f"I3 unknown: {step} although status says {told['reason']}: {change.write}"
         least = _least_need(known.truth.get(change.service, ()), at - known.hold_seconds, at)
@@ -184,13 +191,10 @@ def _in_the_dark(
             yield f"I3 unknown: {step} although the load needed {least} all the time: {change.write}"
 
 
-def _told(ours: Sequence[Write], service: Name, at: float) -> dict[str, Any]:
-    """MetricsAvailable, as it was told last before."""
-    for write in reversed(ours):
-        of = write.namespace, write.answer.get("metadata", {}).get("name")
-        if write.at <= at and write.resource == "inferenceservices/status" and of == service:
-            return dict(condition(write.answer, "MetricsAvailable"))
-    return {}
+def _told(statuses: Sequence[Write], at: float) -> dict[str, Any]:
+    """MetricsAvailable, as the status of the service told it last before."""
+    place = bisect_right(statuses, at, key=lambda write: write.at)
+    return dict(condition(statuses[place - 1].answer, "MetricsAvailable")) if place else {}
 
 
 def _least_need(truth: Sequence[tuple[float, Behaviour]], since: float, until: float) -> int:
@@ -255,9 +259,10 @@ def _not_ours(recent: Sequence[Write], ours: Sequence[Write], done: Sequence[Wri
         for write in done
         if write.resource == "inferenceservices" and write.verb == "delete"
     }
+    born = [one.at for one in done if one.resource == "inferenceservices" and "spec" in one.answer]
     for write in recent:
         service = write.namespace, write.name.rpartition("--")[0] or write.name
-        born = [one.at for one in done if one.resource == "inferenceservices" and "spec" in one.answer]
-        again = any(gone.get(service, math.inf) < at <= write.at for at in born)
-        if write.at > gone.get(service, math.inf) + DELETED_SECONDS and not again and write.verb != "delete":
+        if write.verb == "delete" or write.at <= gone.get(service, math.inf) + DELETED_SECONDS:
+            continue
+        if not any(gone[service] < at <= write.at for at in born):
             yield f"I6 only ours: the service is deleted: {write}"

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretide.scaling.capacity import BatchCounts, Evidence, fit, learn
+from foretide.scaling.capacity import BatchCounts, Evidence, Law, fit, learn
+from foretide.scaling.capacity.evidence import CLASS_STARTS
 from tests.scaling.build import evidence_of
 from tests.scaling.strategies import evidences, often, seldom
 
@@ -40,6 +41,48 @@ def test_one_class_far_off_does_not_bend_the_law(wrong: int, factor: float) -> N
     for size, time in times.items():
         if size != wrong:
             assert law.per_item_seconds[0] * size + law.fixed_seconds[0] == pytest.approx(time, rel=0.25)
+
+
+def law_of(times: dict[int, float], *, executions: float = 200.0) -> Law:
+    counts = {size: (executions, executions * time) for size, time in times.items()}
+    return fit(learn(Evidence.none(1), BatchCounts.gather([(0, counts)])))
+
+
+def on_a_gpu(size: int) -> float:
+    """Some items in the time of one, then each takes its time: what an H200 did to an encoder, in seconds."""
+    return max(0.009, 0.00265 * size)
+
+
+def test_full_batches_take_no_less_than_they_did() -> None:
+    """Most batches are small, and of them the line tells; a replica is counted on for full ones."""
+    law = law_of({size: on_a_gpu(size) for size in (1, 2, 3, 4, 5, 7, 9, 13, 16)})
+    largest = law.largest[0]
+    assert law.per_item_seconds[0] * largest + law.fixed_seconds[0] >= 0.99 * on_a_gpu(largest)
+    assert law.per_item_seconds[0] + law.fixed_seconds[0] == pytest.approx(on_a_gpu(1), rel=0.3)
+
+
+def test_of_few_full_batches_nothing_follows() -> None:
+    """Ten of them are noise."""
+    usual = {1: (200.0, 200.0 * 0.05), 8: (200.0, 200.0 * 0.12)}
+    few = {**usual, 16: (12.0, 12.0 * 0.3)}  # the line through the others: 0.2 s
+    law = fit(learn(Evidence.none(1), BatchCounts.gather([(0, few)])))
+    assert law.per_item_seconds[0] * 8 + law.fixed_seconds[0] == pytest.approx(0.12, rel=0.1)
+
+
+@often
+@given(
+    launch_seconds=st.floats(0.001, 0.05),
+    item_seconds=st.floats(1e-5, 0.01),
+    sizes=st.sets(st.sampled_from(CLASS_STARTS), min_size=2),
+)
+def test_no_gpu_is_counted_on_for_more_than_its_full_batches_give(
+    launch_seconds: float, item_seconds: float, sizes: set[int]
+) -> None:
+    law = law_of({size: max(launch_seconds, item_seconds * size) for size in sizes})
+    for size in (min(sizes), max(sizes)):
+        taken = law.per_item_seconds[0] * size + law.fixed_seconds[0]
+        assert taken >= 0.8 * max(launch_seconds, item_seconds * size)
+    assert taken >= 0.999 * max(launch_seconds, item_seconds * max(sizes))
 
 
 def test_with_one_size_seen_all_of_its_time_is_taken_for_fixed() -> None:

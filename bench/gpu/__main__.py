@@ -1,0 +1,187 @@
+"""Foretide's GPU path on a real GPU: `python -m bench.gpu --triton /opt/tritonserver`, some five minutes."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from bench.gpu import imagined
+from bench.gpu.known import OBJECTIVE, Known
+from bench.gpu.replica import Replica
+from e2e.load import Plan, Result, arrivals, request, run, steady
+from e2e.load.infer import infer_body
+from e2e.load.report import quantile, within
+from e2e.load.result import Outcome
+from e2e.local_triton import Server, serving
+from foretide.api import group, parse
+from foretide.api.hardwareclass import HardwareClass
+from foretide.api.inferenceservice import InferenceService
+from foretide.scaling.policy import Quantity
+from foretide.serving.model_config import model_config
+
+HERE: Final = Path(__file__).resolve().parent
+MODEL: Final = "encoder"
+# Of 256 a GPU is done before Python has sent the next batch; 1,024 keep it busy.
+TOKENS: Final = (256, 1024)
+MAX_BATCH: Final = 16
+SLO_SECONDS: Final = 0.1
+# Some 680 million weights: 0.35 TFLOP for 256 tokens.
+PARAMETERS: Final = {"width": "1536", "heads": "16", "layers": "24"}
+# Auto is two on a GPU; one is the default of a class, and the service's own word is law.
+INSTANCES: Final = ("1", "Auto", "4")
+FIRST_RPS: Final = 20.0
+# Loads at what it is counted on for, as known by then; a fleet begins like that, too.
+ROUNDS: Final = 5
+# Then of what it is counted on for.
+SHARES: Final = (0.8, 0.9, 1.0, 1.1, 1.2, 1.4)
+SECONDS: Final = 8.0
+MOST_RPS: Final = 1_500.0  # that the sender keeps up with
+SEED: Final = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when the configuration loads, every request is counted and what was promised is kept; else 1."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.gpu",
+        description="A transformer encoder on a real GPU, under config.pbtxt as Foretide renders it for a class of "
+        "family GPU: loads at what a replica is counted on for, by the operator's own readers and law, then below and "
+        "above that. Needs a GPU, PyTorch in the Python of PATH, and a Triton.",
+    )
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--triton", type=Path, help="folder with bin/tritonserver and backends/python")
+    where.add_argument("--imagined", action="store_true", help="no GPU: one that is simulated, by its law; 3 min")
+    parser.add_argument(
+        "--tokens", type=int, choices=TOKENS, default=TOKENS[0], help="length of the texts (default: %(default)s)"
+    )
+    given = parser.parse_args(arguments)
+    if given.imagined:
+        for line in imagined.lines():
+            _say(line)
+        return 0
+    if not (given.triton / "bin" / "tritonserver").is_file():
+        parser.error(f"--triton {given.triton}: there is no bin/tritonserver in it")
+    _say(
+        "| instances | requests/s | of what is counted on | in time | p99 of those answered, ms | refused |",
+        "|---" * 6 + "|",
+    )
+    kept = [_measured(given.triton, instances, given.tokens) for instances in INSTANCES]
+    return 0 if all(kept) else 1
+
+
+def _measured(root: Path, instances: str, tokens: int) -> bool:
+    """Whether the objective was kept at what the replica is counted on for, and every request was counted."""
+    text = config(instances, tokens)
+    with tempfile.TemporaryDirectory() as folder, serving(root, _repository(Path(folder), text), gpu=True) as server:
+        count = int(re.findall(r"count: (\d+)", text)[0])
+        replica = Replica(server, MODEL, Known(MAX_BATCH, count, SLO_SECONDS))
+        sent = _taught(server, FIRST_RPS, replica, tokens)
+        for _ in range(ROUNDS):
+            sent += _taught(server, replica.known.rate_rps, replica, tokens)
+        promised, kept = replica.known.rate_rps, False
+        for share in SHARES:
+            result = _load(server, share * promised, tokens)
+            sent += len(result)
+            _say(_line(instances, result, share))
+            if share == 1.0:
+                kept = bool(within(result, slo_seconds=SLO_SECONDS).mean() >= OBJECTIVE)
+        replica.look(seconds=SECONDS)
+        counted = replica.told[Quantity.SUCCESS] + replica.told[Quantity.FAILURE]
+        known, law = replica.known, replica.known.law
+        _say(
+            f"{instances}: a batch of b takes {1e3 * law.fixed_seconds[0]:.1f} + {1e3 * law.per_item_seconds[0]:.2f} b "
+            f"ms; latencies are {known.kappa[0]:.2f} times the table's; counted on for {promised:.0f} requests/s, "
+            f"{known.capacity.utilisation[0]:.0%} of full batches; sent {sent}, counted {counted:.0f}."
+        )
+        return kept and counted == sent
+
+
+def _taught(server: Server, rps: float, replica: Replica, tokens: int) -> int:
+    """Loads it, and learns of it; the number of requests."""
+    result = _load(server, rps, tokens)
+    replica.look(seconds=SECONDS)
+    _say(_line("learning", result, 1.0))
+    return len(result)
+
+
+def _load(server: Server, rps: float, tokens: int) -> Result:
+    random, target = np.random.default_rng(SEED), server.infer(MODEL)
+    text = random.integers(0, 30_000, (1, tokens), dtype=np.int32)
+    plan = Plan(
+        target=target,
+        arrivals=arrivals(steady(min(rps, MOST_RPS), seconds=SECONDS), seed=SEED),
+        payloads=(request(target, *infer_body({"TOKENS": text}, ["CLASSES"])),),
+        max_in_flight=10_000,
+    )
+    result = run(plan)
+    server.until_idle()
+    return result
+
+
+def _line(instances: str, result: Result, share: float) -> str:
+    answered = result.outcome == Outcome.OK
+    in_time = within(result, slo_seconds=SLO_SECONDS).mean()
+    p99 = 1e3 * quantile(result.latency_seconds[answered], 0.99)
+    refused = (result.outcome == Outcome.HTTP_STATUS).mean()
+    return f"| {instances} | {len(result) / SECONDS:.0f} | {share:.0%} | {in_time:.2%} | {p99:.0f} | {refused:.1%} |"
+
+
+def config(instances: str, tokens: int) -> str:
+    """config.pbtxt as Foretide renders it for a class of GPUs."""
+    return model_config(_service(tokens), _hardware_class(instances))
+
+
+def _service(tokens: int) -> InferenceService:
+    spec = {
+        "model": {
+            "name": MODEL,
+            "backend": "python",
+            "source": {"configMap": {"name": MODEL}},
+            "inputs": [{"name": "TOKENS", "dataType": "INT32", "shape": [tokens]}],
+            "outputs": [{"name": "CLASSES", "dataType": "FP32", "shape": [8]}],
+            "maxBatchSize": MAX_BATCH,
+            "parameters": PARAMETERS,
+        },
+        "hardware": {"classes": ["gpu"]},
+        "slo": {"objective": f"{100 * OBJECTIVE:g}", "latency": f"{1e3 * SLO_SECONDS:g}ms"},
+    }
+    found = parse.inference_service({**_meta(group.INFERENCE_SERVICE_KIND, MODEL), "spec": spec})
+    assert isinstance(found, InferenceService), found
+    return found
+
+
+def _hardware_class(instances: str) -> HardwareClass:
+    resources = {"limits": {"nvidia.com/gpu": "1", "memory": "16Gi"}, "requests": {"cpu": "2", "memory": "16Gi"}}
+    spec = {"family": "GPU", "resources": resources, "triton": {"image": "triton:1", "instances": instances}}
+    found = parse.hardware_class({**_meta(group.HARDWARE_CLASS_KIND, "gpu"), "spec": spec})
+    assert isinstance(found, HardwareClass), found
+    return found
+
+
+def _meta(kind: str, name: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "bench", "uid": "none", "generation": 1}
+    return {"apiVersion": group.API_VERSION, "kind": kind, "metadata": metadata}
+
+
+def _repository(folder: Path, text: str) -> Path:
+    repository = folder / "models"
+    (repository / MODEL / "1").mkdir(parents=True)
+    (repository / MODEL / "config.pbtxt").write_text(text, encoding="utf-8")
+    shutil.copy(HERE / MODEL / "model.py", repository / MODEL / "1" / "model.py")
+    return repository
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
