@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ from e2e.faults.proxy.client import INSTANT, KUBERNETES, PROMETHEUS
 from e2e.faults.stand.stand import Stand, standing
 from e2e.faults.team import Team
 from e2e.scenarios.service import Service
+from foretide.simulate.command.signals import sigterm_as_ctrl_c
 
 SERVICES: Final = 10
 MOST_RPS: Final = 40.0
@@ -35,6 +37,7 @@ MOST_RPS: Final = 40.0
 CALM_SECONDS: Final = (5.0, 25.0)
 FAULT_SECONDS: Final = (3.0, 25.0)
 REPORT: Final = REPOSITORY / "build" / "soak"
+INTERRUPTED: Final = 130
 
 Hurt = Callable[[Stand, Team, str], AbstractContextManager[None]]
 
@@ -56,6 +59,8 @@ class Report:
 
     seed: int
     seconds: float
+    steps: int = 0  # of the plan
+    done: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     operator_faults: list[str] = field(default_factory=list)
@@ -144,29 +149,32 @@ def plan(seed: int, seconds: float) -> list[Step]:
         steps.append(step)
 
 
-def run(stand: Stand, seed: int, seconds: float, say: Callable[[str], None]) -> Report:
-    """All of the plan; the report says what was broken, if anything was."""
-    report, began = Report(seed, seconds), time.monotonic()
-    team = Team.move_in(stand, f"soak-{seed}")
+def run(stand: Stand, report: Report, say: Callable[[str], None]) -> None:
+    """All of the plan of the report, which says meanwhile what was done and what was broken, if anything was."""
+    began, steps = time.monotonic(), plan(report.seed, report.seconds)
+    report.steps = len(steps)
+    team = Team.move_in(stand, f"soak-{report.seed}")
     services = [team.serve(f"service-{row}", foresees=row % 2 == 0) for row in range(SERVICES)]
     for service in services:
         service.until_ready(replicas=1)
-    steps = plan(seed, seconds)
-    for place, step in enumerate(steps):
+    for step in steps:
         for service, rate in zip(services, step.loads_rps, strict=True):
             team.behave(service.name, rate_rps=rate)
         time.sleep(step.calm_seconds)
-        say(f"{time.monotonic() - began:6.0f} s  {place + 1}/{len(steps)}  {step.fault} for {step.seconds:g} s")
+        say(f"{time.monotonic() - began:6.0f} s  {report.done + 1}/{report.steps}  {step.fault} for {step.seconds:g} s")
         with FAULTS[step.fault](stand, team, services[step.service].name):
             time.sleep(step.seconds)
         report.memory_mib = max(report.memory_mib, stand.operator.memory_mib)
+        report.done += 1
+        report.faults = dict(Counter(one.fault for one in steps[: report.done]))
         _judge(team, report, say)
     _come_to_rest(team, services, report, say)
-    log = [write for write in stand.audit.writes(since=team.began) if write.namespace == team.namespace]
-    report.faults = dict(Counter(step.fault for step in steps))
+
+
+def _count(team: Team, report: Report) -> None:
+    log = [write for write in team.stand.audit.writes(since=team.began) if write.namespace == team.namespace]
     report.writes = len(log)
     report.scalings = sum(write.resource == "deployments/scale" and write.done for write in log)
-    return report
 
 
 def _judge(team: Team, report: Report, say: Callable[[str], None]) -> None:
@@ -176,6 +184,7 @@ def _judge(team: Team, report: Report, say: Callable[[str], None]) -> None:
         say(f"BROKEN  {each}")
     report.broken += found
     report.operator_faults += faults
+    _count(team, report)
 
 
 def _come_to_rest(team: Team, services: list[Service], report: Report, say: Callable[[str], None]) -> None:
@@ -196,12 +205,23 @@ def main() -> int:
     given = parser.parse_args()
     cache = cache_folder()
     programs = binaries.build(binaries.find_go(cache), Artefacts(cache / "artefacts"), cache, Progress())
-    with standing(programs, Path(tempfile.mkdtemp(prefix="foretide-soak-"))) as stand:
-        report = run(stand, given.seed, given.hours * 3_600, lambda text: print(text, flush=True))
+    report = Report(given.seed, given.hours * 3_600)
+    folder, ended = Path(tempfile.mkdtemp(prefix="foretide-soak-")), False
+    sigterm_as_ctrl_c()
+    try:
+        with standing(programs, folder) as stand:
+            run(stand, report, lambda text: print(text, flush=True))
+        ended = True
+    except KeyboardInterrupt:
+        print(f"interrupted after {report.done} of {report.steps} faults", file=sys.stderr)
     REPORT.mkdir(parents=True, exist_ok=True)
     (REPORT / f"{given.seed}.json").write_text(json.dumps(asdict(report), indent=1) + "\n")
     print(json.dumps(asdict(report), indent=1))
-    return 1 if report.broken or report.operator_faults else 0
+    if report.broken or report.operator_faults:
+        print(f"the logs are in {folder}", file=sys.stderr)
+        return 1
+    shutil.rmtree(folder)
+    return 0 if ended else INTERRUPTED
 
 
 if __name__ == "__main__":
