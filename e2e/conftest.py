@@ -69,9 +69,11 @@ def tenant(cluster: Cluster, api: Api, operator: Operator, request: pytest.Fixtu
     """A namespace of the test's own, under restricted Pod Security."""
     tenant = Tenant.move_in(cluster, api, request.node.originalname.removeprefix("test_"))
     yield tenant
-    if request.node.stash.get(FAILED, False):
-        print(tenant.story())
-    tenant.move_out()
+    try:
+        if request.node.stash.get(FAILED, False):
+            print(tenant.story())
+    finally:
+        tenant.move_out()
 
 
 @pytest.fixture(scope="session")

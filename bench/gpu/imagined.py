@@ -2,7 +2,8 @@
 
     time of a batch of b = max(launch, wait for the GPU + b x item)
 
-An H200 did so to an encoder of 680 million weights (docs/measurements.md): 9 ms, and 2.65 ms an item of 1,024 tokens.
+About as an H200 did with an encoder of 680 million weights (docs/measurements.md): 9 ms, and 2.65 ms an item of 1,024
+tokens.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from foretide.serving.queue_policy import LEAST_INSTANCES, TIMEOUT_SHARE
 TICK_SECONDS: Final = 15.0
 # Judged is what comes after half an hour, for seventy minutes.
 TICKS, LEARNING_TICKS = 400, 120
-# A fleet shrinks by a step at a time: the load of a replica grows by so much in a tick at most.
+# A fleet shrinks after its hold, a step at a time: the load of a replica grows by so much in a tick, say.
 GROWTH: Final = 1.03
 FIRST_RPS: Final = 20.0
 SEARCH_SECONDS: Final = 120.0
@@ -47,10 +48,14 @@ class Gpu:
         batches: list[tuple[int, float]] = []
         patience = TIMEOUT_SHARE * self.slo_seconds if self.instances >= LEAST_INSTANCES else np.inf
         free, gpu_free, coming = [0.0] * self.instances, 0.0, 0
-        while True:
-            now = heapq.heappop(free)
+
+        def refuse(now: float) -> None:
             while waiting and now - arrivals[waiting[0]] > patience:
                 waiting.popleft()
+
+        while True:
+            now = heapq.heappop(free)
+            refuse(now)
             if not waiting:
                 if coming == len(arrivals):
                     return latency, batches
@@ -58,8 +63,7 @@ class Gpu:
             while coming < len(arrivals) and arrivals[coming] <= now:
                 waiting.append(coming)
                 coming += 1
-            while waiting and now - arrivals[waiting[0]] > patience:
-                waiting.popleft()
+            refuse(now)
             batch = [waiting.popleft() for _ in range(min(len(waiting), self.max_batch))]
             if batch:
                 gpu_free = max(now, gpu_free) + self.item_seconds * len(batch)

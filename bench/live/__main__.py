@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="two crowds, three systems: 20 min, no pages")
     parser.add_argument("--only", default="", help="loads whose name contains this, e.g. flash; writes no pages")
     parser.add_argument(
-        "--days", action="store_true", help="the day told slower, simulated: 4 min, no cluster, no pages"
+        "--days", action="store_true", help="that alone: the day told slower, simulated, 4 min, no cluster"
     )
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of live.json (default: %(default)s)")
     parser.add_argument("--pages", type=Path, default=PAGES, help="folder of the page (default: %(default)s)")
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _days() -> int:
     compile_all()
-    for line in slower.lines(slower.slower()):
+    for line in slower.lines(slower.days()):
         print(line, flush=True)
     return 0
 
@@ -79,8 +79,8 @@ def _run(given: argparse.Namespace, wanted: Sequence[Load]) -> int:
     (given.out / f"{store.name}.json").write_text(json.dumps({"runs": rows}, indent=1) + "\n")
     print(*lines(rows), sep="\n")
     if not (given.quick or given.only):
-        print("The day told slower, simulated:")
-        write(rows, tuple(slower.slower()), given.pages)
+        print("the page, with the day told slower, takes some minutes", flush=True)
+        write(rows, slower.days(), given.pages)
     sys.stdout.write(f"{len(rows)} runs, {spoken(time.monotonic() - began)}\n")
     return 0
 

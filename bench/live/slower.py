@@ -28,8 +28,8 @@ class Slower:
     times_clairvoyant: float
 
 
-def slower(days_seconds: Sequence[float] = DAYS_SECONDS) -> Iterator[Slower]:
-    """Foretide under each; a day of 24 hours takes a minute."""
+def days(days_seconds: Sequence[float] = DAYS_SECONDS) -> Iterator[Slower]:
+    """Foretide under each; a day of 24 hours takes minutes."""
     for seconds in days_seconds:
         load, since = day(seconds), 2 * seconds
         found = predicted(FORETIDE, load, arrivals(load.profile, seed=1), since_seconds=since)

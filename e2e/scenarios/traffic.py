@@ -65,11 +65,11 @@ def judged(result: Result) -> Totals:
 def none_failed(result: Result, when: str, *, at_least: int) -> None:
     """AssertionError unless there were enough requests, and each was answered and rightly so."""
     found = judged(result)
+    assert found.requests >= at_least, f"only {found.requests} requests were sent {when}"
     began = datetime.fromtimestamp(result.started_at, UTC).isoformat(timespec="milliseconds")
     failures = (
         f"{found.outcomes}, {found.answers_wrong} wrong; {dict(result.messages)}; from {began}: {_slowest(result)}"
     )
-    assert found.requests >= at_least, f"only {found.requests} requests were sent {when}"
     assert found.failed == 0, f"{found.failed} of {found.requests} requests failed {when}: {failures}"
     assert found.answers_wrong == 0, f"wrong answers {when}: {failures}"
     assert found.answers_checked == found.requests, f"unchecked answers {when}: {failures}"

@@ -35,8 +35,8 @@ def test_instances_are_on_a_gpu_and_refuse_what_waits_long(instances: str, count
 
 
 @pytest.fixture
-def requests_each() -> Iterator[tuple[Server, dict[str, int]]]:
-    """A server that ran batches of 1 and of 8, and how many of each."""
+def triton() -> Iterator[tuple[Server, dict[str, int]]]:
+    """A server that ran as many batches of 1 as of 8, and how many."""
     ran = {"batches": 0}
 
     class Triton(BaseHTTPRequestHandler):
@@ -62,8 +62,8 @@ def requests_each() -> Iterator[tuple[Server, dict[str, int]]]:
         thread.join()
 
 
-def test_a_replica_is_known_as_the_operator_knows_it(requests_each: tuple[Server, dict[str, int]]) -> None:
-    server, ran = requests_each
+def test_a_replica_is_known_as_the_operator_knows_it(triton: tuple[Server, dict[str, int]]) -> None:
+    server, ran = triton
     replica = Replica(server, MODEL, Known(MAX_BATCH, 1, SLO_SECONDS))
     before = replica.known.rate_rps
     ran["batches"] = 50
@@ -96,7 +96,7 @@ def test_what_waited_for_half_of_the_slo_is_refused_by_two_instances_and_not_by_
 def test_one_instance_on_a_gpu_keeps_the_slo_at_what_it_is_counted_on_for() -> None:
     """By the line through all of its batches alone it was counted on for more, and 94 % were in time."""
     rate, in_time = Gpu(launch_seconds=0.009, item_seconds=0.00265, instances=1).counted_on()
-    assert in_time > 0.985
+    assert in_time > 0.988, "99 %, to two of a thousand"
     assert rate > 250.0
 
 

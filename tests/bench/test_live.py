@@ -23,7 +23,7 @@ from bench.live.peers.install import OWN_MANAGER
 from bench.live.peers.objects import objects
 from bench.live.peers.queries import METRIC, adapter_rules
 from bench.live.predict import Prediction, clairvoyant_replica_minutes, predicted
-from bench.live.slower import Slower, slower
+from bench.live.slower import Slower, days
 from bench.live.systems import FORETIDE, Scaler, System, queue_of, systems
 from bench.live.verdict import front, verdicts
 from e2e.load import Outcome, arrivals
@@ -214,7 +214,7 @@ def test_the_simulator_foresees_a_run_and_nobody_is_cheaper_than_who_knows() -> 
 
 
 def test_a_day_that_is_told_slower_costs_less() -> None:
-    fast, slow = slower([DAY_SECONDS, 1.5 * DAY_SECONDS])
+    fast, slow = days([DAY_SECONDS, 1.5 * DAY_SECONDS])
     assert (fast.day_seconds, slow.day_seconds) == (600.0, 900.0)
     assert min(fast.within_slo, slow.within_slo) > 0.99
     assert 1.0 < slow.times_clairvoyant < fast.times_clairvoyant

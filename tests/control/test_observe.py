@@ -18,6 +18,7 @@ from foretide.control.observe import Metrics, NoMetrics
 from foretide.control.world import Key, World
 from foretide.scaling.policy import Over, PodList, Quantity, Query
 from foretide.scaling.readings import Readings
+from foretide.serving.naming import deployment_name
 from tests.control import objects
 from tests.control.cluster import Cluster, key
 from tests.control.fakes import BRAIN, DOWN, FakePrometheus
@@ -187,3 +188,30 @@ async def test_pods_that_a_shrunk_deployment_still_counts_are_not_awaited() -> N
     for pod in list(cluster.pods.values())[1:]:
         cluster.world.seen(POD, pod, deleted=True)
     assert len(look(cluster.world, key(), found={})[0]) == 1
+
+
+async def test_a_pod_that_was_evicted_hides_none_that_is_not_seen() -> None:
+    """It stays in the list, and the Deployment does not count it."""
+    cluster = Cluster(objects.hardware_class())
+    await cluster.serve(objects.service(), replicas=3)
+    first, *others = cluster.pods.values()
+    for pod in others:
+        cluster.world.seen(POD, pod, deleted=True)
+    for name in ("evicted-1", "evicted-2"):
+        evicted = objects.pod(name, ready=False)
+        cluster.world.seen(POD, {**evicted, "status": {**evicted["status"], "phase": "Failed"}})
+    table, _, names = observe.pods(cluster.world, [key()], {}, queries=QUERIES, now_seconds=NOW)
+    assert [pod.name for pod in names].count(first["metadata"]["name"]) == 1
+    assert table.ready.sum() == 3
+
+
+async def test_the_pods_of_one_deployment_hide_none_of_another() -> None:
+    cluster = Cluster(objects.hardware_class(), objects.hardware_class("gpu-1"))
+    await cluster.serve(objects.service(hardware={"classes": ["cpu-16", "gpu-1"]}), replicas=1)
+    cpu = cluster.deployment()
+    gpu = {**cpu, "metadata": {**cpu["metadata"], "name": deployment_name("ranker", "gpu-1"), "uid": "gpu"}}
+    cluster.add(objects.running({**gpu, "spec": {**gpu["spec"], "replicas": 2}}))
+    for name in ("surplus-1", "surplus-2"):  # of the first, which has one
+        cluster.world.seen(POD, objects.pod(name))
+    table, _ = look(cluster.world, key(), found={})
+    assert table.ready.sum() == 1 + 2 + 2

@@ -180,8 +180,12 @@ def test_a_scale_that_was_just_written_is_decided_on_before_its_event_arrives() 
         "spec": {"replicas": 5, "paused": False},
     }
     assert world.child(key(), "Deployment", objects.DEPLOYMENT) == scaled
-    world.scaled(key(), deployment, 5, version="8")  # the same number is no new generation
+    world.scaled(key(), scaled, 5, version="8")  # the same number is no new generation
     assert world.child(key(), "Deployment", objects.DEPLOYMENT) == scaled
+    theirs = {**scaled, "metadata": {**metadata, "generation": 5, "resourceVersion": "9"}, "spec": {"replicas": 7}}
+    world.seen(DEPLOYMENT, theirs)  # another's number, of after ours, whose answer comes last
+    world.scaled(key(), deployment, 5, version="8")
+    assert world.child(key(), "Deployment", objects.DEPLOYMENT) == theirs
     world.scaled(key("other"), deployment, 5, version="8")  # gone in the meantime
     assert world.child(key("other"), "Deployment", objects.DEPLOYMENT) is None
     anew = {**deployment, "metadata": {**metadata, "uid": "u2"}}

@@ -14,7 +14,7 @@ from foretide.adapters.errors import AdapterError
 from foretide.adapters.prometheus import Pod, Prometheus
 from foretide.adapters.resources import Object
 from foretide.api.reasons import Reason
-from foretide.control.pods import is_terminating, ready_since, seconds
+from foretide.control.pods import deployment_of, is_ready, is_terminating, is_wanted, ready_since, seconds
 from foretide.control.serving_status import rollout
 from foretide.control.world import Key, World
 from foretide.scaling.arrays import Bools, Floats
@@ -63,21 +63,18 @@ class _Shown(NamedTuple):
 _UNSEEN: Final = _Shown(Pod("", ""), created=0.0, ready_since=0.0)
 
 
-def _unseen(world: World, key: Key, known: Sequence[_Shown]) -> int:
-    """Pods that the caches lack. With the watch of pods blind to 3 of 4, their load would read as zero.
+def _unseen(deployment: Object, pods: Sequence[Object]) -> int:
+    """Pods of a Deployment that the caches lack. With the watch of pods blind to 3 of 4, their load would read as zero.
 
-    Those that exist and are not ready yet count too: a Deployment whose watch falls silent, as that of its pods did,
-    never tells that they are (three replicas were taken for the one that was known, and two of them taken away).
-    No more than are wanted: while a fleet shrinks, the Deployment counts pods that are told to leave.
+    Those that exist and are not ready yet count as well. The Deployment's own watch may fall silent along with that of
+    its pods, and then it never tells that they became ready: three replicas were taken for the one that was known, and
+    two of them taken away. (One that falls silent between a number of ours and the first pods made for it tells of
+    neither.) No more count than are wanted: while a fleet shrinks, the Deployment counts pods that are told to leave.
     """
-    states = [rollout(deployment) for deployment in world.deployments(key)]
-    ready = sum(min(state.ready, state.wanted) for state in states)
-    existing = sum(min(state.existing, state.wanted) for state in states)
-    return max(
-        0,
-        ready - sum(pod.ready_since is not None for pod in known),
-        existing - sum(not pod.leaving for pod in known),
-    )
+    state, name = rollout(deployment), deployment["metadata"]["name"]
+    own = [pod for pod in pods if deployment_of(pod) == name and is_wanted(pod)]
+    ready = min(state.ready, state.wanted) - sum(map(is_ready, own))
+    return max(0, ready, min(state.existing, state.wanted) - len(own))
 
 
 def once_ready(names: Sequence[Pod], ready: Bools, before: frozenset[Pod]) -> frozenset[Pod]:
@@ -109,9 +106,9 @@ def pods(
     """
     rows: list[tuple[int, _Shown]] = []
     for row, key in enumerate(keys):
-        known = [_shown(pod, key) for pod in world.pods(key)]
-        known += [_UNSEEN] * _unseen(world, key, known)
-        rows += [(row, pod) for pod in known]
+        known = world.pods(key)
+        unseen = sum(_unseen(deployment, known) for deployment in world.deployments(key))
+        rows += [(row, pod) for pod in (*(_shown(pod, key) for pod in known), *[_UNSEEN] * unseen)]
 
     def ages(moments: Sequence[float | None]) -> Floats:
         """0 also where the moment is to come."""

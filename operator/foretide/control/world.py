@@ -209,13 +209,14 @@ class World:
         a write with the old resourceVersion as its precondition would be a Conflict.
 
         Its status is of the generation before until an event says otherwise: how many of the replicas there are is not
-        known, however long the watch is silent.
+        known, however long the watch is silent. Where an event has told of a later spec already, that is left.
         """
         name, uid = deployment["metadata"]["name"], deployment["metadata"]["uid"]
         live = self.child(key, DEPLOYMENT.kind, name)
-        if live is not None and live["metadata"]["uid"] == uid:
+        written_on = deployment["metadata"].get("generation", 0)
+        if live is not None and live["metadata"]["uid"] == uid and live["metadata"].get("generation", 0) == written_on:
             # The API server counts each change of a spec.
-            generation = live["metadata"].get("generation", 0) + (live["spec"].get("replicas", 1) != replicas)
+            generation = written_on + (live["spec"].get("replicas", 1) != replicas)
             self._children[key][DEPLOYMENT.kind, name] = {
                 **live,
                 "metadata": {**live["metadata"], "generation": generation, "resourceVersion": version},

@@ -1,10 +1,13 @@
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from foretide.scaling.capacity import BatchCounts, Evidence, Law, fit, learn
-from foretide.scaling.capacity.evidence import CLASS_STARTS
+from foretide.scaling.capacity import law as law_module
+from foretide.scaling.capacity.evidence import CLASS_STARTS, ENOUGH_EXECUTIONS
 from tests.scaling.build import evidence_of
 from tests.scaling.strategies import evidences, often, seldom
 
@@ -36,7 +39,7 @@ def test_noise_of_ten_percent_moves_predicted_times_by_less_than_fifteen(seed: i
 @pytest.mark.parametrize("wrong", [1, 4, 6, 12])
 def test_one_class_far_off_does_not_bend_the_law(wrong: int, factor: float) -> None:
     times = {size: 0.040 + 0.010 * size for size in (1, 2, 3, 4, 6, 8, 12)}
-    counts = {size: (100.0, 100.0 * time * (factor if size == wrong else 1.0)) for size, time in times.items()}
+    counts = {size: (90.0, 90.0 * time * (factor if size == wrong else 1.0)) for size, time in times.items()}
     law = fit(learn(Evidence.none(1), BatchCounts.gather([(0, counts)])))
     for size, time in times.items():
         if size != wrong:
@@ -55,10 +58,20 @@ def on_a_gpu(size: int) -> float:
 
 def test_full_batches_take_no_less_than_they_did() -> None:
     """Most batches are small, and of them the line tells; a replica is counted on for full ones."""
-    law = law_of({size: on_a_gpu(size) for size in (1, 2, 3, 4, 5, 7, 9, 13, 16)})
+    sizes = (1, 2, 3, 4, 5, 7, 9, 13, 16)
+    executions = dict(zip(sizes, (1000.0, 1000.0, 1000.0, 800.0, 500.0, 300.0, 200.0, 150.0, 120.0), strict=True))
+    counts = {size: (executions[size], executions[size] * on_a_gpu(size)) for size in sizes}
+    law = fit(learn(Evidence.none(1), BatchCounts.gather([(0, counts)])))
     largest = law.largest[0]
     assert law.per_item_seconds[0] * largest + law.fixed_seconds[0] >= 0.99 * on_a_gpu(largest)
     assert law.per_item_seconds[0] + law.fixed_seconds[0] == pytest.approx(on_a_gpu(1), rel=0.3)
+
+
+def test_a_slow_first_batch_of_one_does_not_make_every_replica_slow() -> None:
+    """Five seconds for the first of a hundred, as where kernels are compiled."""
+    counts = {1: (100.0, 99 * 0.009 + 5.0), 4: (50.0, 50 * 0.012), 8: (50.0, 50 * 0.016)}
+    law = fit(learn(Evidence.none(1), BatchCounts.gather([(0, counts)])))
+    assert law.per_item_seconds[0] + law.fixed_seconds[0] < 0.03
 
 
 def test_of_few_full_batches_nothing_follows() -> None:
@@ -67,6 +80,20 @@ def test_of_few_full_batches_nothing_follows() -> None:
     few = {**usual, 16: (12.0, 12.0 * 0.3)}  # the line through the others: 0.2 s
     law = fit(learn(Evidence.none(1), BatchCounts.gather([(0, few)])))
     assert law.per_item_seconds[0] * 8 + law.fixed_seconds[0] == pytest.approx(0.12, rel=0.1)
+
+
+@often
+@given(evidences())
+def test_lifted_is_never_lowered(evidence: Evidence) -> None:
+    lifted = fit(evidence)
+    with mock.patch.object(law_module, "MANY_EXECUTIONS", np.inf):
+        plain = fit(evidence)
+    seen = evidence.executions >= ENOUGH_EXECUTIONS
+    sizes = np.where(seen, evidence.items / np.where(seen, evidence.executions, 1.0), np.nan)
+    for size in sizes.T:
+        held = np.isfinite(size)
+        before, after = (one.per_item_seconds * size + one.fixed_seconds for one in (plain, lifted))
+        assert (after[held] >= (1 - 1e-9) * before[held]).all()
 
 
 @often
@@ -79,10 +106,9 @@ def test_no_gpu_is_counted_on_for_more_than_its_full_batches_give(
     launch_seconds: float, item_seconds: float, sizes: set[int]
 ) -> None:
     law = law_of({size: max(launch_seconds, item_seconds * size) for size in sizes})
-    for size in (min(sizes), max(sizes)):
+    for size, share in ((min(sizes), 0.6), (max(sizes), 0.999)):
         taken = law.per_item_seconds[0] * size + law.fixed_seconds[0]
-        assert taken >= 0.8 * max(launch_seconds, item_seconds * size)
-    assert taken >= 0.999 * max(launch_seconds, item_seconds * max(sizes))
+        assert taken >= share * max(launch_seconds, item_seconds * size)
 
 
 def test_with_one_size_seen_all_of_its_time_is_taken_for_fixed() -> None:

@@ -13,10 +13,11 @@ from foretide.scaling.capacity.evidence import ENOUGH_EXECUTIONS, Evidence
 # A class that misses the line by this share of its time has half a vote; by twice as much a fifth (Cauchy weights).
 TOLERATED_MISS: Final = 0.2
 ROUNDS: Final = 4
-# Executions of a class whose mean is known to a percent or two, so that noise alone does not lift the line.
+# Executions of a class whose mean is known to a percent or two, so that noise alone lifts no line.
 MANY_EXECUTIONS: Final = 100.0
-# The smallest or the largest batches are believed to take up to three times as long as the line says, and not five.
-BELIEVED_TIMES, UNBELIEVED_TIMES = 3.0, 4.5
+# How many times as long as the line says they are believed to take. The first ones after a start, which are small, can
+# take seconds.
+MOST_TIMES_SMALLEST, MOST_TIMES_LARGEST = 1.5, 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,7 +72,8 @@ def fit(evidence: Evidence) -> Law:
 def _not_below(
     per_item: Floats, fixed: Floats, size: Floats, time: Floats, executions: Floats
 ) -> tuple[Floats, Floats]:
-    """The line lifted at both ends, so that the smallest and the largest batches take no less than they did.
+    """The line lifted at both ends, so that the smallest and the largest batches take no less than they did; nowhere
+    between the smallest and the largest that were seen is it lower than before.
 
     A GPU does some items in the time of one and takes its time for each further one; instances that share it take turns
     when both are busy, as they are with full batches. A line through all batches promises too much of the full ones
@@ -81,24 +83,26 @@ def _not_below(
     rows, sure = np.arange(len(size)), executions >= MANY_EXECUTIONS
     first = np.where(executions > 0.0, size, np.inf).argmin(axis=1)
     full = np.where(sure, size, 0.0).argmax(axis=1)
-    start, end = size[rows, first], size[rows, full]
+    last = np.where(executions > 0.0, size, 0.0).argmax(axis=1)
 
-    def lifted(column: Ints) -> Floats:
+    def lifted(column: Ints, most_times: float) -> Floats:
         foreseen = per_item * size[rows, column] + fixed
-        times = time[rows, column] / np.where(foreseen > 0.0, foreseen, 1.0)
-        trust = np.clip((UNBELIEVED_TIMES - times) / (UNBELIEVED_TIMES - BELIEVED_TIMES), 0.0, 1.0)
-        longer = np.where(sure[rows, column], np.maximum(time[rows, column] - foreseen, 0.0), 0.0)
-        return foreseen + trust * longer
+        believed = np.minimum(time[rows, column], most_times * foreseen)
+        return np.where(sure[rows, column], np.maximum(foreseen, believed), foreseen)
 
-    begins, ends = lifted(first), lifted(full)
-    between = np.where(end > start, end - start, 1.0)
-    slope = np.maximum(ends - begins, 0.0) / between
-    at_zero = np.maximum(ends, begins) - slope * end
-    proportional = at_zero < 0.0  # through zero, so that a single item takes longer than it does, and not no time
-    both = sure.any(axis=1) & (end > start)
+    start, middle, end = size[rows, first], size[rows, full], size[rows, last]
+    begins = lifted(first, MOST_TIMES_SMALLEST)
+    steep = (lifted(full, MOST_TIMES_LARGEST) - begins) / np.where(middle > start, middle - start, 1.0)
+    through_full = begins + np.where(middle > start, steep, 0.0) * (end - start)
+    ends = np.maximum(np.maximum(per_item * end + fixed, through_full), begins)
+    slope = (ends - begins) / np.where(end > start, end - start, 1.0)
+    at_zero = begins - slope * start
+    # A fixed time below zero would make small batches free: through zero then, and they take longer than they did.
+    proportional = at_zero < 0.0
+    lift = sure.any(axis=1) & (end > start)
     return (
-        np.where(both, np.where(proportional, ends / end, slope), per_item),
-        np.where(both, np.maximum(at_zero, 0.0), fixed),
+        np.where(lift, np.where(proportional, ends / end, slope), per_item),
+        np.where(lift, np.maximum(at_zero, 0.0), fixed),
     )
 
 
