@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from bench import specs
 from e2e.cluster.progress import Progress
 from e2e.load import Plan, arrivals, request, run, steady
 from e2e.load.report import quantile, within
 from e2e.load.result import Outcome
-from e2e.local_triton import Server, install, serving
+from e2e.local_triton import Server, install, model_repository, serving
 from e2e.scenarios import sleeper
-from foretide.api import group, parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.serving.model_config import model_config
@@ -101,8 +100,8 @@ def _rows(root: Path) -> Iterator[Row]:
     for instances in INSTANCES:
         for limited in (False, True):
             with tempfile.TemporaryDirectory() as folder:
-                repository = _repository(Path(folder), config(instances, limited=limited))
-                with serving(root, repository) as server:
+                text, file = config(instances, limited=limited), sleeper.MODELS / "sleeper" / "model.py"
+                with serving(root, model_repository(Path(folder), MODEL, text, file)) as server:
                     for rps, seconds in LOADS:
                         yield _row(server, instances, limited, rps * instances, seconds)
                         server.until_idle()
@@ -148,30 +147,12 @@ def _service() -> InferenceService:
         latency=f"{1e3 * SLO_SECONDS:g}ms",
     )
     spec["model"]["name"] = MODEL
-    found = parse.inference_service({**_meta(group.INFERENCE_SERVICE_KIND, MODEL), "spec": spec})
-    assert isinstance(found, InferenceService), found
-    return found
+    return specs.service(MODEL, spec)
 
 
 def _hardware_class(instances: int) -> HardwareClass:
     raw = sleeper.hardware_class("triton:1", instances=instances)
-    found = parse.hardware_class({**_meta(group.HARDWARE_CLASS_KIND, raw["metadata"]["name"]), "spec": raw["spec"]})
-    assert isinstance(found, HardwareClass), found
-    return found
-
-
-def _meta(kind: str, name: str) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": "bench", "uid": "none", "generation": 1}
-    return {"apiVersion": group.API_VERSION, "kind": kind, "metadata": metadata}
-
-
-def _repository(folder: Path, text: str) -> Path:
-    """A model repository with that configuration."""
-    repository = folder / "models"
-    (repository / MODEL / "1").mkdir(parents=True)
-    (repository / MODEL / "config.pbtxt").write_text(text, encoding="utf-8")
-    shutil.copy(sleeper.MODELS / "sleeper" / "model.py", repository / MODEL / "1" / "model.py")
-    return repository
+    return specs.hardware_class(raw["metadata"]["name"], raw["spec"])
 
 
 if __name__ == "__main__":

@@ -106,6 +106,16 @@ def _interpreter(root: Path, folder: Path) -> Path:
     return folder / "bin"
 
 
+def model_repository(folder: Path, model: str, config: str, file: Path, *, named: str = "") -> Path:
+    """A model repository in the folder: version 1 of one model, its config.pbtxt and its file, named as its backend
+    looks for it."""
+    version = folder / "models" / model / "1"
+    version.mkdir(parents=True)
+    (version.parent / "config.pbtxt").write_text(config, encoding="utf-8")
+    shutil.copy(file, version / (named or file.name))
+    return folder / "models"
+
+
 @contextmanager
 def serving(
     root: Path,

@@ -6,7 +6,6 @@ No cluster: the server runs as a process, with the very files of the ConfigMap a
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from e2e.demo.model import INPUT, OUTPUT, model_file
 from e2e.load import Plan, run
 from e2e.load.infer import infer_body
 from e2e.load.wire import Answer, request
-from e2e.local_triton import Server, install, serving
+from e2e.local_triton import Server, install, model_repository, serving
 from e2e.scenarios import sleeper
 from e2e.scenarios.waiting import until
 from foretide.adapters.scrape import quantities
@@ -106,13 +105,10 @@ def rendered(case: Case) -> tuple[str, dict[str, Any]]:
 @contextmanager
 def loaded(root: Path, case: Case, folder: Path) -> Iterator[Server]:
     config, container = rendered(case)
-    version = folder / "models" / "m" / "1"
-    version.mkdir(parents=True)
-    shutil.copy(case.file, version / (case.named or case.file.name))
-    (version.parent / "config.pbtxt").write_text(config, encoding="utf-8")
+    repository = model_repository(folder, "m", config, case.file, named=case.named)
     flags = [flag for flag in container["args"] if not flag.startswith("--model-repository=")]
     environment = {one["name"]: one["value"] for one in container["env"]}
-    with serving(root, folder / "models", flags=flags, environment=environment) as server:
+    with serving(root, repository, flags=flags, environment=environment) as server:
         yield server
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from bench import specs
 from bench.gpu import imagined
 from bench.gpu.known import OBJECTIVE, Known
 from bench.gpu.replica import Replica
@@ -20,8 +20,7 @@ from e2e.load import Plan, Result, arrivals, request, run, steady
 from e2e.load.infer import infer_body
 from e2e.load.report import quantile, within
 from e2e.load.result import Outcome
-from e2e.local_triton import Server, serving
-from foretide.api import group, parse
+from e2e.local_triton import Server, model_repository, serving
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 from foretide.scaling.policy import Quantity
@@ -80,7 +79,10 @@ def _measured(root: Path, instances: str, tokens: int) -> bool:
     """Whether the objective was kept at what the replica is counted on for, and every request was counted."""
     text = config(instances, tokens)
     count = int(re.findall(r"count: (\d+)", text)[0])
-    with tempfile.TemporaryDirectory() as folder, serving(root, _repository(Path(folder), text), gpu=True) as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(root, model_repository(Path(folder), MODEL, text, HERE / MODEL / "model.py"), gpu=True) as server,
+    ):
         replica = Replica(server, MODEL, Known(MAX_BATCH, count, SLO_SECONDS))
         sent, rate = 0, FIRST_RPS
         for _ in range(1 + ROUNDS):
@@ -147,30 +149,13 @@ def _service(tokens: int) -> InferenceService:
         "hardware": {"classes": ["gpu"]},
         "slo": {"objective": f"{100 * OBJECTIVE:g}", "latency": f"{1e3 * SLO_SECONDS:g}ms"},
     }
-    found = parse.inference_service({**_meta(group.INFERENCE_SERVICE_KIND, MODEL), "spec": spec})
-    assert isinstance(found, InferenceService), found
-    return found
+    return specs.service(MODEL, spec)
 
 
 def _hardware_class(instances: str) -> HardwareClass:
     resources = {"limits": {"nvidia.com/gpu": "1", "memory": "16Gi"}, "requests": {"cpu": "2", "memory": "16Gi"}}
     spec = {"family": "GPU", "resources": resources, "triton": {"image": "triton:1", "instances": instances}}
-    found = parse.hardware_class({**_meta(group.HARDWARE_CLASS_KIND, "gpu"), "spec": spec})
-    assert isinstance(found, HardwareClass), found
-    return found
-
-
-def _meta(kind: str, name: str) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": "bench", "uid": "none", "generation": 1}
-    return {"apiVersion": group.API_VERSION, "kind": kind, "metadata": metadata}
-
-
-def _repository(folder: Path, text: str) -> Path:
-    repository = folder / "models"
-    (repository / MODEL / "1").mkdir(parents=True)
-    (repository / MODEL / "config.pbtxt").write_text(text, encoding="utf-8")
-    shutil.copy(HERE / MODEL / "model.py", repository / MODEL / "1" / "model.py")
-    return repository
+    return specs.hardware_class("gpu", spec)
 
 
 def _say(*lines: str) -> None:

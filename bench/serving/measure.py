@@ -14,7 +14,7 @@ from bench.serving.models import Measurable
 from bench.serving.search import Staircase, level_of, rate_of, roughly
 from e2e.load import Plan, arrivals, run, steady
 from e2e.load.report import totals
-from e2e.local_triton import NotStartedError, Server, serving
+from e2e.local_triton import NotStartedError, Server, model_repository, serving
 
 # A window that lasts so long that a p99 is of more than a handful of requests.
 LEAST_REQUESTS: Final = 300
@@ -52,12 +52,8 @@ class Measured:
 @contextmanager
 def loaded(root: Path, model: Measurable, configuration: Configuration, folder: Path) -> Iterator[Server]:
     """A server with this one model, configured so."""
-    repository = folder / "models"
-    shutil.rmtree(repository, ignore_errors=True)
-    version = repository / model.name / "1"
-    version.mkdir(parents=True)
-    shutil.copy(model.file, version / model.file_name)
-    (repository / model.name / "config.pbtxt").write_text(configuration.text, encoding="utf-8")
+    shutil.rmtree(folder / "models", ignore_errors=True)
+    repository = model_repository(folder, model.name, configuration.text, model.file, named=model.file_name)
     with serving(root, repository, environment=configuration.environment) as server:
         yield server
 

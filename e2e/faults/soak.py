@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -151,9 +151,17 @@ def plan(seed: int, seconds: float) -> list[Step]:
 
 def run(stand: Stand, report: Report, say: Callable[[str], None]) -> None:
     """All of the plan of the report, which says meanwhile what was done and what was broken, if anything was."""
-    began, steps = time.monotonic(), plan(report.seed, report.seconds)
+    steps = plan(report.seed, report.seconds)
     report.steps = len(steps)
     team = Team.move_in(stand, f"soak-{report.seed}")
+    try:
+        _perform(team, steps, report, say)
+    finally:
+        _count(team, report)
+
+
+def _perform(team: Team, steps: Sequence[Step], report: Report, say: Callable[[str], None]) -> None:
+    began, stand = time.monotonic(), team.stand
     services = [team.serve(f"service-{row}", foresees=row % 2 == 0) for row in range(SERVICES)]
     for service in services:
         service.until_ready(replicas=1)
@@ -184,7 +192,6 @@ def _judge(team: Team, report: Report, say: Callable[[str], None]) -> None:
         say(f"BROKEN  {each}")
     report.broken += found
     report.operator_faults += faults
-    _count(team, report)
 
 
 def _come_to_rest(team: Team, services: list[Service], report: Report, say: Callable[[str], None]) -> None:
