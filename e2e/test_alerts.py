@@ -116,7 +116,7 @@ def test_an_operator_whose_ticks_take_longer_than_their_interval(
 ) -> None:
     """Its questions to Prometheus are lost, and it waits longer for each than the second until the next tick."""
     try:
-        operator.install({"autoscaler": {"tickSeconds": 1, "rateWindowSeconds": 20, "scaleDownHoldSeconds": 8}})
+        operator.install({"autoscaler": {"tickSeconds": 1, "scaleDownHoldSeconds": 8}})
         with operator.deaf_to(prometheus.PORT):
             alerts.until_fires("ForetideTickSlow")
     finally:

@@ -148,10 +148,10 @@ def test_what_lets_the_operator_in_is_mounted_and_named(helm: str) -> None:
     assert (loaded.prometheus_tenant_header, loaded.prometheus_tenant) == ("X-Scope-OrgID", "team")
 
 
-@pytest.mark.parametrize(("window", "asked"), [("30", 30.0), ("90.4", 90.4)])
-def test_recording_rules_keep_what_the_operator_asks_about_the_past(helm: str, window: str, asked: float) -> None:
+@pytest.mark.parametrize(("interval", "asked"), [(5, 30.0), (15, 90.0)])
+def test_recording_rules_keep_what_the_operator_asks_about_the_past(helm: str, interval: int, asked: float) -> None:
     arguments = ["--set=prometheusRule.enabled=true", "--set=prometheusRule.labels.release=monitoring"]
-    found = _template(helm, *arguments, f"--set-json=autoscaler.rateWindowSeconds={window}")
+    found = _template(helm, *arguments, f"--set=prometheus.scrapeIntervalSeconds={interval}")
     rule = charts.only(found, "PrometheusRule", "foretide-history")
     assert rule["metadata"]["labels"]["release"] == "monitoring"
     [group] = rule["spec"]["groups"]

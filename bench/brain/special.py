@@ -15,7 +15,7 @@ from foretide.scaling.policy import AnyPolicy
 from foretide.scaling.settings import ScalingSettings
 from foretide.simulate.observe import profile, promise
 from foretide.simulate.outcome import Outcome
-from foretide.simulate.policies import RATE_WINDOW_SECONDS, listed
+from foretide.simulate.policies import listed
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions, Lane
 from foretide.simulate.workload import QueueName
@@ -59,7 +59,7 @@ def new_service(seeds: Sequence[int]) -> list[Result]:
 
 def _all(replicas: Floats, seeds: Sequence[int], queue: QueueName, *, step_at_seconds: float) -> list[Result]:
     lanes = [lane(replicas, seed, queue) for seed in seeds]
-    ours = Brain(ScalingSettings(), rate_window_seconds=RATE_WINDOW_SECONDS)
+    ours = Brain(ScalingSettings())
     found = [_run("foretide", ours, lanes, step_at_seconds)]
     for target in TARGETS:
         hpa = listed(PEER).policy(profile(lanes), promise(lanes), {"target": target})

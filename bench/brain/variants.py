@@ -10,7 +10,6 @@ from bench.brain.oracle import Oracle
 from foretide.scaling.brain import Brain
 from foretide.scaling.parts import Part
 from foretide.scaling.settings import ScalingSettings
-from foretide.simulate.policies import RATE_WINDOW_SECONDS
 from foretide.simulate.workload import Workload
 
 WHOLE: Final = "foretide"
@@ -30,7 +29,6 @@ class Variant:
         """For services under these loads, which begin at one time."""
         brain = Brain(
             ScalingSettings(),
-            rate_window_seconds=RATE_WINDOW_SECONDS,
             without=frozenset(Part) - {Part.KAPPA, Part.LEAD_TIME} if self.reactive else self.without,
             level=self.level,
         )

@@ -22,7 +22,6 @@ from foretide.simulate.peers.forecasters.ar_ridge import ArRidge
 from foretide.simulate.peers.forecasters.forecaster import AnyForecaster
 from foretide.simulate.peers.forecasters.persistence import NEVER
 from foretide.simulate.peers.forecasters.smoothing import Ewma
-from foretide.simulate.policies import RATE_WINDOW_SECONDS
 
 QUOTAS: Final = (32, 36, 40)
 ENDLESS: Final = 60  # a quota that no planner uses up
@@ -102,7 +101,7 @@ class Case:
     def policy(self, forecaster: AnyForecaster, jobs: int) -> AnyPolicy:
         quantile = self.name.quantile if self.quantile is None else self.quantile
         if self.name is Name.FORETIDE:
-            return Brain(ScalingSettings(tick_seconds=TICK_SECONDS), rate_window_seconds=RATE_WINDOW_SECONDS)
+            return Brain(ScalingSettings(tick_seconds=TICK_SECONDS))
         if self.name is Name.FAIR_SHARE:
             return FairShare(quota=self.quota)
         if not self.name.foresees:

@@ -55,7 +55,7 @@ class Case:
         """Services that have all that a service may have, at random loads."""
         random = np.random.default_rng(0)
         settings = ScalingSettings()
-        brain = Brain(settings, rate_window_seconds=30.0)
+        brain = Brain(settings)
         pods = services * PODS_A_SERVICE
         known = np.ones(pods, dtype=np.bool_)
 
@@ -147,7 +147,7 @@ def ticks(case: Case) -> list[float]:
 
 
 def _steps(case: Case) -> dict[str, Callable[[], object]]:
-    brain, seen, memory, settings = case.brain, case.observation, case.memory, case.brain.settings
+    seen, memory, settings = case.observation, case.memory, case.brain.settings
     services, promise = len(seen), seen.promise
     law = fit(memory.evidence)
     rated = partial(
@@ -164,7 +164,6 @@ def _steps(case: Case) -> dict[str, Callable[[], object]]:
         services=services,
         max_batch=promise.max_batch,
         items_per_request=memory.items_per_request,
-        short_window_seconds=brain.short_window_seconds,
         settings=settings,
     )
     decided = partial(

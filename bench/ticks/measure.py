@@ -30,13 +30,13 @@ from foretide.adapters.kubernetes import opened
 from foretide.adapters.promql import history, record
 from foretide.api import group
 from foretide.scaling.policy import Quantity
+from foretide.scaling.settings import ScalingSettings
 
 PROMETHEUS: Final = "http://127.0.0.1:9090"
 # Bytes of the answers to instant queries, compressed as they are sent.
 ANSWERED: Final = 'prometheus_http_response_size_bytes_sum{handler="/api/v1/query"}'
-SCRAPE_SECONDS: Final = 15.0
-# Four scrapes, as docs/prometheus.md asks for.
-WINDOW_SECONDS: Final = 4 * SCRAPE_SECONDS
+SCRAPE_SECONDS: Final = 15
+WINDOW_SECONDS: Final = ScalingSettings(scrape_interval_seconds=SCRAPE_SECONDS).rate_window_seconds
 # Until all pods are told ready, and what they count has filled a window.
 PODS_SECONDS: Final = 3_600.0
 START_SECONDS: Final = 5_400.0
@@ -203,7 +203,7 @@ def _prometheus(order: Order) -> Iterator[subprocess.Popen[bytes]]:
         for number in range(SHARDS)
     ]
     configuration = {
-        "global": {"scrape_interval": f"{SCRAPE_SECONDS:.0f}s", "scrape_timeout": f"{SCRAPE_SECONDS:.0f}s"},
+        "global": {"scrape_interval": f"{SCRAPE_SECONDS}s", "scrape_timeout": f"{SCRAPE_SECONDS}s"},
         "rule_files": [str(order.folder / "rules.json")],
         "scrape_configs": [
             {"job_name": "triton", "honor_labels": True, "static_configs": shards},
@@ -232,7 +232,7 @@ def _prometheus(order: Order) -> Iterator[subprocess.Popen[bytes]]:
 def _operator(order: Order, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     settings = {
         "FORETIDE_PROMETHEUS_URL": PROMETHEUS,
-        "FORETIDE_RATE_WINDOW_SECONDS": f"{WINDOW_SECONDS:g}",
+        "FORETIDE_SCRAPE_INTERVAL_SECONDS": str(SCRAPE_SECONDS),
         "FORETIDE_POD_NAMESPACE": OPERATOR_NAMESPACE,
         "FORETIDE_LISTEN_PORT": str(LISTEN_PORT),
         "FORETIDE_LOG_FORMAT": "text",

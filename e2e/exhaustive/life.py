@@ -183,7 +183,7 @@ class Life:
         prometheus = PrometheusApi(Access(url=NO_PROMETHEUS), time)
         settings = ScalingSettings(tick_seconds=TICK_SECONDS)
         # What they foresee is not what is written here twice or not at all, and takes most of a tick.
-        brain = Brain(settings, rate_window_seconds=30.0, without=frozenset({Part.GLOBAL_MODEL, Part.EXPERTS}))
+        brain = Brain(settings, without=frozenset({Part.GLOBAL_MODEL, Part.EXPERTS}))
         policies, pods = Policies(world), PodHttp()
         backfill = Backfill(prometheus, world, time, rate_window_seconds=30.0, history_seconds=policies.history_seconds)
         ports = Ports(self.gateway, prometheus, TritonHttp(pods), ScrapeHttp(pods), events, time)

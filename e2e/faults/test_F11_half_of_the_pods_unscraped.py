@@ -6,18 +6,16 @@ import time
 
 import pytest
 
+from e2e.faults.stand.operator import SCALING
 from e2e.faults.team import FOUR_PODS_RPS, Team
 from e2e.scenarios.service import Service
 
 pytestmark = pytest.mark.slow_fault
 
-# scaling.settings: a pod that is ready for so long must have been scraped.
-REPORT_GRACE_SECONDS = 30.0
-
 
 def until_expected(service: Service) -> None:
     """Waits until all of its pods are old enough to be missed."""
-    time.sleep(REPORT_GRACE_SECONDS + 2.0)
+    time.sleep(SCALING.report_grace_seconds + 2.0)
     service.until_ready(replicas=4)
 
 

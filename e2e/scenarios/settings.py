@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from foretide.scaling.settings import ScalingSettings
+
 TICK_SECONDS: Final = 2.0
 HOLD_SECONDS: Final = 8.0
-# Four scrapes of 5 s: the shortest window that survives a lost one.
-RATE_WINDOW_SECONDS: Final = 20.0
+# Of the chart, as the embedded cluster's Prometheus scrapes.
+RATE_WINDOW_SECONDS: Final = ScalingSettings().rate_window_seconds
 
 FAST: Final[Mapping[str, object]] = {
     "autoscaler": {
         "tickSeconds": TICK_SECONDS,
-        "rateWindowSeconds": RATE_WINDOW_SECONDS,
         "scaleDownHoldSeconds": HOLD_SECONDS,
     }
 }

@@ -34,7 +34,7 @@ def test_each_setting_is_read_from_its_variable() -> None:
             "FORETIDE_PROMETHEUS_TENANT": "team a",
             "FORETIDE_WATCH_NAMESPACES": "shop search",
             "FORETIDE_TICK_SECONDS": "5",
-            "FORETIDE_RATE_WINDOW_SECONDS": "20",
+            "FORETIDE_SCRAPE_INTERVAL_SECONDS": "15",
             "FORETIDE_SCALE_DOWN_HOLD_SECONDS": "60.5",
             "FORETIDE_SWEEP_SECONDS": "120",
             "FORETIDE_DRAIN_SECONDS": "10",
@@ -59,7 +59,7 @@ def test_each_setting_is_read_from_its_variable() -> None:
         prometheus_tenant="team a",
         watch_namespaces="shop search",
         tick_seconds=5,
-        rate_window_seconds=20,
+        scrape_interval_seconds=15,
         scale_down_hold_seconds=60.5,
         sweep_seconds=120,
         drain_seconds=10,
@@ -85,7 +85,7 @@ def test_each_setting_is_read_from_its_variable() -> None:
         ("FORETIDE_TICK_SECONDS", "nan", "finite"),
         ("FORETIDE_TICK_SECONDS", "1e9", "less than or equal"),
         ("FORETIDE_TICK_SECONDS", "", "valid number"),
-        ("FORETIDE_RATE_WINDOW_SECONDS", "0.2", "greater than"),
+        ("FORETIDE_SCRAPE_INTERVAL_SECONDS", "0", "greater than or equal to 1"),
         ("FORETIDE_DRAIN_SECONDS", "2.5", "integer"),
         ("FORETIDE_DRAIN_SECONDS", "301", "less than or equal to 300"),
         ("FORETIDE_WORKERS", "0", "greater than or equal to 1"),
@@ -214,18 +214,20 @@ numbers = st.floats(0, 1e6).map(str) | st.integers(-5, 100_000).map(str) | st.sa
 
 
 @given(numbers, numbers, numbers)
-def test_what_is_accepted_can_be_used(tick: str, hold: str, window: str) -> None:
+def test_what_is_accepted_can_be_used(tick: str, hold: str, scrape: str) -> None:
     """No setting passes the check at start and fails later."""
-    names = ("TICK_SECONDS", "SCALE_DOWN_HOLD_SECONDS", "RATE_WINDOW_SECONDS")
-    given = zip(names, (tick, hold, window), strict=True)
+    names = ("TICK_SECONDS", "SCALE_DOWN_HOLD_SECONDS", "SCRAPE_INTERVAL_SECONDS")
+    given = zip(names, (tick, hold, scrape), strict=True)
     try:
         settings = load({PREFIX + name: value for name, value in given})
     except SettingsError:
         return
     scaling = ScalingSettings(
-        tick_seconds=settings.tick_seconds, scale_down_hold_seconds=settings.scale_down_hold_seconds
+        tick_seconds=settings.tick_seconds,
+        scale_down_hold_seconds=settings.scale_down_hold_seconds,
+        scrape_interval_seconds=settings.scrape_interval_seconds,
     )
-    for query in Brain(scaling, settings.rate_window_seconds).queries:
+    for query in Brain(scaling).queries:
         assert "[0s]" not in expression(query)
 
 

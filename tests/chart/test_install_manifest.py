@@ -166,10 +166,17 @@ def test_the_selector_is_in_the_labels_of_the_pod_and_found_by_prometheus() -> N
     assert labels["app.kubernetes.io/name"] == "foretide"
 
 
-@pytest.mark.parametrize("value", ["tickSeconds", "rateWindowSeconds", "scaleDownHoldSeconds"])
-def test_helm_refuses_what_the_operator_would_refuse(value: str) -> None:
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [
+        ("autoscaler", "tickSeconds"),
+        ("prometheus", "scrapeIntervalSeconds"),
+        ("autoscaler", "scaleDownHoldSeconds"),
+    ],
+)
+def test_helm_refuses_what_the_operator_would_refuse(section: str, value: str) -> None:
     """A release with a tick of 1 ms was installed, and its operator ended in a loop."""
-    of_chart = charts.schema()["properties"]["autoscaler"]["properties"][value]
+    of_chart = charts.schema()["properties"][section]["properties"][value]
     of_operator = settings.Settings.model_json_schema()["properties"][to_snake(value)]
     assert {key: of_chart[key] for key in ("minimum", "maximum")} == {
         key: of_operator[key] for key in ("minimum", "maximum")

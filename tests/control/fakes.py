@@ -25,7 +25,6 @@ DOWN: Final = Unavailable("ConnectionRefusedError: connection refused", reason="
 # Nobody forecasts: these tests are of what the loops do with decisions, and those of the load alone are foreseeable.
 BRAIN: Final = Brain(
     ScalingSettings(tick_seconds=15.0),
-    rate_window_seconds=30.0,
     without=frozenset({Part.GLOBAL_MODEL, Part.EXPERTS}),
 )
 # By what name tests know each of its queries.

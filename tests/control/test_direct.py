@@ -16,7 +16,7 @@ from foretide.control.direct import OUT_OF_TIME, PODS_A_TICK, PODS_AT_ONCE, READ
 from foretide.scaling.policy import Over, Quantity, Query
 from tests.control import objects
 from tests.control.cluster import TICK_SECONDS, Cluster, key
-from tests.control.fakes import API_DOWN
+from tests.control.fakes import API_DOWN, BRAIN
 from tests.virtual_time import run
 
 SUCCESS: Final = Quantity.SUCCESS
@@ -30,7 +30,7 @@ class Reading:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.reader = DirectReader(cluster.scraper, cluster.world, cluster.clock, window_seconds=30.0)
+        self.reader = DirectReader(cluster.scraper, cluster.world, cluster.clock, BRAIN.settings)
 
     def tell(self, **values: float) -> None:
         """Every pod of a service has counted that much."""
@@ -88,7 +88,7 @@ async def test_what_is_older_than_the_window_is_forgotten() -> None:
         assert len(one.reader._samples["uid-of-shop-" + POD_0.name]) <= 3
     one.cluster.scraper.down = API_DOWN
     await one.scrape()
-    assert one.answers(RATE) == {POD_0: 3.0}, "of the readings before, and AGE says so"
+    assert one.answers(RATE) == {POD_0: 3.0 * 17.5 / 30.0}, "of the readings before, and AGE says so"
     assert one.answers(AGE) == {POD_0: 15.0}
     await one.scrape()
     await one.scrape()

@@ -106,7 +106,7 @@ class Watched(Brain):
 
 async def effect(changed: Mapping[str, dict[str, Any]]) -> tuple[object, ...]:
     """What three ticks of a service with these objects are told, what they tell, and what is read of the past."""
-    brain = Watched(BRAIN.settings, BRAIN.rate_window_seconds, without=BRAIN.without)
+    brain = Watched(BRAIN.settings, without=BRAIN.without)
     cluster = Cluster(
         objects.hardware_class(**changed["HardwareClass"]),
         objects.hardware_class("other"),

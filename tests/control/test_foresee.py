@@ -63,4 +63,4 @@ def test_a_failure_is_told_once_and_again_when_it_is_another(caplog: pytest.LogC
 
 
 def test_the_brain_takes_it() -> None:
-    assert Brain(SETTINGS, rate_window_seconds=30.0, foresee=Guarded()).foresee is not look
+    assert Brain(SETTINGS, foresee=Guarded()).foresee is not look

@@ -23,7 +23,7 @@ def samples(*points: tuple[float, float]) -> list[Sample]:
 
 
 def ask(over: Over, *points: tuple[float, float], window: float = 30.0) -> float | None:
-    return answer(Query(SUCCESS, over, window), samples(*points), now_seconds=NOW)
+    return answer(Query(SUCCESS, over, window), samples(*points), now_seconds=NOW, scrape_interval_seconds=5.0)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_window_that_is_shorter_than_a_tick_holds_the_newest_two() -> None:
 def test_a_window_ends_with_the_newest_sample_and_its_age_says_how_old_that_is() -> None:
     """A tick ends some seconds after the pods were read, where Prometheus takes its time to fail."""
     late = [(38.0, 0.0), (23.0, 30.0), (8.0, 90.0)]
-    assert ask(Over.RATE, *late) == 3.0
+    assert ask(Over.RATE, *late) == pytest.approx(3.0 * (30.0 - 8.0 + 2.5) / 30.0), "as Prometheus tells so late a rate"
     assert ask(Over.AGE, *late) == 8.0
 
 
@@ -72,14 +72,14 @@ def test_less_than_a_second_is_no_rate(over: Over) -> None:
 @pytest.mark.parametrize("over", Over)
 def test_what_the_newest_sample_does_not_tell_is_unknown(over: Over) -> None:
     told = [*samples((30.0, 1.0), (15.0, 2.0)), Sample(NOW, {Quantity.PENDING: 0.0})]
-    assert answer(Query(SUCCESS, over, 30.0), told, now_seconds=NOW) is None
-    assert answer(Query(Quantity.ARRIVED, over, 30.0), told, now_seconds=NOW) is None
+    assert answer(Query(SUCCESS, over, 30.0), told, now_seconds=NOW, scrape_interval_seconds=5.0) is None
+    assert answer(Query(Quantity.ARRIVED, over, 30.0), told, now_seconds=NOW, scrape_interval_seconds=5.0) is None
 
 
 def test_a_sample_without_the_quantity_is_passed_over() -> None:
     told = samples((30.0, 0.0), (0.0, 60.0))
     told.insert(1, Sample(NOW - 15.0, {}))
-    assert answer(Query(SUCCESS, Over.RATE, 30.0), told, now_seconds=NOW) == 2.0
+    assert answer(Query(SUCCESS, Over.RATE, 30.0), told, now_seconds=NOW, scrape_interval_seconds=5.0) == 2.0
 
 
 steps = st.lists(st.floats(-50, 100), min_size=1, max_size=12)

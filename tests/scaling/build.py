@@ -87,7 +87,6 @@ class World:
             services=len(self),
             max_batch=self.max_batch,
             items_per_request=self.memory.items_per_request,
-            short_window_seconds=15.0,
             settings=settings,
         )
 

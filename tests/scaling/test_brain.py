@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -11,10 +10,11 @@ import pytest
 from hypothesis import given
 
 from foretide.scaling.arrays import Ints
-from foretide.scaling.brain import Brain
+from foretide.scaling.brain import SAMPLE_AGE, Brain
 from foretide.scaling.budget import Spending
 from foretide.scaling.capacity import BatchCounts, learn
 from foretide.scaling.decision import Bound, Decisions, Plan, Quotas
+from foretide.scaling.lag import made_up
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import (
     Answer,
@@ -35,7 +35,7 @@ from foretide.scaling.tuning import Told
 from tests.scaling.build import NOW, SETTINGS, World, join_worlds, judge, same
 from tests.scaling.strategies import random_sight, random_world, seeds, seldom
 
-BRAIN = Brain(SETTINGS, rate_window_seconds=30.0)
+BRAIN = Brain(SETTINGS)
 # Type-checked: what runs policies takes this one, and its answers.
 POLICY: Policy[Memory] = BRAIN
 ANY: AnyPolicy = BRAIN
@@ -104,7 +104,7 @@ def test_it_asks_ten_questions() -> None:
 
 
 def test_each_column_of_pods_has_its_query() -> None:
-    assert replace(BRAIN, rate_window_seconds=45.0).questions == {
+    assert Brain(ScalingSettings(scrape_interval_seconds=7.5)).questions == {
         "success_rps": Query(Quantity.SUCCESS, Over.RATE, 45.0),
         "failure_rps": Query(Quantity.FAILURE, Over.RATE, 45.0),
         "cache_hits_rps": Query(Quantity.CACHE_HITS, Over.RATE, 45.0),
@@ -119,13 +119,7 @@ def test_each_column_of_pods_has_its_query() -> None:
 
 
 def test_it_ticks_as_its_settings_say() -> None:
-    assert Brain(ScalingSettings(tick_seconds=7.0), rate_window_seconds=30.0).tick_seconds == 7.0
-
-
-@pytest.mark.parametrize("window", [0.0, 0.5, -1.0, math.nan, math.inf])
-def test_a_window_that_holds_nothing_is_refused(window: float) -> None:
-    with pytest.raises(ValueError, match="rate_window_seconds must be finite and at least 1, not "):
-        Brain(SETTINGS, rate_window_seconds=window)
+    assert Brain(ScalingSettings(tick_seconds=7.0)).tick_seconds == 7.0
 
 
 @pytest.mark.parametrize("services", [0, 3])
@@ -223,7 +217,10 @@ def test_the_budget_is_spent_by_the_sli_where_it_is_known_and_nothing_else_depen
     assert same(made.desired, estimated.desired)
     answered, refused = (
         Readings.checked(rps.value, rps.known, low=0.0, high=1e9)
-        for rps in (shown.total(BRAIN.questions[column]) for column in ("success_rps", "failure_rps"))
+        for rps in (
+            made_up(shown, SAMPLE_AGE, SETTINGS).total(BRAIN.questions[column])
+            for column in ("success_rps", "failure_rps")
+        )
     )
     heard = made.seen.demand.known & (made.seen.expected > 0)
     measured = sli.share_late.known & answered.known & refused.known & (made.seen.silent == 0) & heard

@@ -26,8 +26,8 @@ from tests.scaling.build import SETTINGS, evidence_of, same
 from tests.scaling.forecast.loads import DAY, HOUR, MIDNIGHT, SHAPES, Load, past, stepped
 from tests.scaling.strategies import rarely
 
-BRAIN: Final = Brain(SETTINGS, rate_window_seconds=30.0)
-REACTIVE: Final = Brain(SETTINGS, rate_window_seconds=30.0, without=frozenset({Part.GLOBAL_MODEL, Part.EXPERTS}))
+BRAIN: Final = Brain(SETTINGS)
+REACTIVE: Final = Brain(SETTINGS, without=frozenset({Part.GLOBAL_MODEL, Part.EXPERTS}))
 MOST: Final = 50
 
 

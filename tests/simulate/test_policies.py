@@ -33,7 +33,7 @@ from foretide.simulate.peers.phpa import Phpa
 from foretide.simulate.peers.scheduled import Scheduled
 from foretide.simulate.peers.static import Static
 from foretide.simulate.peers.wva import Wva
-from foretide.simulate.policies import POLICIES, RATE_WINDOW_SECONDS, Listed, listed
+from foretide.simulate.policies import POLICIES, SCRAPE_SECONDS, Listed, listed
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions
 from foretide.simulate.trees import compiled_model
@@ -75,7 +75,7 @@ DOCUMENTED: Mapping[str, AnyPolicy] = {
     "dynamo-arima": Dynamo(profile=PROFILE),
     "aws": Aws(profile=PROFILE),
     "azure": Azure(profile=PROFILE),
-    "foretide": Brain(ScalingSettings(), rate_window_seconds=30.0, model=compiled_model()),
+    "foretide": Brain(ScalingSettings(), model=compiled_model()),
 }
 each = pytest.mark.parametrize("entry", POLICIES.values(), ids=list(POLICIES))
 
@@ -166,7 +166,7 @@ def test_a_quota_is_for_all_services_together() -> None:
 
 
 def test_foretide_asks_prometheus_as_the_operator_does() -> None:
-    assert Settings.model_fields["rate_window_seconds"].default == RATE_WINDOW_SECONDS
+    assert Settings.model_fields["scrape_interval_seconds"].default == SCRAPE_SECONDS
 
 
 def test_a_knob_has_the_name_of_the_field_that_it_sets() -> None:

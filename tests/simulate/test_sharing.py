@@ -77,7 +77,7 @@ def divided(lanes: list[Lane], *, quota: int, maximum: int = 20) -> list[Outcome
     """Foretide over one service whose classes these lanes are; the first has a quota."""
     nobody = np.zeros(1, dtype=np.bool_)
     policy = DividedBrain(
-        brain=Brain(ScalingSettings(), rate_window_seconds=30.0),
+        brain=Brain(ScalingSettings()),
         service=np.zeros(len(lanes), dtype=np.int64),
         bounds=Bounds(
             minimum=np.array([1]), maximum=np.array([maximum]), paused=nobody, is_pinned=nobody, pinned=np.array([0])

@@ -17,19 +17,23 @@ import httpx
 
 from e2e.cluster.paths import REPOSITORY
 from e2e.faults.stand.program import Program
+from e2e.faults.stand.prometheus import SCRAPE_SECONDS
 from e2e.own_process import free_ports
 from e2e.scenarios import exposition
 from e2e.scenarios.operator import RETRIED
 from e2e.scenarios.waiting import until
+from foretide.scaling.settings import ScalingSettings
 
-# As in production, only sooner: a scrape a second makes a window of 5 s whole. With ticks of a second the operator
+# As in production, only sooner, for Prometheus scrapes every second. With ticks of a second the operator
 # would take a fifth of a processor, and on a busy machine more than its share.
 TICK_SECONDS: Final = 1.5
-RATE_WINDOW_SECONDS: Final = 5.0
 HOLD_SECONDS: Final = 6.0
-SETTINGS: Final = {
+SCALING: Final = ScalingSettings(
+    tick_seconds=TICK_SECONDS, scale_down_hold_seconds=HOLD_SECONDS, scrape_interval_seconds=SCRAPE_SECONDS
+)
+ENVIRONMENT: Final = {
     "FORETIDE_TICK_SECONDS": f"{TICK_SECONDS:g}",
-    "FORETIDE_RATE_WINDOW_SECONDS": f"{RATE_WINDOW_SECONDS:g}",
+    "FORETIDE_SCRAPE_INTERVAL_SECONDS": str(SCRAPE_SECONDS),
     "FORETIDE_SCALE_DOWN_HOLD_SECONDS": f"{HOLD_SECONDS:g}",
 }
 TICKS: Final = "foretide_tick_duration_seconds_count"
@@ -59,7 +63,7 @@ class Operator:
         clock = folder / f"{name}.clock"
         clock.write_text("+0")
         environment = {
-            **SETTINGS,
+            **ENVIRONMENT,
             "KUBECONFIG": str(kubeconfig),
             "PYTHONPATH": f"{REPOSITORY}/operator",
             "FORETIDE_PROMETHEUS_URL": prometheus,

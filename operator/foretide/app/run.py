@@ -130,15 +130,17 @@ def _loops(
         namespaces=settings.namespaces,
     )
     scaling = ScalingSettings(
-        tick_seconds=settings.tick_seconds, scale_down_hold_seconds=settings.scale_down_hold_seconds
+        tick_seconds=settings.tick_seconds,
+        scale_down_hold_seconds=settings.scale_down_hold_seconds,
+        scrape_interval_seconds=settings.scrape_interval_seconds,
     )
     policies = Policies(world)
-    brain = Brain(scaling, settings.rate_window_seconds, foresee=Guarded())
+    brain = Brain(scaling, foresee=Guarded())
     backfill = Backfill(
         prometheus,
         world,
         clock,
-        rate_window_seconds=settings.rate_window_seconds,
+        rate_window_seconds=scaling.rate_window_seconds,
         history_seconds=policies.history_seconds,
         namespaces=settings.namespaces,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from foretide.cli.exits import Stop
+from foretide.scaling.settings import ScalingSettings
 
 if TYPE_CHECKING:
     from foretide.adapters.kubeconfig import Cluster
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 SELECTOR: Final = "app.kubernetes.io/name=foretide,app.kubernetes.io/component=operator"
 URL_VARIABLE: Final = "FORETIDE_PROMETHEUS_URL"
 NAMESPACES_VARIABLE: Final = "FORETIDE_WATCH_NAMESPACES"
-WINDOW_VARIABLE: Final = "FORETIDE_RATE_WINDOW_SECONDS"
-USUAL_WINDOW_SECONDS: Final = 30.0
+INTERVAL_VARIABLE: Final = "FORETIDE_SCRAPE_INTERVAL_SECONDS"
+USUAL: Final = ScalingSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,10 @@ class Operator:
     @property
     def rate_window_seconds(self) -> float:
         try:
-            return float(self.environment.get(WINDOW_VARIABLE, USUAL_WINDOW_SECONDS))
+            interval = float(self.environment.get(INTERVAL_VARIABLE, USUAL.scrape_interval_seconds))
+            return replace(USUAL, scrape_interval_seconds=interval).rate_window_seconds
         except ValueError:
-            return USUAL_WINDOW_SECONDS
+            return USUAL.rate_window_seconds
 
 
 async def operators(cluster: Cluster) -> list[Operator]:

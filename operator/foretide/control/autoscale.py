@@ -48,7 +48,7 @@ from foretide.control.policies import Policies
 from foretide.control.recall import Identity, Recall, identity
 from foretide.control.scaling_conditions import Circumstances
 from foretide.control.serving_status import rollout
-from foretide.control.sources import Found, Sources, longest_window_seconds
+from foretide.control.sources import Found, Sources
 from foretide.control.stuck import UNHINDERED, Hindered, hindered, stuck, without_age
 from foretide.control.table import Row
 from foretide.control.world import Key, Served, World
@@ -87,8 +87,7 @@ class Autoscaler:
         self._policies: Final = orders
         self._batches: Final = BatchReader(ports.triton, world)
         self._divisions: Final = Divisions(brain, world)
-        window_seconds = max(longest_window_seconds(brain.queries), brain.tick_seconds)
-        direct = DirectReader(ports.scraper, world, ports.clock, window_seconds=window_seconds)
+        direct = DirectReader(ports.scraper, world, ports.clock, brain.settings)
         self._sources: Final = Sources(
             ports.prometheus, direct, brain.queries, ports.clock, namespaces=ports.namespaces
         )

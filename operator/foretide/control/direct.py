@@ -19,6 +19,7 @@ from foretide.control.pods import authority, deployment_of, is_ready, is_termina
 from foretide.control.samples import SLACK, Sample, answer
 from foretide.control.world import Key, Served, World
 from foretide.scaling.policy import Query
+from foretide.scaling.settings import ScalingSettings
 from foretide.serving.naming import METRICS_PORT
 
 # A reading costs the operator 1.8 ms of processor time: a tenth of a tick of 15 s at the most.
@@ -64,12 +65,13 @@ class DirectReader:
     alone the same PODS_A_TICK pods are read each time, and the others are silent.
     """
 
-    def __init__(self, scraper: Scraper, world: World, clock: Clock, *, window_seconds: float) -> None:
-        """`window_seconds`: the longest window of a query, or the time between two readings where that is longer."""
+    def __init__(self, scraper: Scraper, world: World, clock: Clock, settings: ScalingSettings) -> None:
         self._scraper: Final = scraper
         self._world: Final = world
         self._clock: Final = clock
-        self._kept_seconds: Final = SLACK * window_seconds
+        # The longest window of a query, or the time between two readings where that is longer.
+        self._kept_seconds: Final = SLACK * max(settings.rate_window_seconds, settings.tick_seconds)
+        self._scrape_interval_seconds: Final = settings.scrape_interval_seconds
         self._samples: dict[str, list[Sample]] = {}  # by uid, oldest first
         self._pods: dict[str, Pod] = {}
         self._turns: dict[Key, _Turn] = {}
@@ -106,11 +108,13 @@ class DirectReader:
 
     def answers(self, queries: Iterable[Query], *, now_seconds: float) -> dict[Query, dict[Pod, float]]:
         """What the last readings tell; a pod that does not tell something is absent there."""
+        interval = self._scrape_interval_seconds
         return {
             query: {
                 self._pods[uid]: value
                 for uid, samples in self._samples.items()
-                if (value := answer(query, samples, now_seconds=now_seconds)) is not None
+                if (value := answer(query, samples, now_seconds=now_seconds, scrape_interval_seconds=interval))
+                is not None
             }
             for query in queries
         }

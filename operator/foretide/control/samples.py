@@ -8,6 +8,9 @@ from itertools import pairwise
 from statistics import fmean, linear_regression
 from typing import Final
 
+import numpy as np
+
+from foretide.scaling.lag import told_share
 from foretide.scaling.policy import Over, Quantity, Query
 
 # A window is that much longer than it says: readings come a tick apart, some of them a little late. With ticks of 15 s
@@ -25,12 +28,15 @@ class Sample:
     values: Mapping[Quantity, float]
 
 
-def answer(query: Query, samples: Sequence[Sample], *, now_seconds: float) -> float | None:
+def answer(
+    query: Query, samples: Sequence[Sample], *, now_seconds: float, scrape_interval_seconds: float
+) -> float | None:
     """The answer from samples in the order of their times, or None where they do not tell it.
 
     A window ends with the newest sample, and its age says how old that is; it holds two samples at least, however far
     apart they are: who calls decides which are kept. A rate is the increase from the first sample to the last by the
-    time between them, what is counted after a reset included; Prometheus extrapolates the same to the whole window.
+    time between them, what is counted after a reset included; Prometheus extrapolates the same to the whole window,
+    and so less where the newest sample is late by its scrape interval, which is made up for where all rates are.
     """
     quantity = query.quantity
     if not samples or quantity not in samples[-1].values:
@@ -54,7 +60,9 @@ def answer(query: Query, samples: Sequence[Sample], *, now_seconds: float) -> fl
         return None
     if query.over is Over.DERIV:
         return linear_regression(times, values).slope
-    return _increase(values) / covered
+    age = np.array([now_seconds - newest.at_seconds])
+    [share] = told_share(age, window_seconds=query.window_seconds, interval_seconds=scrape_interval_seconds)
+    return float(_increase(values) / covered * share)
 
 
 def _increase(counter: Sequence[float]) -> float:

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from foretide.scaling import decide, demand, lead_time
+from foretide.scaling import decide, demand, lag, lead_time
 from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.budget import Spending
 from foretide.scaling.capacity import Capacity, Evidence, Law, fit, kappa, learn, rate_per_replica
@@ -41,10 +41,10 @@ FLOOR_REPLICAS: Final = 0.1
 # rental holds for a share of that (Purohit, Svitkina, Kumar 2018). On the series that choose a share of 0.25 had 0.44 %
 # late at 1.86 times the optimum (2 min), 0.6 had 0.41 % at 1.89, and 2 had 0.51 % at 2.01.
 HOLD_SHARE: Final = 0.6
-# Of the window, for what a burst shows first: two scrapes, where a window has the four that it needs.
-SHORT_SHARE: Final = 0.5
 # Holds are the shortest one times powers of this, so that learning a lead time does not begin the hold anew each time.
 HOLD_RATIO: Final = 1.5
+# A pod's series are scraped together: one age is that of all.
+SAMPLE_AGE: Final = Query(Quantity.SUCCESS, Over.AGE)
 # Who decides in place of the quantile.
 OTHERS: Final = (Bound.PAUSED, Bound.PINNED, Bound.MAXIMUM, Bound.QUOTA, Bound.STEP_UP_LIMIT, *BOUNDS.values())
 
@@ -69,31 +69,20 @@ class Brain:
     """Decides for the operator and for the simulator alike; a `Policy[Memory]`."""
 
     settings: ScalingSettings
-    # At least four scrapes, so that one lost scrape is survived.
-    rate_window_seconds: float
     model: GlobalModel = field(default_factory=shipped)
     without: frozenset[Part] = NOTHING
     # A quantile for all services, in place of the error budgets'.
     level: float | None = None
     foresee: Foresee = look
 
-    def __post_init__(self) -> None:
-        if not 1.0 <= self.rate_window_seconds < math.inf:
-            raise ValueError(f"rate_window_seconds must be finite and at least 1, not {self.rate_window_seconds:g}")
-
     @property
     def tick_seconds(self) -> float:
         return self.settings.tick_seconds
 
     @property
-    def short_window_seconds(self) -> float:
-        """Half a window, in whole seconds as PromQL has them."""
-        return float(math.ceil(self.rate_window_seconds * SHORT_SHARE))
-
-    @property
     def questions(self) -> Mapping[str, Query]:
         """The query behind each column of `Pods`."""
-        window, short = self.rate_window_seconds, self.short_window_seconds
+        window, short = self.settings.rate_window_seconds, self.settings.short_window_seconds
         return {
             "success_rps": Query(Quantity.SUCCESS, Over.RATE, window),
             # Every reason counts: a request that timed out in the queue (REJECTED) was asked for all the same. Triton
@@ -105,7 +94,7 @@ class Brain:
             "pending_growth_rps": Query(Quantity.PENDING, Over.DERIV, window),
             "short_failure_rps": Query(Quantity.FAILURE, Over.RATE, short),
             "short_pending_growth_rps": Query(Quantity.PENDING, Over.DERIV, short),
-            "sample_age_seconds": Query(Quantity.SUCCESS, Over.AGE),
+            "sample_age_seconds": SAMPLE_AGE,
             "request_seconds": Query(Quantity.REQUEST_SECONDS, Over.RATE, window),
         }
 
@@ -122,6 +111,7 @@ class Brain:
 
         `ready` [services] is of a fleet that is only imagined (`shadow`): so many are ready in place of those seen.
         """
+        seen = lag.made_up(seen, SAMPLE_AGE, self.settings)
         now, bounds, promise, tuning = seen.now_seconds, seen.bounds, seen.promise, seen.tuning
         elapsed = np.where(memory.looked_seconds > 0.0, np.maximum(now - memory.looked_seconds, 0.0), 0.0)
         evidence, lead_times = self._learned(seen, memory, elapsed)
@@ -186,6 +176,7 @@ class Brain:
     def know(self, seen: Observation, learned: Learned, *, elapsed_seconds: Floats, items_per_request: Floats) -> Known:
         """What is known of each hardware class of services that list several; all rows, those of `seen`, too, are of
         one class of one service, and its pods alone."""
+        seen = lag.made_up(seen, SAMPLE_AGE, self.settings)
         evidence, lead_times = self._learned(seen, learned, elapsed_seconds)
         law = seen.told.until_measured(fit(evidence))
         capacity = self._capacity(seen, learned.kappa, law)
@@ -231,7 +222,6 @@ class Brain:
             services=len(seen),
             max_batch=seen.promise.max_batch,
             items_per_request=items_per_request,
-            short_window_seconds=self.short_window_seconds,
             settings=self.settings,
         )
 

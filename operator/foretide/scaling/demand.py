@@ -27,7 +27,6 @@ def observe(
     services: int,
     max_batch: Ints,
     items_per_request: Floats,
-    short_window_seconds: float,
     settings: ScalingSettings,
 ) -> Seen:
     """Demand in items a second = (success - cache hits + failures + growth of the queue) x items per request.
@@ -35,7 +34,6 @@ def observe(
     A pod that does not tell its hits has none: that is the larger demand.
 
     `items_per_request` is the last known ratio (`Memory.items_per_request`), used while nothing is answered.
-    `short_window_seconds` is that of the columns `short_*` of `pods`.
     """
     success = Readings.checked(pods.success_rps.value, pods.success_rps.known, low=0.0, high=ABSURD)
     failure = Readings.checked(pods.failure_rps.value, pods.failure_rps.known, low=0.0, high=ABSURD)
@@ -76,7 +74,7 @@ def observe(
         demand=Readings(value=np.where(known, requests * ratio, 0.0), known=known),
         cached=np.where(known, (per_service(success) - per_service(reached)) * ratio, 0.0),
         short_window_rps=np.where(known, lately * ratio, 0.0),
-        burst_items=np.where(known, np.maximum(lately - requests, 0.0) * ratio * short_window_seconds, 0.0),
+        burst_items=np.where(known, np.maximum(lately - requests, 0.0) * ratio * settings.short_window_seconds, 0.0),
         pending=np.where(known, per_service(waiting) * ratio, 0.0),
         items_per_request=ratio,
         ready=count(pods.service, pods.ready, length=services),

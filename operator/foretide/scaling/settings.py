@@ -12,8 +12,7 @@ RANGES: Final = MappingProxyType(
         "scale_down_hold_seconds": (1.0, 86_400.0),
         "scale_down_margin": (0.0, 1.0),
         "drain_seconds": (1.0, 3_600.0),
-        "stale_after_seconds": (1.0, 600.0),
-        "report_grace_seconds": (0.0, 600.0),
+        "scrape_interval_seconds": (1.0, 300.0),
         "restart_after_ticks": (1.0, 100.0),
     }
 )
@@ -32,10 +31,8 @@ class ScalingSettings:
     scale_down_margin: float = 0.1
     # Within this time a queue that is too long must be gone.
     drain_seconds: float = 60.0
-    # Samples older than this say nothing about now: 4 scrapes of 5 s and the answer's own delay.
-    stale_after_seconds: float = 30.0
-    # A pod that has been ready for this long must have been scraped: 3 scrapes of 5 s and a rate window of 2.
-    report_grace_seconds: float = 30.0
+    # As Prometheus scrapes Triton: what is asked of it, and from when on it is late, follows from that.
+    scrape_interval_seconds: float = 5.0
     # Without evidence for longer than this many ticks the hold starts anew, as after a restart. The half tick
     # lets one tick be missed although timers are late by some milliseconds.
     restart_after_ticks: float = 2.5
@@ -48,6 +45,27 @@ class ScalingSettings:
                 raise ValueError(f"{field.name} must be a number from {low:g} to {high:g}, not {value!r}")
             if not math.isfinite(value) or not low <= value <= high:
                 raise ValueError(f"{field.name} must be from {low:g} to {high:g}, not {value:g}")
+
+    @property
+    def rate_window_seconds(self) -> float:
+        """Of `rate()` and `deriv()`, in whole seconds as PromQL has them: four scrapes survive a lost one, and six are
+        less noisy."""
+        return float(math.ceil(6.0 * self.scrape_interval_seconds))
+
+    @property
+    def short_window_seconds(self) -> float:
+        """For what a burst shows first: two scrapes, and one more that may be lost."""
+        return float(math.ceil(3.0 * self.scrape_interval_seconds))
+
+    @property
+    def stale_after_seconds(self) -> float:
+        """Samples older than this tell nothing about now: a window has a rate as long as two scrapes are in it."""
+        return 4.0 * self.scrape_interval_seconds
+
+    @property
+    def report_grace_seconds(self) -> float:
+        """A pod that has been ready for this long must have been scraped, and often enough for rates."""
+        return 6.0 * self.scrape_interval_seconds
 
     @property
     def restart_after_seconds(self) -> float:

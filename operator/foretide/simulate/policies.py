@@ -33,9 +33,9 @@ from foretide.simulate.trees import compiled_model
 Knobs: TypeAlias = Mapping[str, Any]  # numbers, by the names of the fields that they set
 Build: TypeAlias = Callable[[Profile, Promise, Knobs], AnyPolicy]
 
-SCRAPE_SECONDS: Final = 5.0
-# As the operator queries by default.
-RATE_WINDOW_SECONDS: Final = 30.0
+# As the operator expects by default, and as it queries then.
+SCRAPE_SECONDS: Final = ScalingSettings().scrape_interval_seconds
+RATE_WINDOW_SECONDS: Final = ScalingSettings().rate_window_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,9 +296,7 @@ _LIST: Final = (
     Listed(
         name="foretide",
         summary="Foretide's own",
-        build=lambda profile, promise, knobs: Brain(
-            ScalingSettings(), rate_window_seconds=RATE_WINDOW_SECONDS, model=compiled_model()
-        ),
+        build=lambda profile, promise, knobs: Brain(ScalingSettings(), model=compiled_model()),
     ),
 )
 POLICIES: Final[Mapping[str, Listed]] = MappingProxyType({entry.name: entry for entry in _LIST})

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from foretide.scaling.lag import EXTRAPOLATED_INTERVALS
 from foretide.simulate.compiled import compiled
 from foretide.simulate.fleet import server_of
 from foretide.simulate.replica import advance, present_seconds
@@ -25,8 +26,6 @@ from foretide.simulate.streams import uniform
 # In the order of `policy.Over`.
 NEWEST, RATE, DERIV, AVERAGE, MAXIMUM, AGE = range(6)
 STALENESS_SECONDS: Final = 300.0
-# A gap of more than this many intervals ends the extrapolation of `rate()`.
-EXTRAPOLATED_INTERVALS: Final = 1.1
 
 
 @compiled

@@ -16,7 +16,7 @@ from foretide.cli.backtest import loads
 from foretide.cli.backtest.case import Case, Given, Hardware, Load, Subject, of_options, of_service
 from foretide.cli.backtest.loads import Created
 from foretide.cli.exits import Stop
-from foretide.cli.operator import USUAL_WINDOW_SECONDS, operators, prometheus
+from foretide.cli.operator import USUAL, operators, prometheus
 from foretide.cli.plan.planned import by_class
 from foretide.cli.service import read
 from foretide.simulate.command.progress import Progress
@@ -141,7 +141,7 @@ async def _pasts(
 ) -> list[Load | str]:
     installed = await operators(cluster) if url is None else []
     operator = installed[0] if installed else None
-    window = operator.rate_window_seconds if operator else USUAL_WINDOW_SECONDS
+    window = operator.rate_window_seconds if operator else USUAL.rate_window_seconds
     async with prometheus(cluster, url=url, operator=operator) as server:
         return await loads.of_prometheus(
             server,
