@@ -13,6 +13,7 @@ from foretide.adapters import promql
 from foretide.api import group
 from foretide.app import settings
 from foretide.control.past import RECORDED
+from foretide.scaling.settings import ScalingSettings
 from foretide.serving import naming
 from manifests import render
 from manifests.dashboards import __main__ as dashboards
@@ -148,13 +149,22 @@ def test_what_lets_the_operator_in_is_mounted_and_named(helm: str) -> None:
     assert (loaded.prometheus_tenant_header, loaded.prometheus_tenant) == ("X-Scope-OrgID", "team")
 
 
-@pytest.mark.parametrize(("interval", "asked"), [(5, 30.0), (15, 90.0)])
-def test_recording_rules_keep_what_the_operator_asks_about_the_past(helm: str, interval: int, asked: float) -> None:
+@pytest.mark.parametrize(("interval", "tick"), [(5, 15.0), (15, 15.0), (1, 90.4)])
+def test_recording_rules_keep_what_the_operator_asks_about_the_past(helm: str, interval: int, tick: float) -> None:
     arguments = ["--set=prometheusRule.enabled=true", "--set=prometheusRule.labels.release=monitoring"]
-    found = _template(helm, *arguments, f"--set=prometheus.scrapeIntervalSeconds={interval}")
+    arguments += ["--set=podMonitor.enabled=true"]
+    found = _template(
+        helm,
+        *arguments,
+        f"--set=prometheus.scrapeIntervalSeconds={interval}",
+        f"--set-json=autoscaler.tickSeconds={tick:g}",
+    )
+    [scraped] = charts.only(found, "PodMonitor", "foretide-triton")["spec"]["podMetricsEndpoints"]
+    assert scraped["interval"] == f"{interval}s"
     rule = charts.only(found, "PrometheusRule", "foretide-history")
     assert rule["metadata"]["labels"]["release"] == "monitoring"
     [group] = rule["spec"]["groups"]
+    asked = ScalingSettings(scrape_interval_seconds=interval, tick_seconds=tick).rate_window_seconds
     assert group["rules"] == [
         {"record": promql.record(quantity), "expr": promql.history(quantity, rate_window_seconds=asked)}
         for quantity in RECORDED

@@ -185,7 +185,13 @@ class Life:
         # What they foresee is not what is written here twice or not at all, and takes most of a tick.
         brain = Brain(settings, without=frozenset({Part.GLOBAL_MODEL, Part.EXPERTS}))
         policies, pods = Policies(world), PodHttp()
-        backfill = Backfill(prometheus, world, time, rate_window_seconds=30.0, history_seconds=policies.history_seconds)
+        backfill = Backfill(
+            prometheus,
+            world,
+            time,
+            rate_window_seconds=settings.rate_window_seconds,
+            history_seconds=policies.history_seconds,
+        )
         ports = Ports(self.gateway, prometheus, TritonHttp(pods), ScrapeHttp(pods), events, time)
         self._reconciler = Reconciler(
             api=self.gateway, events=events, world=world, clock=time, settings=ServingSettings()

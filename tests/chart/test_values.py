@@ -58,7 +58,7 @@ def test_what_is_recorded_is_what_the_operator_asks_about_the_past() -> None:
         assert record.replace("{{ . }}", metric) == promql.record(quantity)
         made = rule.replace("{{ . }}", metric).replace("{{ $where }}", "").replace("{{ $window }}", "60")
         assert made == promql.history(quantity, rate_window_seconds=30.0)
-    assert "max 60 (mul 6 .Values.prometheus.scrapeIntervalSeconds)" in text
+    assert "max 60 (mul 6 .Values.prometheus.scrapeIntervalSeconds) (ceil .Values.autoscaler.tickSeconds)" in text
     assert promql.HISTORY_WINDOW_SECONDS == 60
 
 

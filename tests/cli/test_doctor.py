@@ -41,9 +41,10 @@ LEASE_PATH = LEASE.path(namespace="foretide-system", name=LEASE_NAME)
 TRITON = {group.MANAGED_BY_LABEL: group.MANAGED_BY, group.COMPONENT_LABEL: group.INFERENCE_SERVER}
 
 
-def vector(*pods: str, at: float | None = None) -> dict[str, Any]:
+def vector(query: dict[str, str], *pods: str, at: float | None = None, scrape_seconds: float = 5.0) -> dict[str, Any]:
+    value = f"{300.0 / scrape_seconds:.0f}" if "count_over_time" in query["query"] else "5"
     result = [
-        {"metric": {"namespace": "shop", "pod": pod}, "value": [time() if at is None else at, "5"]} for pod in pods
+        {"metric": {"namespace": "shop", "pod": pod}, "value": [time() if at is None else at, value]} for pod in pods
     ]
     return {"status": "success", "data": {"resultType": "vector", "result": result}}
 
@@ -64,7 +65,7 @@ def good(cluster: ApiServer) -> ApiServer:
     pod = objects.pod("ranker-1")
     pod["metadata"]["labels"] |= TRITON
     cluster.put(POD, pod)
-    cluster.proxies[PROXY] = lambda query: vector("ranker-1")
+    cluster.proxies[PROXY] = lambda query: vector(query, "ranker-1")
     cluster.services(examples.service())
     return cluster
 
@@ -116,6 +117,29 @@ def stale_lease(cluster: ApiServer) -> None:
     cluster.objects[LEASE_PATH]["spec"]["renewTime"] = "2025-01-01T00:00:00.000000Z"
 
 
+def scraped_every(seconds: float) -> Callable[[dict[str, str]], dict[str, Any]]:
+    return lambda query: vector(query, "ranker-1", scrape_seconds=seconds)
+
+
+def believing(cluster: ApiServer, interval: str) -> None:
+    path = DEPLOYMENT.path(namespace="foretide-system", name="foretide-operator")
+    [container] = cluster.objects[path]["spec"]["template"]["spec"]["containers"]
+    for variable in container["env"]:
+        if variable["name"] == "FORETIDE_SCRAPE_INTERVAL_SECONDS":
+            variable["value"] = interval
+
+
+@pytest.mark.parametrize(("believed", "found"), [("15", "ok"), ("many", "failure")])
+def test_how_often_is_scraped_is_compared_with_what_the_operator_is_told(
+    good: ApiServer, run: CommandLine, believed: str, found: str
+) -> None:
+    """An operator that was told nonsense does not start: what is usual is compared."""
+    believing(good, believed)
+    good.proxies[PROXY] = scraped_every(15.0)
+    findings = json.loads(run("doctor", "-o", "json").out)["findings"]
+    assert [one["level"] for one in findings if one["check"] == "scrape interval"] == [found]
+
+
 @pytest.mark.parametrize(
     ("break_it", "check", "level", "says", "fix"),
     [
@@ -140,12 +164,20 @@ def stale_lease(cluster: ApiServer) -> None:
             "permissions", "failure", "may not patch inferenceservices/status.foretide.dev", "ClusterRole",
         ),
         (
-            lambda cluster: cluster.proxies.update({PROXY: lambda query: vector("other-1")}),
+            lambda cluster: cluster.proxies.update({PROXY: lambda query: vector(query, "other-1")}),
             "scrapes of Triton", "failure", "shop/ranker-1", "podMonitor",
         ),
         (
-            lambda cluster: cluster.proxies.update({PROXY: lambda query: vector("ranker-1", at=time() - 600.0)}),
+            lambda cluster: cluster.proxies.update({PROXY: lambda query: vector(query, "ranker-1", at=time() - 600.0)}),
             "Prometheus", "failure", "behind", "NTP",
+        ),
+        (
+            lambda cluster: cluster.proxies.update({PROXY: scraped_every(15.0)}),
+            "scrape interval", "failure", "every 15 s", "prometheus.scrapeIntervalSeconds=15",
+        ),
+        (
+            lambda cluster: cluster.proxies.update({PROXY: scraped_every(1.0)}),
+            "scrape interval", "failure", "every 1 s", "prometheus.scrapeIntervalSeconds=1",
         ),
         (lambda cluster: cluster.proxies.clear(), "Prometheus", "unknown", "monitoring/prometheus", "prometheus.url"),
         (scaler, "other scalers", "failure", "HorizontalPodAutoscaler shop/mine", "delete hpa mine"),

@@ -14,7 +14,7 @@ from foretide.scaling.brain import SAMPLE_AGE, Brain
 from foretide.scaling.budget import Spending
 from foretide.scaling.capacity import BatchCounts, learn
 from foretide.scaling.decision import Bound, Decisions, Plan, Quotas
-from foretide.scaling.lag import made_up
+from foretide.scaling.lag import corrected
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import (
     Answer,
@@ -218,7 +218,7 @@ def test_the_budget_is_spent_by_the_sli_where_it_is_known_and_nothing_else_depen
     answered, refused = (
         Readings.checked(rps.value, rps.known, low=0.0, high=1e9)
         for rps in (
-            made_up(shown, SAMPLE_AGE, SETTINGS).total(BRAIN.questions[column])
+            corrected(shown, SAMPLE_AGE, SETTINGS).total(BRAIN.questions[column])
             for column in ("success_rps", "failure_rps")
         )
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from foretide.scaling.settings import ScalingSettings
 from foretide.simulate.workload import QueueName
 
 # As the documents of both recommend for a scrape of 5 s, and as Foretide asks.
-WINDOW: Final = "30s"
+WINDOW: Final = f"{ScalingSettings().rate_window_seconds:.0f}s"
 # Of the Pods metric that prometheus-adapter makes.
 METRIC: Final = {
     QueueName.DEFAULT: "triton_requests_per_second",

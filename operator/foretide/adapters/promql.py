@@ -67,6 +67,12 @@ def quantiles(*, namespaces: Sequence[str] = ()) -> str:
     return f"max {_BY_QUANTILE} ({_in(namespaces, SUMMARY.name)} >= 0)"
 
 
+def samples(*, window_seconds: float, namespaces: Sequence[str] = ()) -> str:
+    """How many samples the window has of each (namespace, pod) that had a series when it began."""
+    window, series = _window(window_seconds, of="count of samples"), _in(namespaces, METRICS[Quantity.SUCCESS].name)
+    return f"max {_BY_POD} (count_over_time({series}[{window}]) and {series} offset {window})"
+
+
 def history(quantity: Quantity, *, rate_window_seconds: float, namespaces: Sequence[str] = ()) -> str:
     """The rate per second of a counter, one sample per (namespace, workload), in a window of a minute or, where scrapes
     are rare, the window of the ticks. Raises ValueError for what Triton does not export.

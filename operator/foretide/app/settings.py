@@ -52,8 +52,8 @@ class Settings(BaseModel):
     """Namespaces to work in, by spaces; nothing of any other is read or written. Default: all."""
     tick_seconds: Annotated[Seconds, Field(le=300)] = 15.0
     """Time between two decisions of the autoscale loop."""
-    scrape_interval_seconds: Annotated[int, Field(ge=1, le=300)] = 5
-    """How often Prometheus scrapes Triton: rate() has a window of six scrapes, a sample older than four is stale."""
+    scrape_interval_seconds: Annotated[int, Field(ge=1, le=60)] = 5
+    """How often Prometheus really scrapes Triton. rate() has a window of six; a sample older than four is stale."""
     scale_down_hold_seconds: Seconds = 300.0
     """How long a need must have been gone before replicas go."""
     sweep_seconds: Seconds = 300.0

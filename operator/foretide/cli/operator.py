@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from foretide.cli.exits import Stop
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SELECTOR: Final = "app.kubernetes.io/name=foretide,app.kubernetes.io/component=operator"
 URL_VARIABLE: Final = "FORETIDE_PROMETHEUS_URL"
 NAMESPACES_VARIABLE: Final = "FORETIDE_WATCH_NAMESPACES"
+TICK_VARIABLE: Final = "FORETIDE_TICK_SECONDS"
 INTERVAL_VARIABLE: Final = "FORETIDE_SCRAPE_INTERVAL_SECONDS"
 USUAL: Final = ScalingSettings()
 
@@ -51,12 +52,15 @@ class Operator:
         return not (self.namespaces and other.namespaces and set(self.namespaces).isdisjoint(other.namespaces))
 
     @property
-    def rate_window_seconds(self) -> float:
+    def scaling(self) -> ScalingSettings:
+        """As it is told how often Prometheus scrapes and how often it decides; as usual where that is no number."""
         try:
-            interval = float(self.environment.get(INTERVAL_VARIABLE, USUAL.scrape_interval_seconds))
-            return replace(USUAL, scrape_interval_seconds=interval).rate_window_seconds
+            return ScalingSettings(
+                tick_seconds=float(self.environment.get(TICK_VARIABLE, USUAL.tick_seconds)),
+                scrape_interval_seconds=float(self.environment.get(INTERVAL_VARIABLE, USUAL.scrape_interval_seconds)),
+            )
         except ValueError:
-            return USUAL.rate_window_seconds
+            return USUAL
 
 
 async def operators(cluster: Cluster) -> list[Operator]:

@@ -69,9 +69,9 @@ class DirectReader:
         self._scraper: Final = scraper
         self._world: Final = world
         self._clock: Final = clock
-        # The longest window of a query, or the time between two readings where that is longer.
-        self._kept_seconds: Final = SLACK * max(settings.rate_window_seconds, settings.tick_seconds)
-        self._scrape_interval_seconds: Final = settings.scrape_interval_seconds
+        # A window, or two ticks where that is longer: the first of them may have taken its time.
+        self._kept_seconds: Final = SLACK * max(settings.rate_window_seconds, TURN_TICKS * settings.tick_seconds)
+        self._read_now: Set[str] = frozenset()
         self._samples: dict[str, list[Sample]] = {}  # by uid, oldest first
         self._pods: dict[str, Pod] = {}
         self._turns: dict[Key, _Turn] = {}
@@ -103,18 +103,19 @@ class DirectReader:
                 for target in chosen:
                     group.create_task(self._read(target, gate, reasons))
         self._failed = {uid for uid, reason in reasons.items() if reason != OUT_OF_TIME}
+        self._read_now = {target.uid for target in chosen} - reasons.keys()
         self._forget()
         return Scrapes(asked=len(chosen), failed=dict(Counter(reasons.values())))
 
-    def answers(self, queries: Iterable[Query], *, now_seconds: float) -> dict[Query, dict[Pod, float]]:
-        """What the last readings tell; a pod that does not tell something is absent there."""
-        interval = self._scrape_interval_seconds
+    def answers(self, queries: Iterable[Query]) -> dict[Query, dict[Pod, float]]:
+        """What the pods tell that were read at the last reading; one that does not tell something is absent there.
+
+        What was read then counts as of now: Prometheus may have taken 8 s to fail, which is no reason to believe none.
+        """
+        told = {uid: samples for uid, samples in self._samples.items() if uid in self._read_now}
         return {
             query: {
-                self._pods[uid]: value
-                for uid, samples in self._samples.items()
-                if (value := answer(query, samples, now_seconds=now_seconds, scrape_interval_seconds=interval))
-                is not None
+                self._pods[uid]: value for uid, samples in told.items() if (value := answer(query, samples)) is not None
             }
             for query in queries
         }

@@ -8,9 +8,6 @@ from itertools import pairwise
 from statistics import fmean, linear_regression
 from typing import Final
 
-import numpy as np
-
-from foretide.scaling.lag import told_share
 from foretide.scaling.policy import Over, Quantity, Query
 
 # A window is that much longer than it says: readings come a tick apart, some of them a little late. With ticks of 15 s
@@ -28,15 +25,13 @@ class Sample:
     values: Mapping[Quantity, float]
 
 
-def answer(
-    query: Query, samples: Sequence[Sample], *, now_seconds: float, scrape_interval_seconds: float
-) -> float | None:
+def answer(query: Query, samples: Sequence[Sample]) -> float | None:
     """The answer from samples in the order of their times, or None where they do not tell it.
 
-    A window ends with the newest sample, and its age says how old that is; it holds two samples at least, however far
-    apart they are: who calls decides which are kept. A rate is the increase from the first sample to the last by the
-    time between them, what is counted after a reset included; Prometheus extrapolates the same to the whole window,
-    and so less where the newest sample is late by its scrape interval, which is made up for where all rates are.
+    Now is when the newest was read, so that its age is 0: who calls decides which is new enough. A window holds two
+    samples at least, however far apart they are: who calls decides which are kept. A rate is the increase from the
+    first sample to the last by the time between them, what is counted after a reset included; Prometheus extrapolates
+    the same to the whole window.
     """
     quantity = query.quantity
     if not samples or quantity not in samples[-1].values:
@@ -46,7 +41,7 @@ def answer(
     if query.over is Over.NEWEST:
         return newest.values[quantity]
     if query.over is Over.AGE:
-        return now_seconds - newest.at_seconds
+        return 0.0
     start = newest.at_seconds - SLACK * query.window_seconds
     window = [one for place, one in enumerate(found) if one.at_seconds >= start or place >= len(found) - 2]
     values = [one.values[quantity] for one in window]
@@ -60,9 +55,7 @@ def answer(
         return None
     if query.over is Over.DERIV:
         return linear_regression(times, values).slope
-    age = np.array([now_seconds - newest.at_seconds])
-    [share] = told_share(age, window_seconds=query.window_seconds, interval_seconds=scrape_interval_seconds)
-    return float(_increase(values) / covered * share)
+    return _increase(values) / covered
 
 
 def _increase(counter: Sequence[float]) -> float:

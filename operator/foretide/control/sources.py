@@ -71,7 +71,7 @@ class Sources:
         now = self._clock.now()
         if isinstance(answer, NoMetrics):
             self._away, self._back_since, self._whole_since = True, None, {}
-            metrics = self._direct.answers(self._queries, now_seconds=now)
+            metrics = self._direct.answers(self._queries)
             return Found(metrics, no_metrics=answer, scrapes=scrapes, may_shrink=False)
         # Asked for afterwards, so that it never keeps the load waiting.
         latencies = await self._latencies.read()
@@ -92,7 +92,7 @@ class Sources:
             self._away = False
             self._direct.forget()
             return Found(answer, scrapes=scrapes)
-        direct = self._direct.answers(self._queries, now_seconds=now)
+        direct = self._direct.answers(self._queries)
         # A pod that was read once tells no rates yet, and is unknown for this one tick.
         metrics = _instead(answer, direct, self._direct.known - settled)
         return Found(metrics, scrapes=scrapes, may_shrink=False)

@@ -111,7 +111,7 @@ class Brain:
 
         `ready` [services] is of a fleet that is only imagined (`shadow`): so many are ready in place of those seen.
         """
-        seen = lag.made_up(seen, SAMPLE_AGE, self.settings)
+        seen = lag.corrected(seen, SAMPLE_AGE, self.settings)
         now, bounds, promise, tuning = seen.now_seconds, seen.bounds, seen.promise, seen.tuning
         elapsed = np.where(memory.looked_seconds > 0.0, np.maximum(now - memory.looked_seconds, 0.0), 0.0)
         evidence, lead_times = self._learned(seen, memory, elapsed)
@@ -176,7 +176,7 @@ class Brain:
     def know(self, seen: Observation, learned: Learned, *, elapsed_seconds: Floats, items_per_request: Floats) -> Known:
         """What is known of each hardware class of services that list several; all rows, those of `seen`, too, are of
         one class of one service, and its pods alone."""
-        seen = lag.made_up(seen, SAMPLE_AGE, self.settings)
+        seen = lag.corrected(seen, SAMPLE_AGE, self.settings)
         evidence, lead_times = self._learned(seen, learned, elapsed_seconds)
         law = seen.told.until_measured(fit(evidence))
         capacity = self._capacity(seen, learned.kappa, law)

@@ -12,7 +12,7 @@ RANGES: Final = MappingProxyType(
         "scale_down_hold_seconds": (1.0, 86_400.0),
         "scale_down_margin": (0.0, 1.0),
         "drain_seconds": (1.0, 3_600.0),
-        "scrape_interval_seconds": (1.0, 300.0),
+        "scrape_interval_seconds": (1.0, 60.0),
         "restart_after_ticks": (1.0, 100.0),
     }
 )
@@ -49,23 +49,25 @@ class ScalingSettings:
     @property
     def rate_window_seconds(self) -> float:
         """Of `rate()` and `deriv()`, in whole seconds as PromQL has them: four scrapes survive a lost one, and six are
-        less noisy."""
-        return float(math.ceil(6.0 * self.scrape_interval_seconds))
+        less noisy. Not shorter than a tick, or what comes between two windows would never be seen."""
+        return float(math.ceil(max(6.0 * self.scrape_interval_seconds, self.tick_seconds)))
 
     @property
     def short_window_seconds(self) -> float:
-        """For what a burst shows first: two scrapes, and one more that may be lost."""
-        return float(math.ceil(3.0 * self.scrape_interval_seconds))
+        """Half a window, for what a burst shows first."""
+        return float(math.ceil(self.rate_window_seconds / 2.0))
 
     @property
     def stale_after_seconds(self) -> float:
-        """Samples older than this tell nothing about now: a window has a rate as long as two scrapes are in it."""
+        """Samples older than this tell nothing about now. Of six scrapes in a window two are left then, which is what
+        a rate takes."""
         return 4.0 * self.scrape_interval_seconds
 
     @property
     def report_grace_seconds(self) -> float:
-        """A pod that has been ready for this long must have been scraped, and often enough for rates."""
-        return 6.0 * self.scrape_interval_seconds
+        """A pod that has been ready for this long must have rates: Prometheus hands new targets on every 5 s, two
+        scrapes make a rate, and as much again for a lost scrape and a slow watch."""
+        return 10.0 + 4.0 * self.scrape_interval_seconds
 
     @property
     def restart_after_seconds(self) -> float:

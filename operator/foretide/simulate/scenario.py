@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from foretide.scaling.arrays import Floats
+from foretide.scaling.settings import ScalingSettings
 
 # More replicas at once than any benchmark needs; the arrays of a lane grow with it.
 MOST_REPLICAS: Final = 2_000
@@ -181,7 +182,8 @@ class Outage:
 class Conditions:
     """What holds for all lanes of a run."""
 
-    scrape_seconds: float = 5.0  # inf: nobody asks Prometheus, and no pod is scraped
+    # inf: nobody asks Prometheus, and no pod is scraped
+    scrape_seconds: float = ScalingSettings().scrape_interval_seconds
     lost_scrapes: float = 0.0  # share
     outages: tuple[Outage, ...] = ()
     pre_stop_seconds: float = 10.0  # the pod serves on while its removal gets around

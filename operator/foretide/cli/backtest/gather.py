@@ -141,7 +141,7 @@ async def _pasts(
 ) -> list[Load | str]:
     installed = await operators(cluster) if url is None else []
     operator = installed[0] if installed else None
-    window = operator.rate_window_seconds if operator else USUAL.rate_window_seconds
+    window = (operator.scaling if operator else USUAL).rate_window_seconds
     async with prometheus(cluster, url=url, operator=operator) as server:
         return await loads.of_prometheus(
             server,

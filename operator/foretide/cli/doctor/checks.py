@@ -10,51 +10,31 @@ from typing import Any, Final
 from foretide.adapters.errors import AdapterError
 from foretide.adapters.kubeconfig import Cluster
 from foretide.adapters.lease import LEASE_NAME
-from foretide.adapters.prometheus import Pod
-from foretide.adapters.promql import expression
 from foretide.adapters.resources import (
     CUSTOM_RESOURCE_DEFINITION,
     DEPLOYMENT,
     HORIZONTAL_POD_AUTOSCALER,
     INFERENCE_SERVICE,
     LEASE,
-    POD,
     SUBJECT_ACCESS_REVIEW,
 )
 from foretide.api import group
 from foretide.api.crdenvelope import definitions
 from foretide.cli import moments
-from foretide.cli.doctor.findings import Finding, Level
+from foretide.cli.doctor.findings import Finding, Level, some, unknown
 from foretide.cli.doctor.permissions import Need, needs
-from foretide.cli.exits import Stop
-from foretide.cli.operator import Operator, prometheus
+from foretide.cli.operator import Operator
 from foretide.cli.service import read
 from foretide.control.drift import drift
-from foretide.control.pods import is_ready
-from foretide.scaling.policy import Quantity, Query
 
 OURS: Final = f"{group.MANAGED_BY_LABEL}={group.MANAGED_BY}"
-TRITON_PODS: Final = f"{OURS},{group.COMPONENT_LABEL}={group.INFERENCE_SERVER}"
 # A renewal every 2 s, a lease of 15 s.
 STALE_LEASE_SECONDS: Final = 20.0
 # The Date of an HTTP answer is of a whole second, and has been on its way.
 SKEW_SECONDS: Final = 5.0
-SHOWN: Final = 5
 # Of fifty namespaces there are 2,100; none of them times out in waiting for a connection.
 REVIEWS_AT_ONCE: Final = 32
 INSTALL: Final = "helm upgrade --install foretide charts/foretide -n foretide-system --create-namespace"
-
-
-def unknown(check: str, error: AdapterError, fix: str = "") -> Finding:
-    """What could not be looked at."""
-    allowed = "ask for the right to, or run doctor as somebody who has it"
-    return Finding(check, Level.UNKNOWN, str(error), fix or (allowed if error.reason == "Forbidden" else ""))
-
-
-def some(names: Sequence[str]) -> str:
-    """The first few of many."""
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 async def crds(cluster: Cluster) -> AsyncIterator[Finding]:
@@ -164,39 +144,6 @@ async def _may(cluster: Cluster, user: str, groups: Sequence[str], need: Need) -
         "spec": {"user": user, "groups": groups, "resourceAttributes": attributes},
     }
     return bool((await cluster.api.create(review)).get("status", {}).get("allowed"))
-
-
-async def scraping(cluster: Cluster, one: Operator | None, url: str | None) -> AsyncIterator[Finding]:
-    """Prometheus answers, its clock is right, and it has series of every ready Triton pod."""
-    check = "Prometheus"
-    where = url or (one.prometheus_url if one else None) or "?"
-    fix = f"set prometheus.url of the chart (docs/prometheus.md); from here: --prometheus URL. Asked was {where}"
-    try:
-        async with prometheus(cluster, url=url, operator=one) as asked:
-            told = await asked.by_pod(expression(Query(Quantity.SUCCESS)))
-    except Stop as stop:
-        yield Finding(check, Level.UNKNOWN, str(stop))
-        return
-    except AdapterError as error:
-        # From here it may be out of reach, while the operator reaches it.
-        level = Level.FAILURE if error.reason == "ClockSkew" else Level.UNKNOWN
-        yield Finding(check, level, str(error), "let NTP set the clocks" if error.reason == "ClockSkew" else fix)
-        return
-    yield Finding(check, Level.OK, f"answers at {where}, with series of {len(told)} Triton pods")
-    try:
-        found = await cluster.api.list(POD, label_selector=TRITON_PODS)
-    except AdapterError as error:
-        yield unknown("scrapes of Triton", error)
-        return
-    theirs = [pod for pod in found if is_ready(pod) and (one is None or one.works_in(pod["metadata"]["namespace"]))]
-    names = [Pod(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in theirs]
-    missing = sorted(f"{pod.namespace}/{pod.name}" for pod in names if pod not in told)
-    if missing:
-        fix = "--set podMonitor.enabled=true, or scrape the port `metrics` of these pods (docs/prometheus.md)"
-        message = f"{len(missing)} of {len(names)} ready Triton pods are not scraped: {some(missing)}"
-        yield Finding("scrapes of Triton", Level.FAILURE, message, fix)
-    else:
-        yield Finding("scrapes of Triton", Level.OK, f"every ready Triton pod ({len(names)}) is scraped")
 
 
 async def rivals(cluster: Cluster) -> AsyncIterator[Finding]:

@@ -13,7 +13,8 @@ from foretide.adapters.errors import AdapterError
 from foretide.adapters.kubeconfig import Cluster
 from foretide.cli.cluster import Target, ask
 from foretide.cli.doctor import checks
-from foretide.cli.doctor.findings import Finding, Level, exit_of
+from foretide.cli.doctor.findings import Finding, Level, exit_of, unknown
+from foretide.cli.doctor.scraping import scraping
 from foretide.cli.exits import Exit
 from foretide.cli.operator import Operator, operators
 from foretide.cli.output import Format, clean, document, show
@@ -43,11 +44,11 @@ async def _findings(cluster: Cluster, prometheus_url: str | None) -> list[Findin
         installed = await operators(cluster)
         found += [one async for one in checks.running(cluster, installed)]
     except AdapterError as error:
-        found.append(checks.unknown("operator", error))
+        found.append(unknown("operator", error))
     for operator in installed:
         found += [one async for one in checks.permissions(cluster, operator)]
     first = installed[0] if installed else None
-    found += [one async for one in checks.scraping(cluster, first, prometheus_url)]
+    found += [one async for one in scraping(cluster, first, prometheus_url)]
     found += [one async for one in checks.rivals(cluster)]
     found += [one async for one in checks.services(cluster, installed)]
     found += [one async for one in checks.own_clock(cluster, datetime.now(UTC).timestamp())]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
+from foretide.adapters.errors import AdapterError
 from foretide.cli.exits import Exit
+
+SHOWN: Final = 5
 
 
 class Level(StrEnum):
@@ -38,3 +41,15 @@ def exit_of(findings: Sequence[Finding]) -> Exit:
     if Level.FAILURE in levels:
         return Exit.FOUND
     return Exit.WARNED if levels & {Level.WARNING, Level.UNKNOWN} else Exit.OK
+
+
+def unknown(check: str, error: AdapterError, fix: str = "") -> Finding:
+    """What could not be looked at."""
+    allowed = "ask for the right to, or run doctor as somebody who has it"
+    return Finding(check, Level.UNKNOWN, str(error), fix or (allowed if error.reason == "Forbidden" else ""))
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of many."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
