@@ -31,5 +31,7 @@ def test_ticks_end_and_what_needs_no_metrics_goes_on(steady: tuple[Team, Service
         team.behave(service.name, rate_rps=ONE_POD_RPS)
         team.stand.operator.until_ticks(2)
         assert service.replicas() == 4
+        team.behave(service.name, rate_rps=2 * FOUR_PODS_RPS)
+        service.until("it grows by what the pods tell", lambda _: service.replicas() > 5, within_seconds=60)
         team.behave(service.name, rate_rps=FOUR_PODS_RPS)
     team.settle(service)

@@ -146,6 +146,7 @@ def seen(
     pending: float = 0.0,
     expected: int = 4,
     silent: int = 0,
+    young: int = 0,
     gap: Gap = Gap.NO_SERIES,
 ) -> Seen:
     known = demand is not None
@@ -156,9 +157,10 @@ def seen(
         burst_items=floats(15.0 * max(short - demand, 0.0) if demand is not None else 0.0),
         pending=floats(pending),
         items_per_request=floats(1.0),
-        ready=ints(expected),
+        ready=ints(expected + young),
         expected=ints(expected),
         reporting=ints(expected - silent if known else 0),
+        young=ints(young),
         gap=ints(Gap.NONE if known else gap),
         ahead_seconds=floats(600.0 if not known and gap is Gap.CLOCK_SKEW else 0.0),
     )
@@ -231,6 +233,7 @@ def judge(
     pending: float = 0.0,
     expected: int = 4,
     silent: int = 0,
+    young: int = 0,
     gap: Gap = Gap.NO_SERIES,
     now_seconds: float = NOW,
     may_shrink: bool = True,
@@ -240,7 +243,7 @@ def judge(
         limits or bounds(),
         tuning or Tuning.usual(1),
         fleet(replicas, rolling=rolling),
-        seen(demand, short=short, pending=pending, expected=expected, silent=silent, gap=gap),
+        seen(demand, short=short, pending=pending, expected=expected, silent=silent, young=young, gap=gap),
         capacity(rate_rps),
         plan or Plan.none(1, hold_seconds=SETTINGS.scale_down_hold_seconds),
         held_since_long(0, now_seconds=now_seconds) if memory is None else memory,

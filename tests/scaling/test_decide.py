@@ -12,7 +12,18 @@ from foretide.scaling.memory import Memory
 from foretide.scaling.observation import Gap
 from foretide.scaling.readings import Readings
 from foretide.scaling.tuning import Tuning
-from tests.scaling.build import NOW, World, bools, bounds, floats, foreseen, held_since_long, join_worlds, judge
+from tests.scaling.build import (
+    NOW,
+    SETTINGS,
+    World,
+    bools,
+    bounds,
+    floats,
+    foreseen,
+    held_since_long,
+    join_worlds,
+    judge,
+)
 from tests.scaling.strategies import often, plausible, random_world, seeds, seldom
 
 
@@ -137,6 +148,29 @@ def test_silent_pods_count_nothing_for_growth_and_fully_for_shrinking(
 ) -> None:
     made = judge(demand, replicas=replicas, expected=replicas, silent=silent)
     assert outcome(made) == expected
+
+
+@pytest.mark.parametrize(
+    ("demand", "replicas", "young", "expected"),
+    [
+        (16.8, 4, 3, (4, Bound.NEW_PODS)),
+        (16.8, 6, 3, (5, Bound.NEW_PODS)),  # 16.8 x 1.1 / 10 and three new ones are 4.85
+        (16.8, 10, 1, (8, Bound.STEP_LIMIT)),
+        (45.0, 4, 3, (5, Bound.REACTIVE)),  # they count 0 for growing, so 5 and not 8
+    ],
+)
+def test_new_pods_count_fully_for_shrinking(
+    demand: float, replicas: int, young: int, expected: tuple[int, Bound]
+) -> None:
+    """Prometheus finds them some seconds late: of 25.8 items/s on four pods, three of them new, it told 16.8."""
+    assert outcome(judge(demand, replicas=replicas, expected=replicas - young, young=young)) == expected
+
+
+def test_a_hold_does_not_remember_that_pods_were_new() -> None:
+    new = judge(16.8, replicas=4, expected=1, young=3)
+    assert int(new.held[0]) == 2
+    later = judge(16.8, replicas=4, memory=new.memory, now_seconds=NOW + SETTINGS.tick_seconds)
+    assert outcome(later)[0] == 3
 
 
 def test_a_forecast_adds_and_never_takes_away() -> None:

@@ -59,6 +59,7 @@ def test_growth_says_what_was_asked_what_a_replica_serves_and_what_follows() -> 
         (judge(5.0, replicas=3, limits=bounds(pinned=7)), "3 -> 7: pinned to 7 by the spec", Reason.REPLICAS_PINNED),
         (judge(5.0, replicas=4, silent=3), "5.0 items/s asked of 1 of 4 replicas", Reason.PARTIAL_SERIES),
         (judge(5.0, replicas=4, silent=3), "3 silent replicas count as fully loaded", Reason.PARTIAL_SERIES),
+        (judge(5.0, replicas=4, expected=1, young=3), "3 new replicas count as fully loaded", Reason.SCALE_DOWN_HELD),
         (judge(25.0, replicas=6, pending=92.0), "25.0 items/s asked and 60 waiting", Reason.SCALE_DOWN_HELD),
         (judge(25.0, replicas=3, short=75.0), "3 -> 8: 75.0 items/s asked in a burst (25.0 on average), "
          "10.0 a replica", Reason.SCALED_UP),

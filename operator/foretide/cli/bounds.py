@@ -18,6 +18,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         Bound.STEP_LIMIT.label: "the step limit: fewer would have done, but one step takes no more away",
         Bound.MARGIN.label: "the margin: one replica fewer would have left too little room",
         Bound.BACKLOG.label: "the queue: fewer would have done once it was gone",
+        Bound.NEW_PODS.label: "new replicas whose rates were not whole yet: they were taken for fully loaded",
         Bound.SILENT_PODS.label: "replicas that sent no metrics: they were taken for fully loaded",
         Bound.NOT_READY.label: "replicas that were not ready for long enough to show the whole load",
         Bound.ROLLOUT.label: "a roll-out: nothing shrinks while new pods replace old ones",

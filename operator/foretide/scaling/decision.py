@@ -48,6 +48,7 @@ class Bound(IntEnum):
     CRASHING = 20  # more are wanted, but the new ones crash
     REFUSED = 21  # more are wanted, but the API server refuses their pods
     UNCREATED = 22  # more are wanted, but the containers of the new ones cannot be created
+    NEW_PODS = 23  # fewer would do, but new pods do not tell all yet that they serve
 
     @property
     def label(self) -> str:

@@ -54,7 +54,8 @@ def observe(
     whole = fresh & success.known & failure.known & waiting.known & growth.known
 
     # An age that is not a number is no excuse for silence: only "younger than the grace" is.
-    expected = pods.ready & ~(pods.ready_age_seconds < settings.report_grace_seconds)
+    young = pods.ready & (pods.ready_age_seconds < settings.report_grace_seconds)
+    expected = pods.ready & ~young
     awaited = count(pods.service, expected, length=services)
     reporting = count(pods.service, expected & whole, length=services)
     heard = count(pods.service, whole, length=services)
@@ -80,6 +81,7 @@ def observe(
         ready=count(pods.service, pods.ready, length=services),
         expected=awaited,
         reporting=reporting,
+        young=count(pods.service, young, length=services),
         gap=_gaps(pods, expected, fresh, awaited, known, ahead),
         ahead_seconds=ahead,
     )

@@ -27,6 +27,7 @@ KEPT: Final = {
     Bound.BACKLOG: Reason.SCALE_DOWN_HELD,
     Bound.DIRECT: Reason.SCALE_DOWN_HELD,
     Bound.STAYING: Reason.SCALE_DOWN_HELD,
+    Bound.NEW_PODS: Reason.SCALE_DOWN_HELD,
     Bound.STEP_LIMIT: Reason.STEP_LIMITED,
     Bound.SILENT_PODS: Reason.PARTIAL_SERIES,
     Bound.NOT_READY: Reason.NO_READY_REPLICAS,
@@ -126,6 +127,7 @@ def _keeper(made: Decisions, row: int, bound: Bound) -> str:
         Bound.STEP_LIMIT: f"one step takes away no more than {made.fleet.replicas[row] - made.desired[row]}",
         Bound.HOLD: f"{made.held[row]} were needed within the last {made.plan.hold_seconds[row]:.0f}s",
         Bound.STAYING: f"{made.staying[row]} are foreseen to be needed soon",
+        Bound.NEW_PODS: f"{made.seen.young[row]} new replicas count as fully loaded until their rates are whole",
         Bound.SILENT_PODS: f"{made.seen.silent[row]} silent replicas count as fully loaded",
         Bound.MARGIN: f"that leaves less than {settings.scale_down_margin:.0%} of room",
     }[bound]

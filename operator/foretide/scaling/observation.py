@@ -81,6 +81,7 @@ class Seen:
     ready: Ints  # ready pods
     expected: Ints  # ready pods that have been ready long enough to report
     reporting: Ints  # those of them that do, with fresh samples
+    young: Ints  # ready pods that have not: what they served before Prometheus found them is in no rate
     gap: Ints  # a Gap
     ahead_seconds: Floats  # how far in the future the newest sample is; 0 where none is from there
 
