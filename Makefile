@@ -61,8 +61,8 @@ e2e: setup ## End-to-end tests on the cluster; at the end the embedded one is ta
 test: check e2e ## All tests.
 
 .PHONY: faults
-faults: setup ## The whole fault matrix, docs/fault-matrix.md, beside any cluster; half an hour. FAULTS="-k F07" for one.
-	$(BIN)/pytest e2e/faults --timeout=600 --durations=15 $(FAULTS)
+faults: setup ## The whole fault matrix, docs/fault-matrix.md, beside any cluster; 40 minutes. FAULTS="-k F07" for one.
+	$(BIN)/pytest e2e/faults --numprocesses=2 --dist=loadfile --timeout=600 --durations=15 $(FAULTS)
 
 .PHONY: exhaustive
 exhaustive: setup ## Deaths at every write, every event disturbed, every change of a spec, every verb; half an hour and more.

@@ -14,6 +14,7 @@ from foretide.adapters.resources import DEPLOYMENT, POD
 from foretide.control import direct as module
 from foretide.control.direct import OUT_OF_TIME, PODS_A_TICK, PODS_AT_ONCE, READ_SECONDS, DirectReader, Scrapes
 from foretide.scaling.policy import Over, Quantity, Query
+from foretide.scaling.settings import ScalingSettings
 from tests.control import objects
 from tests.control.cluster import TICK_SECONDS, Cluster, key
 from tests.control.fakes import API_DOWN, BRAIN
@@ -97,6 +98,17 @@ async def test_what_is_older_than_the_window_is_forgotten() -> None:
     for _ in range(3):
         await one.scrape()
     assert one.reader.known == frozenset()
+
+
+async def test_short_ticks_that_take_long_make_a_rate_all_the_same() -> None:
+    """Ticks of 1.5 s and a window of 6 s, and a Prometheus that takes 8 s to fail."""
+    one = await reading()
+    settings = ScalingSettings(tick_seconds=1.5, scale_down_hold_seconds=6.0, scrape_interval_seconds=1.0)
+    one.reader = DirectReader(one.cluster.scraper, one.cluster.world, one.cluster.clock, settings)
+    for count in range(3):
+        one.tell(ranker=24.0 * count)
+        await one.scrape(seconds=8.0)
+    assert one.answers(RATE) == {POD_0: 3.0}
 
 
 async def test_failures_are_told_by_their_reason() -> None:

@@ -69,8 +69,9 @@ class DirectReader:
         self._scraper: Final = scraper
         self._world: Final = world
         self._clock: Final = clock
-        # A window, or two ticks where that is longer: the first of them may have taken its time.
-        self._kept_seconds: Final = SLACK * max(settings.rate_window_seconds, TURN_TICKS * settings.tick_seconds)
+        # A window, or two ticks where that is longer, which take as long as Prometheus takes to fail.
+        two_ticks = TURN_TICKS * max(settings.tick_seconds, READ_SECONDS)
+        self._kept_seconds: Final = SLACK * max(settings.rate_window_seconds, two_ticks)
         self._read_now: Set[str] = frozenset()
         self._samples: dict[str, list[Sample]] = {}  # by uid, oldest first
         self._pods: dict[str, Pod] = {}
