@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretide.adapters.promql import buckets, expression, history, quantiles, record, recorded
+from foretide.adapters.promql import buckets, expression, history, quantiles, record, recorded, samples
 from foretide.scaling.policy import Over, Quantity, Query
 from foretide.serving.naming import deployment_name
 
@@ -243,3 +243,10 @@ def test_the_past_of_what_no_server_exports_is_refused(quantity: Quantity) -> No
         history(quantity, rate_window_seconds=30.0)
     with pytest.raises(KeyError):
         recorded(quantity)
+
+
+def test_samples_are_counted_of_series_that_the_window_has_whole() -> None:
+    assert samples(window_seconds=300.0, namespaces=("shop",)) == (
+        'max by (namespace, pod) (count_over_time(nv_inference_request_success{namespace=~"shop"}[300s])'
+        ' and nv_inference_request_success{namespace=~"shop"} offset 300s)'
+    )
