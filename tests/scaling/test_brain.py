@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from foretide.scaling.arrays import Ints
-from foretide.scaling.brain import SAMPLE_AGE, Brain
+from foretide.scaling.brain import Brain
 from foretide.scaling.budget import Spending
 from foretide.scaling.capacity import BatchCounts, learn
 from foretide.scaling.decision import Bound, Decisions, Plan, Quotas
@@ -218,8 +218,7 @@ def test_the_budget_is_spent_by_the_sli_where_it_is_known_and_nothing_else_depen
     answered, refused = (
         Readings.checked(rps.value, rps.known, low=0.0, high=1e9)
         for rps in (
-            corrected(shown, SAMPLE_AGE, SETTINGS).total(BRAIN.questions[column])
-            for column in ("success_rps", "failure_rps")
+            corrected(shown, SETTINGS).total(BRAIN.questions[column]) for column in ("success_rps", "failure_rps")
         )
     )
     heard = made.seen.demand.known & (made.seen.expected > 0)

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from foretide.scaling.brain import SAMPLE_AGE
-from foretide.scaling.lag import corrected, covered_share
+from foretide.scaling.lag import SAMPLE_AGE, corrected, covered_share
 from foretide.scaling.learned import Learned
 from foretide.scaling.observation import Gap
 from foretide.scaling.policy import Observation, Over, Query
@@ -85,7 +84,7 @@ def test_a_late_sample_makes_no_load_smaller(age: float) -> None:
 
 
 @pytest.mark.parametrize("age", [SETTINGS.stale_after_seconds + 0.1, 29.0])
-def test_what_is_later_than_that_is_not_known(age: float) -> None:
+def test_a_stale_sample_is_not_known(age: float) -> None:
     services = steady()
     made = BRAIN.decide(late(services.observed(), age), services.memory)
     assert not made.seen.demand.known[0]
@@ -95,7 +94,7 @@ def test_what_is_later_than_that_is_not_known(age: float) -> None:
 
 def test_ages_that_are_not_known_change_nothing() -> None:
     seen = late(steady().observed(), 15.0, known=False)
-    assert corrected(seen, SAMPLE_AGE, SETTINGS) is seen
+    assert corrected(seen, SETTINGS) is seen
 
 
 def test_each_pod_is_corrected_by_its_own_age_in_what_a_class_knows_too() -> None:
@@ -112,7 +111,7 @@ def test_each_pod_is_corrected_by_its_own_age_in_what_a_class_knows_too() -> Non
             for query in fresh.answers
         },
     )
-    found = corrected(mixed, SAMPLE_AGE, SETTINGS)
+    found = corrected(mixed, SETTINGS)
     rate = BRAIN.questions["success_rps"]
     assert found.answers[rate].value == pytest.approx(fresh.answers[rate].value)
     learned = Learned(

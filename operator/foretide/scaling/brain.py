@@ -43,8 +43,6 @@ FLOOR_REPLICAS: Final = 0.1
 HOLD_SHARE: Final = 0.6
 # Holds are the shortest one times powers of this, so that learning a lead time does not begin the hold anew each time.
 HOLD_RATIO: Final = 1.5
-# A pod's series are scraped together: one age is that of all.
-SAMPLE_AGE: Final = Query(Quantity.SUCCESS, Over.AGE)
 # Who decides in place of the quantile.
 OTHERS: Final = (Bound.PAUSED, Bound.PINNED, Bound.MAXIMUM, Bound.QUOTA, Bound.STEP_UP_LIMIT, *BOUNDS.values())
 
@@ -94,7 +92,7 @@ class Brain:
             "pending_growth_rps": Query(Quantity.PENDING, Over.DERIV, window),
             "short_failure_rps": Query(Quantity.FAILURE, Over.RATE, short),
             "short_pending_growth_rps": Query(Quantity.PENDING, Over.DERIV, short),
-            "sample_age_seconds": SAMPLE_AGE,
+            "sample_age_seconds": lag.SAMPLE_AGE,
             "request_seconds": Query(Quantity.REQUEST_SECONDS, Over.RATE, window),
         }
 
@@ -111,7 +109,7 @@ class Brain:
 
         `ready` [services] is of a fleet that is only imagined (`shadow`): so many are ready in place of those seen.
         """
-        seen = lag.corrected(seen, SAMPLE_AGE, self.settings)
+        seen = lag.corrected(seen, self.settings)
         now, bounds, promise, tuning = seen.now_seconds, seen.bounds, seen.promise, seen.tuning
         elapsed = np.where(memory.looked_seconds > 0.0, np.maximum(now - memory.looked_seconds, 0.0), 0.0)
         evidence, lead_times = self._learned(seen, memory, elapsed)
@@ -176,7 +174,7 @@ class Brain:
     def know(self, seen: Observation, learned: Learned, *, elapsed_seconds: Floats, items_per_request: Floats) -> Known:
         """What is known of each hardware class of services that list several; all rows, those of `seen`, too, are of
         one class of one service, and its pods alone."""
-        seen = lag.corrected(seen, SAMPLE_AGE, self.settings)
+        seen = lag.corrected(seen, self.settings)
         evidence, lead_times = self._learned(seen, learned, elapsed_seconds)
         law = seen.told.until_measured(fit(evidence))
         capacity = self._capacity(seen, learned.kappa, law)

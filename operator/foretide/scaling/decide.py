@@ -56,7 +56,7 @@ def decide(
     ready, and not while a rollout, a backlog or no pod old enough makes the load uncertain, nor where the caller says
     so (`may_shrink`). Silent and new pods count 0 for growing and full for shrinking, and neither can turn the
     direction: when 4 of 8 are silent and the others show a need of 3, then 3 does not grow and 3 + 4 shrinks to 7. The
-    hold remembers silent pods, and new ones only as long as they are new.
+    hold remembers silent pods, and not that pods were new.
     """
     current, known, rate = fleet.replicas, seen.demand.known, capacity.rate_rps
     plan = replace(plan, ahead=_sound(plan.ahead), meanwhile=_sound(plan.meanwhile), highest=_sound(plan.highest))

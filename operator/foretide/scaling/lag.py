@@ -12,12 +12,14 @@ from typing import Final
 import numpy as np
 
 from foretide.scaling.arrays import Floats
-from foretide.scaling.policy import Observation, Over, Query
+from foretide.scaling.policy import Observation, Over, Quantity, Query
 from foretide.scaling.readings import Readings
 from foretide.scaling.settings import ScalingSettings
 
 # A gap of this many intervals ends the extrapolation (extrapolatedRate in prometheus/promql/functions.go).
 EXTRAPOLATED_INTERVALS: Final = 1.1
+# A pod's series are scraped together: one age is that of all.
+SAMPLE_AGE: Final = Query(Quantity.SUCCESS, Over.AGE)
 
 
 def covered_share(age_seconds: Floats, *, window_seconds: float, interval_seconds: float) -> Floats:
@@ -32,10 +34,10 @@ def covered_share(age_seconds: Floats, *, window_seconds: float, interval_second
     return share
 
 
-def corrected(seen: Observation, age: Query, settings: ScalingSettings) -> Observation:
-    """The same with every rate of every pod as it would be without the lag; `age` is the query of the samples' age."""
-    known = seen.answers[age].known
-    ages = np.where(known, seen.answers[age].value, 0.0)
+def corrected(seen: Observation, settings: ScalingSettings) -> Observation:
+    """The same with every rate of every pod as it would be without the lag."""
+    age = seen.answers[SAMPLE_AGE]
+    ages = np.where(age.known, age.value, 0.0)
     interval = settings.scrape_interval_seconds
     if not (ages >= EXTRAPOLATED_INTERVALS * interval).any():
         return seen

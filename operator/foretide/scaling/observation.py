@@ -80,8 +80,8 @@ class Seen:
     items_per_request: Floats  # the newest known ratio; kept in memory for the moments when none is measured
     ready: Ints  # ready pods
     expected: Ints  # ready pods that have been ready long enough to report
-    reporting: Ints  # those of them that do, with fresh samples
     young: Ints  # ready pods that have not: what they served before Prometheus found them is in no rate
+    reporting: Ints  # expected pods that do, with fresh samples
     gap: Ints  # a Gap
     ahead_seconds: Floats  # how far in the future the newest sample is; 0 where none is from there
 
