@@ -6,20 +6,23 @@ import argparse
 import hashlib
 import json
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Final
 
 from bench.live import lanes, slower
+from bench.live.lanes import Lane, Status
 from bench.live.loads import Load, loads
 from bench.live.outcome import Run
 from bench.live.page import lines, write
 from bench.live.peers.install import installed, scraped
 from bench.live.peers.programs import build
-from bench.live.systems import System, queue_of, systems
+from bench.live.systems import FORETIDE, queue_of, systems
+from bench.live.together import perform
 from bench.places import FOLDER, PAGES
-from bench.scaling.console import CELLS_ARE_KEPT, NOTHING_IS_WRITTEN, ended
+from bench.scaling.console import CELLS_ARE_KEPT, FAILED, NOTHING_IS_WRITTEN, ended
 from e2e.cluster import connect
 from e2e.cluster.images import IMAGES
 from e2e.cluster.progress import Progress
@@ -27,12 +30,9 @@ from e2e.cluster.target import image
 from e2e.scenarios.api import Api
 from e2e.scenarios.operator import Operator
 from e2e.scenarios.settings import DEFAULTS
-from e2e.scenarios.tenant import Tenant, leftovers
+from e2e.scenarios.tenant import leftovers
 from foretide.simulate.command.progress import spoken
 from foretide.simulate.compile import compile_all
-
-# A request costs the machine some 2 ms in all: sender, kube-proxy, Triton with its Python process, scrapes.
-MOST_RPS: Final = 600.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m bench.live",
         description="Runs Foretide, HPA (with prometheus-adapter) and KEDA on the embedded cluster, real controllers "
         "over real Triton pods, under pieces of real traces. Stopped, it goes on where it was. Writes "
-        "build/bench/live.json, docs/benchmarks/live.md and its charts; some four hours.",
+        "build/bench/live.json, docs/benchmarks/live.md and its charts; some three hours.",
     )
-    parser.add_argument("--quick", action="store_true", help="two crowds, three systems: 20 min, no pages")
+    parser.add_argument("--quick", action="store_true", help="two crowds, three systems: 15 min, no pages")
     parser.add_argument("--only", default="", help="loads whose name contains this, e.g. flash; writes no pages")
     parser.add_argument(
         "--days", action="store_true", help="that alone: the day told slower, simulated, 4 min, no cluster"
@@ -66,16 +66,20 @@ def _days() -> int:
     return 0
 
 
-def _run(given: argparse.Namespace, wanted: Sequence[Load]) -> int:
+def _run(given: argparse.Namespace, chosen: Sequence[Load]) -> int:
     began = time.monotonic()
     compile_all()
     store = given.out / ("live-quick" if given.quick else "live")
     store.mkdir(parents=True, exist_ok=True)
-    everyone = {load.key: systems(load, quick=given.quick) for load in wanted}
-    todo = [(load, group) for load in wanted for group in _groups(load, everyone[load.key], store)]
-    if todo:
-        _perform(todo, store)
-    rows = [json.loads(_file(store, load, system).read_text()) for load in wanted for system in everyone[load.key]]
+    wanted = [Lane(load, system) for load in chosen for system in systems(load, quick=given.quick)]
+    missing = [lane for lane in wanted if not _file(store, lane).exists()]
+    todo = sorted(
+        missing, key=lambda lane: lane.system != FORETIDE
+    )  # its runs are there after three quarters of an hour
+    if todo and (failed := _perform(todo, store)):
+        print(f"{failed} of {len(todo)} runs failed: the same command tries them again", file=sys.stderr)
+        return FAILED
+    rows = [json.loads(_file(store, lane).read_text()) for lane in wanted]
     (given.out / f"{store.name}.json").write_text(json.dumps({"runs": rows}, indent=1) + "\n")
     print(*lines(rows), sep="\n")
     if not (given.quick or given.only):
@@ -85,46 +89,43 @@ def _run(given: argparse.Namespace, wanted: Sequence[Load]) -> int:
     return 0
 
 
-def _perform(todo: Sequence[tuple[Load, Sequence[System]]], store: Path) -> None:
+def _perform(todo: Sequence[Lane], store: Path) -> int:
+    """How many failed."""
     progress = Progress()
     cluster = connect(progress=progress)
     api = Api(cluster)
-    operator = Operator(cluster, api, image=image("operator"), image_key=IMAGES["operator"].key(Path()))
+    operator = Operator(cluster, api, image=image("operator"), image_key=_operator_key())
     for tenant in leftovers(cluster, api):
         tenant.move_out()
     operator.install(DEFAULTS)
+
+    def run(lane: Lane, status: Status, stopping: threading.Event) -> Run:
+        return lanes.run(cluster, api, lane, status, stopping)
+
     with installed(cluster, api, build(progress)), scraped(cluster, api):
-        for number, (load, group) in enumerate(todo, start=1):
-            title = ", ".join(system.name for system in group)
-            progress.say(f"{number} of {len(todo)}: {load.title} ({spoken(load.profile.seconds)}): {title}")
-            tenant = Tenant.move_in(cluster, api, "live")
-            try:
-                for run in lanes.run(tenant, group, load, say=progress.say):
-                    _keep(store, run)
-            finally:
-                tenant.move_out()
+        failed = perform(todo, run, keep=lambda one: _keep(store, one), say=progress.say)
     api.close()
-
-
-def _groups(load: Load, everyone: Sequence[System], store: Path) -> Iterator[Sequence[System]]:
-    """Those that are still to be run, as many at once as the machine bears."""
-    left = [system for system in everyone if not _file(store, load, system).exists()]
-    together = max(1, int(MOST_RPS / load.profile.peak_rps))
-    for first in range(0, len(left), together):
-        yield left[first : first + together]
+    return failed
 
 
 def _keep(store: Path, run: Run) -> None:
-    file = _file(store, run.load, run.system)
+    file = _file(store, Lane(run.load, run.system))
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps(run.row()))
     partial.replace(file)
 
 
-def _file(store: Path, load: Load, system: System) -> Path:
-    """Of a run that is kept: another load, model or queue is another run."""
-    made_of = repr((load, load.service(queue_of(system, load)).limits))
-    return store / f"{load.key}-{system.name}-{hashlib.sha256(made_of.encode()).hexdigest()[:8]}.json"
+def _file(store: Path, lane: Lane) -> Path:
+    """Of a run that is kept: another load, model or queue is another run, and so is one of another operator."""
+    made_of = repr((lane.load, lane.load.service(queue_of(lane.system, lane.load)).limits))
+    made_by = _operator_key() if lane.system == FORETIDE else ""
+    return store / f"{lane.name}-{hashlib.sha256((made_of + made_by).encode()).hexdigest()[:8]}.json"
+
+
+@cache
+def _operator_key() -> str:
+    """Of the files that its image is made of."""
+    return IMAGES["operator"].key(Path())
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Systems at work side by side: each has its own service and pods, and is sent the same requests at the same times."""
+"""One system at work under one load: a namespace, a service and pods of its own, and requests from outside."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,9 +13,11 @@ from bench.live.outcome import Run, run_of
 from bench.live.peers.objects import MOST_REPLICAS, SERVICE_LABEL, objects
 from bench.live.predict import predicted
 from bench.live.systems import Scaler, System
+from e2e.cluster import Cluster
 from e2e.cluster.target import image
 from e2e.load.report import totals
 from e2e.scenarios import sleeper
+from e2e.scenarios.api import Api
 from e2e.scenarios.recording import Recording
 from e2e.scenarios.service import Service
 from e2e.scenarios.tenant import Tenant
@@ -26,68 +28,80 @@ from foretide.api import parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 
-SEED: Final = 1
-CLASS: Final = "bench-cpu"
+SEED: Final = 1  # the same requests at the same times for every system
 CPU: Final = "5m"  # replicas sleep: dozens of them fit on two processors
 READY_SECONDS: Final = 300.0
 TIMEOUT_SECONDS: Final = 5.0
 MOST_IN_FLIGHT: Final = 4_000
-TELL_EVERY_SECONDS: Final = 30.0
+
+
+class Stopped(Exception):
+    """All lanes are to end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A system and the service that it scales."""
+    """A system and the load that it is under."""
 
+    load: Load
     system: System
-    service: Service
+
+    @property
+    def name(self) -> str:
+        """Also in the name of its namespace."""
+        return f"{self.load.key}-{self.system.name}"
 
 
-def run(tenant: Tenant, systems: Sequence[System], load: Load, *, say: Callable[[str], None]) -> list[Run]:
-    """One run of each system under the load, all at once; takes as long as the load and its first pods."""
+@dataclass(slots=True)
+class Status:
+    """How far a lane is, told by its thread; read by the one that admits others and prints."""
+
+    starts: float  # time.monotonic() of second 0 of the load: expected, until `sending`
+    sending: bool = False
+    ready: int = 0
+    wanted: int = 0
+
+
+def expected_start_seconds(load: Load) -> float:
+    """From the first object until the load begins: the first pod, and what comes before and after it."""
+    return load.cold_start_seconds + 30.0
+
+
+def run(cluster: Cluster, api: Api, lane: Lane, status: Status, stopping: threading.Event) -> Run:
+    """Takes as long as the load and its first pod. Raises Stopped once `stopping` is set."""
+    tenant = Tenant.move_in(cluster, api, f"live-{lane.name}")
+    try:
+        return _run(tenant, lane, status, stopping)
+    finally:
+        tenant.move_out()
+
+
+def _run(tenant: Tenant, lane: Lane, status: Status, stopping: threading.Event) -> Run:
+    load = lane.load
     tenant.api.apply(HARDWARE_CLASS, _hardware_class(load))
-    lanes = [Lane(system, _serve(tenant, system, load)) for system in systems]
-    until(
-        "all have a ready replica",
-        lambda: all(_ready(lane.service.deployment()) >= 1 for lane in lanes),
-        within_seconds=READY_SECONDS,
+    service = _serve(tenant, lane)
+    _until("a ready replica", lambda: _ready(service.deployment()) >= 1, stopping)
+    service.until_answers()
+    plan = replace(
+        service.following(load.profile, seed=SEED), timeout_seconds=TIMEOUT_SECONDS, max_in_flight=MOST_IN_FLIGHT
     )
-    for lane in lanes:
-        lane.service.until_answers()
-    plans = {
-        lane: replace(
-            lane.service.following(load.profile, seed=SEED),
-            timeout_seconds=TIMEOUT_SECONDS,
-            max_in_flight=MOST_IN_FLIGHT,
-        )
-        for lane in lanes
-    }
-    with tenant.record(DEPLOYMENT) as recording, ExitStack() as stack:
-        traffic = {lane: stack.enter_context(Traffic(plan)) for lane, plan in plans.items()}
-        _wait(load, lanes, recording, say)
-        results = {lane: one.end() for lane, one in traffic.items()}
-        states = {lane: recording.of(lane.service.deployment_name) for lane in lanes}
-    since_boot = time.monotonic() - time.time()
-    return [
-        run_of(
-            lane.system,
-            load,
-            result,
-            states[lane],
-            began=result.started_at + since_boot,
-            late=totals(result, slo_seconds=load.model.slo_seconds).generator_was_late,
-            prediction=predicted(lane.system, load, plans[lane].arrivals),
-        )
-        for lane, result in results.items()
-    ]
-
-
-def _serve(tenant: Tenant, system: System, load: Load) -> Service:
-    if system.scaler is Scaler.FORETIDE:
-        return tenant.serve(system.name, _spec(load))
-    service, hardware_class = service_and_class(system, load, namespace=tenant.namespace)
-    tenant.cluster.apply(*objects(system, load, service, hardware_class))
-    return tenant.reach(system.name, hardware_class=CLASS, label=SERVICE_LABEL)
+    with tenant.record(DEPLOYMENT) as recording, Traffic(plan) as traffic:
+        status.starts, status.sending = time.monotonic(), True
+        while (gone := time.monotonic() - status.starts) < load.profile.seconds:
+            if stopping.wait(min(1.0, load.profile.seconds - gone)):
+                raise Stopped
+            _look(recording, service, status)
+        result = traffic.end()
+        states = recording.of(service.deployment_name)
+    return run_of(
+        lane.system,
+        load,
+        result,
+        states,
+        began=result.started_at + time.monotonic() - time.time(),
+        late=totals(result, slo_seconds=load.model.slo_seconds).generator_was_late,
+        prediction=predicted(lane.system, load, plan.arrivals),
+    )
 
 
 def service_and_class(system: System, load: Load, *, namespace: str) -> tuple[InferenceService, HardwareClass]:
@@ -99,6 +113,15 @@ def service_and_class(system: System, load: Load, *, namespace: str) -> tuple[In
     return service, hardware_class
 
 
+def _serve(tenant: Tenant, lane: Lane) -> Service:
+    system, load = lane.system, lane.load
+    if system.scaler is Scaler.FORETIDE:
+        return tenant.serve(system.name, _spec(load))
+    service, hardware_class = service_and_class(system, load, namespace=tenant.namespace)
+    tenant.cluster.apply(*objects(system, load, service, hardware_class))
+    return tenant.reach(system.name, hardware_class=_class_name(load), label=SERVICE_LABEL)
+
+
 def _spec(load: Load) -> dict[str, Any]:
     law = load.model.law
     spec = sleeper.spec(
@@ -107,7 +130,7 @@ def _spec(load: Load) -> dict[str, Any]:
         load_seconds=load.cold_start_seconds - OWN_START_SECONDS,
         max_batch=law.max_batch,
         latency=f"{1e3 * load.model.slo_seconds:g}ms",
-        hardware_class=CLASS,
+        hardware_class=_class_name(load),
         minReplicas=1,
         maxReplicas=MOST_REPLICAS,
     )
@@ -115,19 +138,25 @@ def _spec(load: Load) -> dict[str, Any]:
 
 
 def _hardware_class(load: Load) -> dict[str, Any]:
-    return sleeper.hardware_class(image("triton"), name=CLASS, cpu=CPU, instances=load.model.law.instances)
+    return sleeper.hardware_class(image("triton"), name=_class_name(load), cpu=CPU, instances=load.model.law.instances)
 
 
-def _wait(load: Load, lanes: Sequence[Lane], recording: Recording, say: Callable[[str], None]) -> None:
-    """Until the last request was sent; tells the replicas of each."""
-    began = time.monotonic()
-    while (gone := time.monotonic() - began) < load.profile.seconds:
-        time.sleep(min(TELL_EVERY_SECONDS, load.profile.seconds - gone))
-        newest = {lane: recording.of(lane.service.deployment_name)[-1].obj for lane in lanes}
-        sizes = ", ".join(
-            f"{lane.system.name} {_ready(obj)}/{obj['spec'].get('replicas', 0)}" for lane, obj in newest.items()
-        )
-        say(f"{load.title}: {time.monotonic() - began:.0f} of {load.profile.seconds:.0f} s; ready/wanted: {sizes}")
+def _class_name(load: Load) -> str:
+    return f"bench-cpu-{load.model.law.instances}"
+
+
+def _until(what: str, holds: Callable[[], bool], stopping: threading.Event) -> None:
+    def probe() -> bool:
+        if stopping.is_set():
+            raise Stopped
+        return holds()
+
+    until(what, probe, within_seconds=READY_SECONDS, every_seconds=1.0)
+
+
+def _look(recording: Recording, service: Service, status: Status) -> None:
+    newest = recording.of(service.deployment_name)[-1].obj
+    status.ready, status.wanted = _ready(newest), int(newest["spec"].get("replicas", 0))
 
 
 def _ready(deployment: Object | None) -> int:

@@ -34,7 +34,7 @@ def write(rows: Sequence[Row], days: Iterable[Slower], folder: Path) -> None:
         "# Live: Foretide beside HPA and KEDA",
         "",
         "Real controllers on the embedded cluster, over pods of a real Triton whose model sleeps by a known law, each "
-        "system under the same requests at the same times, with a new connection each. Made by `make bench-live`.",
+        "system under the same requests, with a new connection each. Made by `make bench-live`.",
         "",
         f"Not judged are the first {WARM_UP_SECONDS:.0f} s, in which each learns or settles. HPA reads a Pods metric "
         "from prometheus-adapter, KEDA has its Prometheus trigger; a target is a share of what a replica can do with "

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from bench.live.__main__ import _file
-from bench.live.lanes import service_and_class
+from bench.live.lanes import Lane, service_and_class
 from bench.live.loads import COLD_STARTS_SECONDS, DAY_SECONDS, SIZE, WARM_UP_SECONDS, Load, day, loads
 from bench.live.outcome import run_of
 from bench.live.page import lines, write
@@ -61,10 +61,19 @@ def test_foretide_refuses_only_where_a_replica_has_two_instances() -> None:
 
 
 def test_a_run_of_another_model_is_another_run(tmp_path: Path) -> None:
-    one = _file(tmp_path, CROWD, FORETIDE)
-    assert one == _file(tmp_path, loads(quick=False)[1], FORETIDE)
-    assert one != _file(tmp_path, replace(CROWD, model=SINGLE.model), FORETIDE)
-    assert one != _file(tmp_path, CROWD.starting_in(60.0), FORETIDE)
+    one = _file(tmp_path, Lane(CROWD, FORETIDE))
+    assert one == _file(tmp_path, Lane(loads(quick=False)[1], FORETIDE))
+    assert one != _file(tmp_path, Lane(replace(CROWD, model=SINGLE.model), FORETIDE))
+    assert one != _file(tmp_path, Lane(CROWD.starting_in(60.0), FORETIDE))
+
+
+def test_a_run_of_another_operator_is_another_run_of_foretide_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes = [Lane(CROWD, FORETIDE), Lane(CROWD, PEERS[0])]
+    before = [_file(tmp_path, lane) for lane in lanes]
+    monkeypatch.setattr("bench.live.__main__._operator_key", lambda: "another")
+    assert [_file(tmp_path, lane) == file for lane, file in zip(lanes, before, strict=True)] == [False, True]
 
 
 @pytest.mark.parametrize("load", loads(quick=False), ids=lambda load: load.key)
