@@ -6,14 +6,14 @@ import argparse
 import hashlib
 import json
 import sys
-import threading
 import time
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Final
 
-from bench.live import lanes, slower
-from bench.live.lanes import Lane, Status
+from bench.live import lanes, predict, slower
+from bench.live.lanes import Lane
 from bench.live.loads import Load, loads
 from bench.live.outcome import Run
 from bench.live.page import lines, write
@@ -24,6 +24,7 @@ from bench.live.together import perform
 from bench.places import FOLDER, PAGES
 from bench.scaling.console import CELLS_ARE_KEPT, FAILED, NOTHING_IS_WRITTEN, ended
 from e2e.cluster import connect
+from e2e.cluster.artefacts import key_of
 from e2e.cluster.images import IMAGES
 from e2e.cluster.progress import Progress
 from e2e.cluster.target import image
@@ -31,12 +32,15 @@ from e2e.scenarios.api import Api
 from e2e.scenarios.operator import Operator
 from e2e.scenarios.settings import DEFAULTS
 from e2e.scenarios.tenant import leftovers
+from e2e.scenarios.waiting import until
 from foretide.simulate.command.progress import spoken
 from foretide.simulate.compile import compile_all
 
+MOVE_OUT_SECONDS: Final = 180.0
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when all runs are there; 130 after Ctrl-C."""
+    """0 when all runs are there, 1 when some failed; 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.live",
         description="Runs Foretide, HPA (with prometheus-adapter) and KEDA on the embedded cluster, real controllers "
@@ -79,7 +83,9 @@ def _run(given: argparse.Namespace, chosen: Sequence[Load]) -> int:
     if todo and (failed := _perform(todo, store)):
         print(f"{failed} of {len(todo)} runs failed: the same command tries them again", file=sys.stderr)
         return FAILED
-    rows = [json.loads(_file(store, lane).read_text()) for lane in wanted]
+    rows = [
+        {**json.loads(_file(store, lane).read_text()), **predict.columns(lane.system, lane.load)} for lane in wanted
+    ]
     (given.out / f"{store.name}.json").write_text(json.dumps({"runs": rows}, indent=1) + "\n")
     print(*lines(rows), sep="\n")
     if not (given.quick or given.only):
@@ -94,16 +100,18 @@ def _perform(todo: Sequence[Lane], store: Path) -> int:
     progress = Progress()
     cluster = connect(progress=progress)
     api = Api(cluster)
-    operator = Operator(cluster, api, image=image("operator"), image_key=_operator_key())
+    operator = Operator(cluster, api, image=image("operator"), image_key=IMAGES["operator"].key(Path()))
     for tenant in leftovers(cluster, api):
         tenant.move_out()
     operator.install(DEFAULTS)
 
-    def run(lane: Lane, status: Status, stopping: threading.Event) -> Run:
-        return lanes.run(cluster, api, lane, status, stopping)
-
     with installed(cluster, api, build(progress)), scraped(cluster, api):
-        failed = perform(todo, run, keep=lambda one: _keep(store, one), say=progress.say)
+        try:
+            run = partial(lanes.run, cluster, api)
+            failed = perform(todo, run, keep=lambda one: _keep(store, one), say=progress.say)
+        finally:
+            # KEDA must see its objects go: it has a finalizer on each.
+            until("all runs have moved out", lambda: not leftovers(cluster, api), within_seconds=MOVE_OUT_SECONDS)
     api.close()
     return failed
 
@@ -116,16 +124,18 @@ def _keep(store: Path, run: Run) -> None:
 
 
 def _file(store: Path, lane: Lane) -> Path:
-    """Of a run that is kept: another load, model or queue is another run, and so is one of another operator."""
-    made_of = repr((lane.load, lane.load.service(queue_of(lane.system, lane.load)).limits))
-    made_by = _operator_key() if lane.system == FORETIDE else ""
+    """Of a run that is kept: another load, model or queue is another run; so is one of other pods, or another
+    operator."""
+    load, system = lane.load, lane.system
+    made_of = repr((load, load.service(queue_of(system, load)).limits))
+    made_by = _operator_key() if system == FORETIDE else json.dumps(lanes.peer_objects(system, load, namespace="live"))
     return store / f"{lane.name}-{hashlib.sha256((made_of + made_by).encode()).hexdigest()[:8]}.json"
 
 
 @cache
 def _operator_key() -> str:
-    """Of the files that its image is made of."""
-    return IMAGES["operator"].key(Path())
+    """Of the files that its image and its chart are made of, and its values here."""
+    return key_of(IMAGES["operator"].key(Path()), Path("charts"), repr(DEFAULTS))
 
 
 if __name__ == "__main__":

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from bench.live.loads import OBJECTIVE, OWN_START_SECONDS, Load
+from urllib3.exceptions import HTTPError
+
+from bench.live.loads import OBJECTIVE, OWN_START_SECONDS, SEED, Load
 from bench.live.outcome import Run, run_of
 from bench.live.peers.objects import MOST_REPLICAS, SERVICE_LABEL, objects
-from bench.live.predict import predicted
 from bench.live.systems import Scaler, System
 from e2e.cluster import Cluster
 from e2e.cluster.target import image
 from e2e.load.report import totals
 from e2e.scenarios import sleeper
-from e2e.scenarios.api import Api
+from e2e.scenarios.api import Api, ApiRefused
 from e2e.scenarios.recording import Recording
 from e2e.scenarios.service import Service
 from e2e.scenarios.tenant import Tenant
@@ -28,7 +29,8 @@ from foretide.api import parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
 
-SEED: Final = 1  # the same requests at the same times for every system
+# From the first object until the first pod is ready, beyond its cold start; a lane that is early waits.
+SET_UP_SECONDS: Final = 20.0
 CPU: Final = "5m"  # replicas sleep: dozens of them fit on two processors
 READY_SECONDS: Final = 300.0
 TIMEOUT_SECONDS: Final = 5.0
@@ -56,43 +58,40 @@ class Lane:
 class Status:
     """How far a lane is, told by its thread; read by the one that admits others and prints."""
 
-    starts: float  # time.monotonic() of second 0 of the load: expected, until `sending`
+    starts: float  # time.monotonic() of second 0 of the load: not earlier, until it is `sending`
     sending: bool = False
     ready: int = 0
     wanted: int = 0
 
 
-def expected_start_seconds(load: Load) -> float:
-    """From the first object until the load begins: the first pod, and what comes before and after it."""
-    return load.cold_start_seconds + 30.0
-
-
 def run(cluster: Cluster, api: Api, lane: Lane, status: Status, stopping: threading.Event) -> Run:
-    """Takes as long as the load and its first pod. Raises Stopped once `stopping` is set."""
+    """Takes as long as the load and its first pod. Raises Stopped once `stopping` is set, AssertionError where there is
+    no pod in time, RuntimeError where the sender broke off."""
     tenant = Tenant.move_in(cluster, api, f"live-{lane.name}")
     try:
         return _run(tenant, lane, status, stopping)
     finally:
-        tenant.move_out()
+        with contextlib.suppress(ApiRefused, HTTPError):  # what stays is moved out when the command starts again
+            tenant.move_out()
 
 
 def _run(tenant: Tenant, lane: Lane, status: Status, stopping: threading.Event) -> Run:
     load = lane.load
     tenant.api.apply(HARDWARE_CLASS, _hardware_class(load))
     service = _serve(tenant, lane)
-    _until("a ready replica", lambda: _ready(service.deployment()) >= 1, stopping)
-    service.until_answers()
+    _until_ready(tenant, service, stopping)
     plan = replace(
         service.following(load.profile, seed=SEED), timeout_seconds=TIMEOUT_SECONDS, max_in_flight=MOST_IN_FLIGHT
     )
+    _pause(status.starts - time.monotonic(), stopping)
     with tenant.record(DEPLOYMENT) as recording, Traffic(plan) as traffic:
         status.starts, status.sending = time.monotonic(), True
-        while (gone := time.monotonic() - status.starts) < load.profile.seconds:
-            if stopping.wait(min(1.0, load.profile.seconds - gone)):
-                raise Stopped
+        while (left := status.starts + load.profile.seconds - time.monotonic()) > 0.0:
+            _pause(min(1.0, left), stopping)
             _look(recording, service, status)
-        result = traffic.end()
+        result = traffic.whole()
         states = recording.of(service.deployment_name)
+    assert len(result) == len(plan.arrivals), f"{len(result)} of {len(plan.arrivals)} requests were told of"
     return run_of(
         lane.system,
         load,
@@ -100,7 +99,6 @@ def _run(tenant: Tenant, lane: Lane, status: Status, stopping: threading.Event) 
         states,
         began=result.started_at + time.monotonic() - time.time(),
         late=totals(result, slo_seconds=load.model.slo_seconds).generator_was_late,
-        prediction=predicted(lane.system, load, plan.arrivals),
     )
 
 
@@ -113,12 +111,16 @@ def service_and_class(system: System, load: Load, *, namespace: str) -> tuple[In
     return service, hardware_class
 
 
+def peer_objects(system: System, load: Load, *, namespace: str) -> list[dict[str, Any]]:
+    """All that a team applies for a peer."""
+    return objects(system, load, *service_and_class(system, load, namespace=namespace))
+
+
 def _serve(tenant: Tenant, lane: Lane) -> Service:
     system, load = lane.system, lane.load
     if system.scaler is Scaler.FORETIDE:
         return tenant.serve(system.name, _spec(load))
-    service, hardware_class = service_and_class(system, load, namespace=tenant.namespace)
-    tenant.cluster.apply(*objects(system, load, service, hardware_class))
+    tenant.cluster.apply(*peer_objects(system, load, namespace=tenant.namespace))
     return tenant.reach(system.name, hardware_class=_class_name(load), label=SERVICE_LABEL)
 
 
@@ -145,13 +147,24 @@ def _class_name(load: Load) -> str:
     return f"bench-cpu-{load.model.law.instances}"
 
 
-def _until(what: str, holds: Callable[[], bool], stopping: threading.Event) -> None:
+def _until_ready(tenant: Tenant, service: Service, stopping: threading.Event) -> None:
     def probe() -> bool:
-        if stopping.is_set():
-            raise Stopped
-        return holds()
+        _pause(0.0, stopping)
+        return _ready(service.deployment()) >= 1
 
-    until(what, probe, within_seconds=READY_SECONDS, every_seconds=1.0)
+    until(
+        f"{tenant.namespace} has a ready replica",
+        probe,
+        within_seconds=READY_SECONDS,
+        shows=tenant.story,
+        every_seconds=1.0,
+    )
+    service.until_answers()
+
+
+def _pause(seconds: float, stopping: threading.Event) -> None:
+    if stopping.wait(max(seconds, 0.0)):
+        raise Stopped
 
 
 def _look(recording: Recording, service: Service, status: Status) -> None:

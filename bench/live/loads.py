@@ -18,6 +18,7 @@ from foretide.simulate.workload import QueueName, Service
 OBJECTIVE: Final = 0.99
 HOUR_SECONDS: Final = 3_600.0
 STEP_SECONDS: Final = 5.0
+SEED: Final = 1  # of the arrivals: the same requests for every system, counted from the start of the load
 # Each system knows its capacity from a load before; what it takes to learn it is not judged.
 WARM_UP_SECONDS: Final = 120.0
 COLD_STARTS_SECONDS: Final = (45.0, 120.0)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from bench.live.loads import OBJECTIVE, WARM_UP_SECONDS, Load
-from bench.live.predict import Prediction, clairvoyant_replica_minutes
+from bench.live.predict import clairvoyant_replica_minutes
 from bench.live.systems import System, queue_of
 from e2e.load import Outcome, Result
 from e2e.load.report import within
@@ -43,14 +43,13 @@ class Run:
     scale_events: int
     recovered_seconds: float | None  # after a step of the load until 99 % are in time again; None: there is no step
     generator_late: bool  # the sender could not keep its schedule: the run says little
-    prediction: Prediction
     asked_rps: Sequence[float]
     share_within_slo: Sequence[float]
     wanted: Sequence[float]
     ready: Sequence[float]
 
     def row(self) -> dict[str, Any]:
-        """As JSON."""
+        """As JSON; `predict.columns` are to be added."""
         return {
             "system": self.system.scaler.value,
             "target": self.system.target,
@@ -62,8 +61,6 @@ class Run:
             "last_part": None if self.last is None else asdict(self.last),
             "recovered_seconds": self.recovered_seconds,
             "generator_late": self.generator_late,
-            "predicted_within_slo": self.prediction.within_slo,
-            "predicted_replica_minutes": self.prediction.replica_minutes,
             "asked_rps": list(self.asked_rps),
             "share_within_slo": list(self.share_within_slo),
             "wanted": list(self.wanted),
@@ -79,7 +76,6 @@ def run_of(
     *,
     began: float,
     late: bool,
-    prediction: Prediction,
 ) -> Run:
     """`states` are those of its Deployment; `began` is second 0 of the load in time.monotonic."""
     seconds = round(load.profile.seconds)
@@ -112,7 +108,6 @@ def run_of(
         scale_events=int(np.count_nonzero(np.diff(wanted[warm:]))),
         recovered_seconds=_recovered(load, share),
         generator_late=late,
-        prediction=prediction,
         asked_rps=(asked / BIN_SECONDS).tolist(),
         share_within_slo=share.tolist(),
         wanted=wanted[edges[:-1]].tolist(),

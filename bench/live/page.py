@@ -10,6 +10,7 @@ from bench.live import slower
 from bench.live.loads import WARM_UP_SECONDS, loads
 from bench.live.pictures import draw
 from bench.live.slower import Slower
+from bench.live.together import MOST_LANES, MOST_RPS
 from bench.live.verdict import Row, Verdict, verdicts
 
 FOLDER: Final = "live"
@@ -35,6 +36,9 @@ def write(rows: Sequence[Row], days: Iterable[Slower], folder: Path) -> None:
         "",
         "Real controllers on the embedded cluster, over pods of a real Triton whose model sleeps by a known law, each "
         "system under the same requests, with a new connection each. Made by `make bench-live`.",
+        "",
+        f"Up to {MOST_LANES} services run at once on two processors, of the same and of other loads, with at most "
+        f"{MOST_RPS:.0f} requests/s together: as many as these bear without being late.",
         "",
         f"Not judged are the first {WARM_UP_SECONDS:.0f} s, in which each learns or settles. HPA reads a Pods metric "
         "from prometheus-adapter, KEDA has its Prometheus trigger; a target is a share of what a replica can do with "

@@ -1,4 +1,4 @@
-"""What the simulator says of a run: the same requests at the same times, the same scaler."""
+"""What the simulator says of a run: the same requests, the same scaler."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from bench.live.loads import OBJECTIVE, WARM_UP_SECONDS, Load
+from bench.live.loads import OBJECTIVE, SEED, WARM_UP_SECONDS, Load
 from bench.live.peers.objects import MOST_REPLICAS
 from bench.live.systems import Scaler, System, queue_of
+from e2e.load import arrivals
 from foretide.scaling.arrays import Floats
 from foretide.scaling.policy import AnyPolicy
 from foretide.simulate.observe import profile, promise
@@ -35,12 +36,18 @@ class Prediction:
     replica_minutes: float
 
 
-def predicted(system: System, load: Load, arrivals: Floats, *, since_seconds: float = 0.0) -> Prediction:
-    """The run before it is run, or what comes of it `since_seconds` after the warm-up: `arrivals` are all its requests,
+def predicted(system: System, load: Load, sent: Floats, *, since_seconds: float = 0.0) -> Prediction:
+    """The run before it is run, or what comes of it `since_seconds` after the warm-up: `sent` are all its requests,
     in seconds from the beginning."""
-    lane, unjudged = _lane(system, load, arrivals), WARM_UP_SECONDS + since_seconds
+    lane, unjudged = _lane(system, load, sent), WARM_UP_SECONDS + since_seconds
     (outcome,) = simulate(_policy(system, lane), [lane], conditions=CONDITIONS, warm_up_seconds=unjudged)
     return Prediction(1.0 - outcome.violations / max(outcome.requests, 1), outcome.replica_seconds / MINUTE_SECONDS)
+
+
+def columns(system: System, load: Load) -> dict[str, float]:
+    """What live.json says beside the run."""
+    found = predicted(system, load, arrivals(load.profile, seed=SEED))
+    return {"predicted_within_slo": found.within_slo, "predicted_replica_minutes": found.replica_minutes}
 
 
 def clairvoyant_replica_minutes(load: Load, *, since_seconds: float = 0.0) -> float:
@@ -53,19 +60,19 @@ def clairvoyant_replica_minutes(load: Load, *, since_seconds: float = 0.0) -> fl
     return float(schedule.replica_seconds) / MINUTE_SECONDS
 
 
-def _lane(system: System, load: Load, arrivals: Floats) -> Lane:
+def _lane(system: System, load: Load, sent: Floats) -> Lane:
     service = load.service(queue_of(system, load))
     return Lane(
         name=system.name,
         rates_rps=np.array(load.profile.rates_rps),
         step_seconds=load.profile.step_seconds,
-        seed=1,
+        seed=SEED,
         law=service.law,
         slo_latency_seconds=service.slo_latency_seconds,
         objective=OBJECTIVE,
         queue=service.limits,
         cold_start=Duration.constant(load.cold_start_seconds),
-        arrival_times=arrivals,
+        arrival_times=sent,
         max_replicas=MOST_REPLICAS,
         initial_replicas=1,
     )

@@ -25,6 +25,7 @@ class Traffic:
         self._running: Final = start(plan)
         # The load stands still when nobody takes in its results.
         self._taker: Final = threading.Thread(target=self._take, name="traffic", daemon=True)
+        self._broken: Exception | None = None
 
     def __enter__(self) -> Traffic:
         self._taker.start()
@@ -47,14 +48,24 @@ class Traffic:
         return sum(len(part) for part in self._running.parts)
 
     def end(self) -> Result:
-        """Sends no more, and gives everything once the last answer is there."""
+        """Sends no more, and gives everything once the last answer is there. Raises RuntimeError where the sender broke
+        off."""
         self._running.stop()
+        return self.whole()
+
+    def whole(self) -> Result:
+        """Everything, once all is sent and the last answer is there. Raises RuntimeError where the sender broke off."""
         self._taker.join()
+        if self._broken is not None:
+            raise self._broken
         return self._running.so_far()
 
     def _take(self) -> None:
-        while not self._running.done:
-            self._running.poll(timeout_seconds=0.5)
+        try:
+            while not self._running.done:
+                self._running.poll(timeout_seconds=0.5)
+        except (RuntimeError, OSError) as error:
+            self._broken = error
 
 
 def judged(result: Result) -> Totals:

@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from bench.live.__main__ import _file
-from bench.live.lanes import Lane, service_and_class
-from bench.live.loads import COLD_STARTS_SECONDS, DAY_SECONDS, SIZE, WARM_UP_SECONDS, Load, day, loads
+from bench.live.lanes import Lane, peer_objects, service_and_class
+from bench.live.loads import COLD_STARTS_SECONDS, DAY_SECONDS, SEED, SIZE, WARM_UP_SECONDS, Load, day, loads
 from bench.live.outcome import run_of
 from bench.live.page import lines, write
 from bench.live.peers.install import OWN_MANAGER
-from bench.live.peers.objects import objects
 from bench.live.peers.queries import METRIC, adapter_rules
-from bench.live.predict import Prediction, clairvoyant_replica_minutes, predicted
+from bench.live.predict import clairvoyant_replica_minutes, columns, predicted
 from bench.live.slower import Slower, days
 from bench.live.systems import FORETIDE, Scaler, System, queue_of, systems
 from bench.live.verdict import front, verdicts
@@ -93,7 +92,7 @@ def test_a_day_comes_three_times() -> None:
 def test_a_peer_has_the_pods_of_foretide_under_other_labels(system: System) -> None:
     service, hardware_class = service_and_class(system, DAY, namespace="live")
     rendered = build(service, hardware_class, settings=ServingSettings())
-    *mine, scaler = objects(system, DAY, service, hardware_class)
+    *mine, scaler = peer_objects(system, DAY, namespace="live")
     assert [entry["kind"] for entry in mine] == [entry["kind"] for entry in rendered]
     for entry, ours in zip(mine, rendered, strict=True):
         assert entry["metadata"]["labels"][group.MANAGED_BY_LABEL] == OWN_MANAGER
@@ -204,7 +203,6 @@ def test_a_run_is_judged_after_its_warm_up() -> None:
         states,
         began=1_000.0,
         late=False,
-        prediction=Prediction(1.0, 9.0),
     )
     judged_seconds = CROWD.profile.seconds - WARM_UP_SECONDS
     assert (run.whole.requests, run.whole.within_slo, run.whole.failed) == (2, 0.5, 1)
@@ -217,8 +215,9 @@ def test_a_run_is_judged_after_its_warm_up() -> None:
 def test_the_simulator_foresees_a_run_and_nobody_is_cheaper_than_who_knows() -> None:
     crowd = loads(quick=True)[0]
     for system in systems(crowd, quick=True):
-        found = predicted(system, crowd, arrivals(crowd.profile, seed=1))
+        found = predicted(system, crowd, arrivals(crowd.profile, seed=SEED))
         assert 0.2 < found.within_slo < 0.99
+        assert columns(system, crowd)["predicted_within_slo"] == found.within_slo
         assert found.replica_minutes > 0.5 * clairvoyant_replica_minutes(crowd)
 
 
@@ -240,4 +239,4 @@ def deployment(replicas: int) -> dict[str, Any]:
 
 
 def _scaler(system: System) -> dict[str, Any]:
-    return objects(system, DAY, *service_and_class(system, DAY, namespace="live"))[-1]
+    return peer_objects(system, DAY, namespace="live")[-1]

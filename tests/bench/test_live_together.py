@@ -10,79 +10,130 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.live.lanes import Lane, Status
+from bench.live.lanes import SET_UP_SECONDS, Lane, Status
 from bench.live.loads import STEP_SECONDS, Load, loads
 from bench.live.systems import systems
-from bench.live.together import MOST_LANES, MOST_RPS, fits, perform
+from bench.live.together import MOST_LANES, MOST_RPS, admitted, fits, perform, summary
 
 LOADS = loads(quick=False)
+DAY, CROWD = LOADS[:2]
 LANES = [Lane(load, system) for load in LOADS for system in systems(load, quick=False)]
 
 
 @given(st.lists(st.tuples(st.sampled_from(LOADS), st.integers(0, 100)), min_size=1, max_size=12))
-def test_admitted_lanes_never_ask_for_more_than_the_machine_bears(offered: list[tuple[Load, int]]) -> None:
-    """Starts are at whole steps, so that the sum of the steps is exact."""
-    admitted: list[tuple[Load, float]] = []
+def test_what_fits_never_asks_for_more_than_the_machine_bears(offered: list[tuple[Load, int]]) -> None:
+    running: list[tuple[Load, float]] = []
     for load, step in sorted(offered, key=lambda one: one[1]):
-        if fits(load, step * STEP_SECONDS, admitted):
-            admitted.append((load, step * STEP_SECONDS))
+        if fits(load, step * STEP_SECONDS, running):
+            running.append((load, step * STEP_SECONDS))
     total = np.zeros(1_000)
-    for load, starts in admitted:
+    for load, starts in running:
         first = round(starts / STEP_SECONDS)
         total[first : first + len(load.profile.rates_rps)] += load.profile.rates_rps
-    assert admitted
+    assert running
     assert total.max() <= MOST_RPS + 1e-6
 
 
-def test_a_crowd_waits_until_the_others_are_over() -> None:
-    crowd = LOADS[1]
-    others = [(crowd, 0.0)] * 4  # 600 requests/s from 240 to 540 s
-    assert not fits(crowd, 60.0, others)
-    assert not fits(LOADS[0], 0.0, others)
-    assert fits(crowd, crowd.profile.seconds, others)
+def test_a_crowd_waits_until_four_others_are_over() -> None:
+    """They ask for 150 requests/s each from 240 to 540 s; it begins with 20, and asks for 150 after 240 s."""
+    crowds = [(CROWD, 0.0)] * 4
+    assert not fits(CROWD, 0.0, crowds)
+    assert not fits(CROWD, 535.0, crowds)
+    assert fits(CROWD, 540.0, crowds)
 
 
-def test_all_run_and_each_is_kept() -> None:
-    at_once: list[int] = []
-    running: set[Lane] = set()
+@given(st.floats(0.0, 1e6), st.integers(0, 14))
+def test_those_are_admitted_that_come_first_and_fit(now: float, there: int) -> None:
+    waiting = LANES[there:]
+    under_way = [(lane, Status(now - 60.0, sending=True)) for lane in LANES[:there]][:MOST_LANES]
+    before = list(waiting)
+    found = list(admitted(waiting, under_way, now=now))
+    assert len(under_way) + len(found) <= MOST_LANES
+    assert [lane for lane in before if lane not in waiting] == [lane for lane, _ in found]
+    assert found or under_way
+    for lane, status in found:
+        ready_by = now + lane.load.cold_start_seconds + SET_UP_SECONDS
+        assert ready_by <= status.starts < ready_by + STEP_SECONDS + 1e-6
+        assert status.starts % STEP_SECONDS == pytest.approx(0.0, abs=1e-6)
 
-    def run(lane: Lane, _status: Status, _stopping: threading.Event) -> Any:
-        running.add(lane)
-        at_once.append(len(running))
-        running.remove(lane)
-        return lane
 
+def test_one_that_is_late_has_its_load_still_to_come() -> None:
+    """Else a lane whose pod takes five minutes would count as if half of its load were over."""
+    late = [(Lane(CROWD, system), Status(-540.0)) for system in systems(CROWD, quick=False)[:4]]
+    assert [lane.load for lane, _ in admitted([Lane(CROWD, LANES[0].system)], late, now=0.0)] == []
+    begun = [(lane, Status(-540.0, sending=True)) for lane, _ in late]
+    assert len(list(admitted([Lane(CROWD, LANES[0].system)], begun, now=0.0))) == 1
+
+
+def test_each_is_run_and_kept_and_told() -> None:
     kept: list[Any] = []
-    assert perform(LANES, run, keep=kept.append, say=lambda _: None) == 0
-    assert sorted(kept, key=LANES.index) == LANES
-    assert max(at_once) <= MOST_LANES
+    said: list[str] = []
+    assert perform(LANES, run_at_once, keep=kept.append, say=said.append) == 0
+    assert sorted((run.lane for run in kept), key=LANES.index) == LANES
+    assert sorted(said) == sorted(f"{lane.name}: done" for lane in LANES)
 
 
-def test_one_that_fails_is_told_and_ends_no_other() -> None:
-    def run(lane: Lane, _status: Status, _stopping: threading.Event) -> Any:
+def test_one_that_fails_is_told_and_ends_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    def run(lane: Lane, status: Status, stopping: threading.Event) -> Any:
         if lane is LANES[3]:
-            raise AssertionError("a ready replica: not within 300 s")
-        return lane
+            raise KeyError("status")
+        return Ran(lane, status, stopping)
 
     kept: list[Any] = []
     said: list[str] = []
     assert perform(LANES, run, keep=kept.append, say=said.append) == 1
     assert len(kept) == len(LANES) - 1
-    assert f"{LANES[3].name}: FAILED: a ready replica: not within 300 s" in said
+    assert f"{LANES[3].name}: FAILED: KeyError('status')" in said
+    assert "in run" in capsys.readouterr().err
+
+
+def test_a_sender_that_was_late_is_told() -> None:
+    def run(lane: Lane, status: Status, stopping: threading.Event) -> Any:
+        return Ran(lane, status, stopping, generator_late=True)
+
+    said: list[str] = []
+    perform(LANES[:1], run, keep=lambda _: None, say=said.append)
+    assert said == [f"{LANES[0].name}: done, but its sender was LATE"]
 
 
 def test_ctrl_c_ends_all() -> None:
+    started: list[Lane] = []
     ended: list[Lane] = []
 
-    def run(lane: Lane, _status: Status, stopping: threading.Event) -> Any:
+    def run(lane: Lane, status: Status, stopping: threading.Event) -> Any:
+        started.append(lane)
         if lane is not LANES[0]:
             stopping.wait()
             ended.append(lane)
-        return lane
+        return Ran(lane, status, stopping)
 
     def interrupted(_: Any) -> None:
         raise KeyboardInterrupt
 
+    said: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        perform(LANES, run, keep=interrupted, say=lambda _: None)
-    assert 0 < len(ended) < MOST_LANES
+        perform(LANES, run, keep=interrupted, say=said.append)
+    assert len(ended) == len(started) - 1 > 0
+    assert said == [f"ending {len(ended)} runs"]
+
+
+def test_the_summary_has_a_line_for_each() -> None:
+    lines = list(summary([(LANES[0], Status(70.0)), (LANES[1], Status(10.0, True, 2, 3))], now=30.0))
+    assert [line.split() for line in lines] == [
+        ["day-45s-foretide", "1960", "s", "starting"],
+        ["day-45s-hpa-50", "1900", "s", "2/3"],
+    ]
+
+
+def run_at_once(lane: Lane, status: Status, stopping: threading.Event) -> Any:
+    return Ran(lane, status, stopping)
+
+
+class Ran:
+    """A run that has come to its end."""
+
+    def __init__(
+        self, lane: Lane, _status: Status, _stopping: threading.Event, *, generator_late: bool = False
+    ) -> None:
+        self.lane = lane
+        self.generator_late = generator_late
