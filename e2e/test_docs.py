@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(not EMBEDDED, reason="a cluster of yours may hav
 
 SHOP: Final = "shop"
 RANKER: Final = "ranker"
-CLASSES: Final = ("cpu-4", "gpu-t4", "gpu-t4-vllm", "quickstart-cpu", "cpu-small")
+CLASSES: Final = ("cpu-4", "cpu-4-tf", "gpu-t4", "gpu-t4-vllm", "quickstart-cpu", "cpu-small")
 VOLUME: Final = "docs-filetype"
 # Namespaces that pages make and leave.
 MADE: Final = (SHOP, "quickstart", "foretide-demo")

@@ -53,7 +53,7 @@ def configure_logging(settings: Settings) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname).1s %(name)s: %(message)s"))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     # kopf logs each event at DEBUG and its own life cycle at INFO; httpx each request at INFO, and while Prometheus is
-    # away there are 256 a tick.
+    # away there are 768 a tick.
     for chatty in ("kopf", "httpx"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
 

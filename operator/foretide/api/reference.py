@@ -57,8 +57,12 @@ def _kind(document: Schema) -> Iterator[str]:
             yield "|---|---|---|---|"
             yield from _rows(schema["properties"][part], part)
             yield ""
-    columns = ", ".join(f"`{column['name']}`" for column in version["additionalPrinterColumns"])
-    yield f"`kubectl get {names['shortNames'][0]}` shows {columns}."
+    columns = version["additionalPrinterColumns"]
+    shown, wide = (
+        ", ".join(f"`{column['name']}`" for column in columns if bool(column.get("priority")) is wide)
+        for wide in (False, True)
+    )
+    yield f"`kubectl get {names['shortNames'][0]}` shows {shown}{f'; with `-o wide` also {wide}' if wide else ''}."
     yield ""
 
 
