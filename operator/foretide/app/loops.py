@@ -31,6 +31,9 @@ log: Final = logging.getLogger(__name__)
 # A tick that takes longer than this many of its periods is given up: the next one starts from what is then known.
 TICK_DEADLINE_PERIODS: Final = 2
 SHORTEST_DEADLINE_SECONDS: Final = 30.0
+# Of a period, between a tick that took long and the next: it wrote at its end, and two steps down came within 0.6 s of
+# each other where one each 1.5 s is allowed.
+LEAST_PAUSE_PERIODS: Final = 0.5
 BACKFILL_FAULT_PAUSE_SECONDS: Final = 300.0
 # Before a list is asked for again: eleven of them, one after the other, hardly ever come off at once where a third of
 # all requests fails.
@@ -197,7 +200,8 @@ class Loops:
                 self._metrics.not_ticked(TickResult.FAULT)
                 log.exception("tick: a fault of the operator; replicas stay as they are until the next tick")
             self._ticked = time.monotonic()
-            due = max(due + self._settings.tick_seconds, loop.time())
+            period_seconds = self._settings.tick_seconds
+            due = max(due + period_seconds, loop.time() + LEAST_PAUSE_PERIODS * period_seconds)
             await asyncio.sleep(due - loop.time())
 
     async def _backfill_for_ever(self) -> None:
