@@ -26,7 +26,7 @@ EXEMPT: Final[Mapping[str, str]] = {
     "helm upgrade foretide charts/foretide --namespace foretide-system --reuse-values --set 'watchNamespaces": (
         "other tests need an operator of all namespaces; e2e/test_namespaced.py runs one of two"
     ),
-    "docker build -f operator/Containerfile": "no Docker here; e2e/cluster/images.py makes that image, and all tests run it",
+    "docker build -f operator/Containerfile": "no Docker here; e2e/cluster/images.py makes that image for the tests",
     "kubectl foretide profile ranker": "takes minutes, and a GPU; e2e/test_cli_profile.py runs it on a CPU",
     "kubectl -n shop logs deploy/ranker--cpu-4 -c download": "needs a bucket; e2e/test_model_sources.py reads that log",
 }
