@@ -28,6 +28,7 @@ class Part:
     requests: int
     within_slo: float
     failed: int
+    lost: int  # of the failed: not connected, or broken off; what a replica that leaves can cost
     replica_minutes: float
     times_clairvoyant: float
 
@@ -92,6 +93,7 @@ def run_of(
             requests=int(judged.sum()),
             within_slo=float(in_time[judged].mean()) if judged.any() else 1.0,
             failed=int((result.outcome[judged] != Outcome.OK).sum()),
+            lost=int(np.isin(result.outcome[judged], (Outcome.NOT_CONNECTED, Outcome.BROKEN)).sum()),
             replica_minutes=minutes,
             times_clairvoyant=minutes / clairvoyant_replica_minutes(load, since_seconds=since_seconds),
         )

@@ -6,14 +6,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from bench.live import slower
 from bench.live.loads import WARM_UP_SECONDS, loads
 from bench.live.pictures import draw
 from bench.live.slower import Slower
+from bench.live.systems import FORETIDE
 from bench.live.together import MOST_LANES, MOST_RPS
 from bench.live.verdict import Row, Verdict, verdicts
 
 FOLDER: Final = "live"
+# Of the simulator, as it is asked to foresee a run.
+SHARE_BOUND_POINTS: Final = 1.5
+COST_BOUND: Final = 0.10
 
 
 def lines(rows: Sequence[Row]) -> Iterator[str]:
@@ -25,6 +31,7 @@ def lines(rows: Sequence[Row]) -> Iterator[str]:
     yield ""
     yield from _verdicts(verdicts(rows))
     yield from _anchors(rows)
+    yield from _foresight(rows)
 
 
 def write(rows: Sequence[Row], days: Iterable[Slower], folder: Path) -> None:
@@ -51,6 +58,7 @@ def write(rows: Sequence[Row], days: Iterable[Slower], folder: Path) -> None:
         "",
         *_verdicts(verdicts(rows)),
         *_anchors(rows),
+        *_foresight(rows),
     ]
     for load in loads(quick=False):
         mine = [
@@ -126,4 +134,24 @@ def _anchors(rows: Sequence[Row]) -> Iterator[str]:
             yield f"- {about}, last repetition: {last['within_slo']:.2%} at {cost}."
         if row["recovered_seconds"] is not None:
             yield f"- {about}: {row['recovered_seconds']:.0f} s after the step until 99 % are in time again."
+    own = [row for row in rows if row["system"] == FORETIDE.scaler]
+    lost, changes = (sum(row[column] for row in own) for column in ("lost", "scale_events"))
+    yield f"- Foretide, {len(own)} runs, {changes} changes of replicas: {lost} requests not connected or broken off."
+    yield ""
+
+
+def _foresight(rows: Sequence[Row]) -> Iterator[str]:
+    """How far what was foreseen is off."""
+    share = np.array([100 * (row["predicted_within_slo"] - row["within_slo"]) for row in rows])
+    cost = np.array([row["predicted_replica_minutes"] / row["replica_minutes"] - 1.0 for row in rows])
+    for what, off, bound, unit in (
+        ("share in time", share, SHARE_BOUND_POINTS, " points"),
+        ("replica-minutes", 100 * cost, 100 * COST_BOUND, " %"),
+    ):
+        worst = rows[int(np.abs(off).argmax())]
+        yield (
+            f"- Foreseen by the simulator: {what} within {bound:g}{unit} in {int((np.abs(off) <= bound).sum())} of "
+            f"{len(rows)} runs; the worst, {worst['trace']} with a cold start of {worst['cold_start_seconds']:.0f} s, "
+            f"{_name(worst)} ({worst['queue']} queue), by {off[np.abs(off).argmax()]:+.1f}{unit}."
+        )
     yield ""

@@ -146,6 +146,7 @@ def row(system: System, within: float, minutes: float, **other: Any) -> dict[str
         "requests": 1000,
         "within_slo": within,
         "failed": 0,
+        "lost": 0,
         "replica_minutes": minutes,
         "times_clairvoyant": 1.2,
         "scale_events": 3,
@@ -188,12 +189,24 @@ def test_the_page_has_every_run(tmp_path: Path) -> None:
     assert any("90.00%" in line for line in lines(rows))
 
 
+def test_the_page_says_what_was_lost_and_how_far_the_simulator_was_off(tmp_path: Path) -> None:
+    ours = row(FORETIDE, 0.99, 50.0, lost=2, predicted_within_slo=0.97, predicted_replica_minutes=52.0)
+    write([ours, row(PEERS[0], 0.90, 40.0, predicted_replica_minutes=45.0)], [], tmp_path)
+    text = (tmp_path / "live.md").read_text()
+    assert "Foretide, 1 runs, 3 changes of replicas: 2 requests not connected or broken off." in text
+    assert "share in time within 1.5 points in 1 of 2 runs; the worst, day" in text
+    assert "foretide (half queue), by -2.0 points." in text
+    assert "replica-minutes within 10 % in 1 of 2 runs" in text
+    assert "hpa at 50% (default queue), by +12.5 %." in text
+
+
 def test_a_run_is_judged_after_its_warm_up() -> None:
     """Two replicas are paid from second 200 on; a request at 150 s is in time, one at 250 s is not answered."""
     requests = [
         Request(100.0, 100.0, 9.0, Outcome.OK, 200),
         Request(150.0, 150.0, 0.1, Outcome.OK, 200),
         Request(250.0, 250.0, 5.0, Outcome.TIMED_OUT),
+        Request(251.0, 251.0, 0.1, Outcome.BROKEN),
     ]
     states = [State(at, deployment(replicas), deleted=False) for at, replicas in ((990.0, 1), (1_200.0, 2))]
     run = run_of(
@@ -205,11 +218,11 @@ def test_a_run_is_judged_after_its_warm_up() -> None:
         late=False,
     )
     judged_seconds = CROWD.profile.seconds - WARM_UP_SECONDS
-    assert (run.whole.requests, run.whole.within_slo, run.whole.failed) == (2, 0.5, 1)
+    assert (run.whole.requests, run.whole.within_slo, run.whole.failed, run.whole.lost) == (3, 1 / 3, 2, 1)
     assert run.whole.replica_minutes == pytest.approx((judged_seconds + CROWD.profile.seconds - 200) / 60)
     assert run.scale_events == 1
     assert run.recovered_seconds == 15.0
-    assert json.loads(json.dumps(run.row()))["requests"] == 2
+    assert json.loads(json.dumps(run.row()))["requests"] == 3
 
 
 def test_the_simulator_foresees_a_run_and_nobody_is_cheaper_than_who_knows() -> None:
