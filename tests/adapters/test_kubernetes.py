@@ -331,9 +331,18 @@ async def test_a_long_message_is_cut(api: Kubernetes, api_server: ApiServer) -> 
     assert len(str(raised.value)) == MESSAGE_LIMIT
 
 
+async def test_a_namespace_that_is_being_deleted_is_no_missing_right(api: Kubernetes, api_server: ApiServer) -> None:
+    details = {"causes": [{"reason": "NamespaceTerminating", "message": "namespace shop is being terminated"}]}
+    body = {"kind": "Status", "reason": "Forbidden", "message": "forbidden: unable to create", "details": details}
+    api_server.answers = [web.json_response(body, status=403)]
+    with pytest.raises(Rejected) as raised:
+        await CALLS["apply"](api)
+    assert raised.value.reason == "NamespaceTerminating"
+
+
 @pytest.mark.parametrize("code", [400, 404, 502])
 async def test_a_refusal_that_is_no_status_still_is_one(api: Kubernetes, api_server: ApiServer, code: int) -> None:
-    for body in ("<html>Bad Gateway</html>", "", "[]", "null", '"x"', '{"reason": null}'):
+    for body in ("<html>Bad Gateway</html>", "", "[]", "null", '"x"', '{"reason": null}', '{"details": {"causes": 1}}'):
         api_server.answers = [web.Response(status=code, text=body)]
         with pytest.raises(Unavailable if code == 502 else Rejected) as raised:
             await CALLS["apply"](api)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from foretide.adapters.errors import AdapterError, Conflict, Rejected, Unavailable
+from foretide.adapters.errors import NAMESPACE_TERMINATING, AdapterError, Conflict, Rejected, Unavailable
 from foretide.adapters.resources import DEPLOYMENT, resource_of
 from foretide.api import group
 from foretide.control.children import ForeignChild
@@ -317,6 +317,28 @@ async def test_a_tick_does_not_undo_the_replicas_that_came_back() -> None:
     await cluster.reconcile()
     await cluster.tick()
     assert cluster.replicas() == 8
+
+
+async def test_the_first_number_that_a_tick_decides_is_written_by_the_tick_alone() -> None:
+    """It stands in status before it is written, and the Deployment is of generation 1 then: reconcile wrote it at the
+    same time, and one of the two was a Conflict."""
+    cluster = Cluster(objects.hardware_class())
+    await cluster.serve(objects.service())
+    cluster.add(objects.service(status={**cluster.status(), "desiredReplicas": 3}))
+    await cluster.reconcile()
+    assert cluster.replicas() == 1
+    assert not cluster.written("scale")
+
+
+@pytest.mark.parametrize("kind", ["ServiceAccount", "Deployment"])
+async def test_a_service_whose_namespace_is_being_deleted_is_left_to_go(cluster: Cluster, kind: str) -> None:
+    """Its children go first: making them anew was refused again and again, and told as a right that is missing."""
+    (child,) = cluster.world.children(key(), kind)
+    cluster.remove(kind, child["metadata"]["name"])
+    before = cluster.status()
+    cluster.kubernetes.fail = failing("apply", kind, Rejected("forbidden", reason=NAMESPACE_TERMINATING))
+    await cluster.reconcile()
+    assert cluster.status() == before
 
 
 async def test_replicas_come_back_although_the_first_attempt_failed() -> None:

@@ -12,6 +12,8 @@ from typing import Final
 
 # Enough to name the field and the rule; short enough that no secret in an error body reaches a status or a log.
 MESSAGE_LIMIT: Final = 256
+# The reason of a Rejected where nothing can be made any more, for the namespace is being deleted.
+NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
 
 
 class AdapterError(Exception):

@@ -17,7 +17,7 @@ import aiohttp
 import orjson
 from kubernetes.aio import client, config
 
-from foretide.adapters.errors import Conflict, Rejected, Unavailable
+from foretide.adapters.errors import NAMESPACE_TERMINATING, Conflict, Rejected, Unavailable
 from foretide.adapters.resources import DEPLOYMENT, POD, Object, Resource, resource_of
 
 REQUEST_TIMEOUT_SECONDS: Final = 10.0
@@ -326,7 +326,10 @@ def _refusal(status: int, body: bytes) -> Unavailable | Rejected:
     try:
         answer = orjson.loads(body)
         reason, message = str(answer.get("reason") or status), str(answer.get("message") or "no message")
-    except (ValueError, AttributeError):
+        causes = (answer.get("details") or {}).get("causes") or ()
+        if any(cause.get("reason") == NAMESPACE_TERMINATING for cause in causes):
+            reason = NAMESPACE_TERMINATING  # to the letter it is Forbidden, as if a right were missing
+    except (ValueError, AttributeError, TypeError):
         reason, message = str(status), "not a Kubernetes Status"
     if status == 409:
         return Conflict(message, reason=reason)
