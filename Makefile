@@ -92,7 +92,7 @@ bench-scaling: setup ## Every autoscaler on real traces; an hour on two processo
 	$(BIN)/python -m bench.scaling $(BENCH_ARGS)
 
 .PHONY: bench-live
-bench-live: setup ## Foretide beside HPA and KEDA on the embedded cluster; three hours, goes on where it was stopped.
+bench-live: setup ## Foretide beside HPA and KEDA on the embedded cluster; two and a half hours, goes on where it was stopped.
 	$(BIN)/python -m bench.live $(BENCH_ARGS)
 
 .PHONY: bench-serving

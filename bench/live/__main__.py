@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m bench.live",
         description="Runs Foretide, HPA (with prometheus-adapter) and KEDA on the embedded cluster, real controllers "
         "over real Triton pods, under pieces of real traces. Stopped, it goes on where it was. Writes "
-        "build/bench/live.json, docs/benchmarks/live.md and its charts; some three hours.",
+        "build/bench/live.json, docs/benchmarks/live.md and its charts; two and a half hours.",
     )
     parser.add_argument("--quick", action="store_true", help="two crowds, three systems: 15 min, no pages")
     parser.add_argument("--only", default="", help="loads whose name contains this, e.g. flash; writes no pages")
