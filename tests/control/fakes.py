@@ -108,7 +108,10 @@ class FakeKubernetes:
         known = self.objects.get(("Deployment", metadata["namespace"], metadata["name"]))
         if known is None:
             raise Rejected("not found", reason="NotFound")
-        if (known["metadata"]["uid"], known["spec"].get("replicas", 1)) != (metadata["uid"], present):
+        found = known["metadata"]["uid"], known["spec"].get("replicas", 1)
+        if found == (metadata["uid"], replicas) and replicas != present:
+            return str(known["metadata"].get("resourceVersion", ""))  # it has the number already
+        if found != (metadata["uid"], present):
             raise Conflict("not the Deployment that was decided on", reason="Conflict")
         version = known["metadata"].get("resourceVersion", "")
         if present == 0 and metadata.get("resourceVersion", "") != version:

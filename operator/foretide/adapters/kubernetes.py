@@ -70,8 +70,8 @@ class Kubernetes(Protocol):
 
         Returns the resourceVersion that the Deployment has then.
 
-        Raises Conflict where another has its name, or where it has another number of replicas than `deployment` shows:
-        what was decided on is no more.
+        Raises Conflict where another has its name, or where it has another number of replicas than `deployment` shows
+        and not this one: what was decided on is no more.
         """
         ...
 
@@ -203,7 +203,12 @@ class KubernetesApi:
                 # Each pod that becomes ready makes another resourceVersion, most of all while a fleet grows.
                 found = await self.get(DEPLOYMENT, namespace=metadata["namespace"], name=metadata["name"])
                 attempts -= 1
-                if not attempts or found is None or _decided_on(found) != _decided_on(deployment):
+                if found is None:
+                    raise
+                if _decided_on(found) == (deployment["metadata"]["uid"], replicas):
+                    # Reconcile restores what status remembers of a new Deployment, and status told it first.
+                    return str(found["metadata"]["resourceVersion"])
+                if not attempts or _decided_on(found) != _decided_on(deployment):
                     raise
                 present = found
 
@@ -326,16 +331,14 @@ def _refusal(status: int, body: bytes) -> Unavailable | Rejected:
     try:
         answer = orjson.loads(body)
         reason, message = str(answer.get("reason") or status), str(answer.get("message") or "no message")
-        causes = (answer.get("details") or {}).get("causes") or ()
-        if any(cause.get("reason") == NAMESPACE_TERMINATING for cause in causes):
-            reason = NAMESPACE_TERMINATING  # to the letter it is Forbidden, as if a right were missing
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError):
         reason, message = str(status), "not a Kubernetes Status"
     if status == 409:
         return Conflict(message, reason=reason)
     if status == 429 or status >= 500:
         return Unavailable(message, reason=reason)
-    return Rejected(message, reason=reason)
+    # To the letter that is Forbidden, as if a right were missing.
+    return Rejected(message, reason=NAMESPACE_TERMINATING if NAMESPACE_TERMINATING.encode() in body else reason)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from foretide.adapters.clock import Clock
-from foretide.adapters.errors import AdapterError, Unavailable
+from foretide.adapters.errors import NAMESPACE_TERMINATING, AdapterError, Unavailable
 from foretide.adapters.kubernetes import Kubernetes, trimmed
 from foretide.adapters.resources import CHILDREN, POD, Object, Resource
 from foretide.app import watching
@@ -31,8 +31,8 @@ log: Final = logging.getLogger(__name__)
 # A tick that takes longer than this many of its periods is given up: the next one starts from what is then known.
 TICK_DEADLINE_PERIODS: Final = 2
 SHORTEST_DEADLINE_SECONDS: Final = 30.0
-# Of a period, between a tick that took long and the next: it wrote at its end, and two steps down came within 0.6 s of
-# each other where one each 1.5 s is allowed.
+# Of a period, between a tick that took long and the next: it writes at its end, and the one after it would write next.
+# Two steps down came within 0.6 s of each other in a run with a tick each 1.5 s.
 LEAST_PAUSE_PERIODS: Final = 0.5
 BACKFILL_FAULT_PAUSE_SECONDS: Final = 300.0
 # Before a list is asked for again: eleven of them, one after the other, hardly ever come off at once where a third of
@@ -118,7 +118,8 @@ class Loops:
             with self._metrics.reconciling():
                 await self._reconciler.reconcile(key)
         except AdapterError as error:
-            log.warning("%s/%s: %s: %s", *key, error.reason, error)
+            level = logging.INFO if error.reason == NAMESPACE_TERMINATING else logging.WARNING
+            log.log(level, "%s/%s: %s: %s", *key, error.reason, error)
             raise
         except Exception:
             log.exception("%s/%s: a fault of the operator; other services go on", *key)

@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from foretide.adapters.errors import Conflict, Rejected
+from foretide.adapters.errors import NAMESPACE_TERMINATING, Conflict, Rejected
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.resources import CONFIG_MAP, DEPLOYMENT, POD_DISRUPTION_BUDGET, Object, resource_of
 from foretide.api import group
@@ -202,13 +202,13 @@ def _class_of(manifest: Object) -> str | None:
 @contextmanager
 def _ending(of_class: str | None, refused: dict[str, Rejected]) -> Iterator[None]:
     """Puts a refusal of what is made for one class among those; one of what all share is raised. So is a Conflict: the
-    object changed meanwhile."""
+    object changed meanwhile; and the end of the namespace, in which no class is served."""
     try:
         yield
     except Conflict:
         raise
     except Rejected as error:
-        if of_class is None:
+        if of_class is None or error.reason == NAMESPACE_TERMINATING:
             raise
         refused.setdefault(of_class, error)
 

@@ -69,13 +69,11 @@ class Reconciler:
         try:
             outcome = await self._applied(key, raw)
             retry = next(iter(self._refusals.get(key, {}).values()), None)
-            if retry is not None and retry.reason == NAMESPACE_TERMINATING:
-                return
         except Conflict:
             raise  # the object changed or went away between the read and the write: look again
         except Rejected as error:
             if error.reason == NAMESPACE_TERMINATING:
-                return  # the service goes with it, and nothing more can be made there
+                raise  # the service goes with it: nothing to tell
             # A foreign child is tried again like the others: nobody watches objects without our labels, so their end
             # makes no event.
             outcome, retry = Refused(_reason(error), str(error)), error
@@ -99,9 +97,6 @@ class Reconciler:
         wanted = self._wanted(key, served, told)
         if not any(self._world.child(key, DEPLOYMENT.kind, name) for name in wanted):
             self._world.served.pop(key, None)  # no tick decides on the one replica that a new Deployment starts with
-        # Of several classes a new Deployment counts as having what status says (`Place.running`), so somebody must
-        # write it; of one the tick writes its number, and both at once are a Conflict.
-        ticks_write = key in self._world.served and not served.is_divided
         classes, found = [_usable(served)[name] for name in wanted], self._world.pods(key)
         budgets = {
             one.name: startup.budget_seconds(self._world.child(key, DEPLOYMENT.kind, name), found)
@@ -119,7 +114,7 @@ class Reconciler:
         if not usable:
             return _refused(served)
         live = {name: child for name, child in shown.items() if child is not None and name in usable}
-        for name, deployment in ({} if ticks_write else live).items():
+        for name, deployment in live.items():
             await self._restore_replicas(served, raw, usable[name].name, deployment)
         self._world.served[key] = served
         if (
