@@ -22,7 +22,7 @@ from bench.live.peers.programs import build
 from bench.live.systems import FORETIDE, queue_of, systems
 from bench.live.together import perform
 from bench.places import FOLDER, PAGES
-from bench.scaling.console import CELLS_ARE_KEPT, FAILED, NOTHING_IS_WRITTEN, ended
+from bench.scaling.console import FAILED, NOTHING_IS_WRITTEN, ended
 from e2e.cluster import connect
 from e2e.cluster.artefacts import key_of
 from e2e.cluster.images import IMAGES
@@ -36,6 +36,7 @@ from e2e.scenarios.waiting import until
 from foretide.simulate.command.progress import spoken
 from foretide.simulate.compile import compile_all
 
+RUNS_ARE_KEPT: Final = "the finished runs are kept, the same command goes on from there"
 MOVE_OUT_SECONDS: Final = 180.0
 
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = tuple(load for load in loads(quick=given.quick) if given.only in load.key)
     if not wanted:
         parser.error(f"--only {given.only!r} matches none of {', '.join(one.key for one in loads(quick=given.quick))}")
-    return ended(lambda: _run(given, wanted), interrupted=CELLS_ARE_KEPT)
+    return ended(lambda: _run(given, wanted), interrupted=RUNS_ARE_KEPT)
 
 
 def _days() -> int:
