@@ -78,9 +78,8 @@ def _run(given: argparse.Namespace, chosen: Sequence[Load]) -> int:
     store.mkdir(parents=True, exist_ok=True)
     wanted = [Lane(load, system) for load in chosen for system in systems(load, quick=given.quick)]
     missing = [lane for lane in wanted if not _file(store, lane).exists()]
-    todo = sorted(
-        missing, key=lambda lane: lane.system != FORETIDE
-    )  # its runs are there after three quarters of an hour
+    # Foretide first: all of its runs are there after three quarters of an hour.
+    todo = sorted(missing, key=lambda lane: lane.system != FORETIDE)
     if todo and (failed := _perform(todo, store)):
         print(f"{failed} of {len(todo)} runs failed: the same command tries them again", file=sys.stderr)
         return FAILED
@@ -105,7 +104,6 @@ def _perform(todo: Sequence[Lane], store: Path) -> int:
     for tenant in leftovers(cluster, api):
         tenant.move_out()
     operator.install(DEFAULTS)
-
     with installed(cluster, api, build(progress)), scraped(cluster, api):
         try:
             run = partial(lanes.run, cluster, api)
@@ -119,9 +117,9 @@ def _perform(todo: Sequence[Lane], store: Path) -> int:
 
 def _keep(store: Path, run: Run) -> None:
     file = _file(store, Lane(run.load, run.system))
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(run.row()))
-    partial.replace(file)
+    unfinished = file.with_suffix(".partial")
+    unfinished.write_text(json.dumps(run.row()))
+    unfinished.replace(file)
 
 
 def _file(store: Path, lane: Lane) -> Path:

@@ -148,10 +148,11 @@ def _foresight(rows: Sequence[Row]) -> Iterator[str]:
         ("share in time", share, SHARE_BOUND_POINTS, " points"),
         ("replica-minutes", 100 * cost, 100 * COST_BOUND, " %"),
     ):
-        worst = rows[int(np.abs(off).argmax())]
+        farthest = int(np.abs(off).argmax())
+        worst = rows[farthest]
         yield (
             f"- Foreseen by the simulator: {what} within {bound:g}{unit} in {int((np.abs(off) <= bound).sum())} of "
             f"{len(rows)} runs; the worst, {worst['trace']} with a cold start of {worst['cold_start_seconds']:.0f} s, "
-            f"{_name(worst)} ({worst['queue']} queue), by {off[np.abs(off).argmax()]:+.1f}{unit}."
+            f"{_name(worst)} ({worst['queue']} queue), by {off[farthest]:+.1f}{unit}."
         )
     yield ""

@@ -11,7 +11,6 @@ from bench.live.loads import OBJECTIVE, SEED, WARM_UP_SECONDS, Load
 from bench.live.peers.objects import MOST_REPLICAS
 from bench.live.systems import Scaler, System, queue_of
 from e2e.load import arrivals
-from foretide.scaling.arrays import Floats
 from foretide.scaling.policy import AnyPolicy
 from foretide.simulate.observe import profile, promise
 from foretide.simulate.optimum.exact import zero_violation
@@ -36,17 +35,16 @@ class Prediction:
     replica_minutes: float
 
 
-def predicted(system: System, load: Load, sent: Floats, *, since_seconds: float = 0.0) -> Prediction:
-    """The run before it is run, or what comes of it `since_seconds` after the warm-up: `sent` are all its requests,
-    in seconds from the beginning."""
-    lane, unjudged = _lane(system, load, sent), WARM_UP_SECONDS + since_seconds
+def predicted(system: System, load: Load, *, since_seconds: float = 0.0) -> Prediction:
+    """The run before it is run, or what comes of it `since_seconds` after the warm-up."""
+    lane, unjudged = _lane(system, load), WARM_UP_SECONDS + since_seconds
     (outcome,) = simulate(_policy(system, lane), [lane], conditions=CONDITIONS, warm_up_seconds=unjudged)
     return Prediction(1.0 - outcome.violations / max(outcome.requests, 1), outcome.replica_seconds / MINUTE_SECONDS)
 
 
 def columns(system: System, load: Load) -> dict[str, float]:
     """What live.json says beside the run."""
-    found = predicted(system, load, arrivals(load.profile, seed=SEED))
+    found = predicted(system, load)
     return {"predicted_within_slo": found.within_slo, "predicted_replica_minutes": found.replica_minutes}
 
 
@@ -60,7 +58,7 @@ def clairvoyant_replica_minutes(load: Load, *, since_seconds: float = 0.0) -> fl
     return float(schedule.replica_seconds) / MINUTE_SECONDS
 
 
-def _lane(system: System, load: Load, sent: Floats) -> Lane:
+def _lane(system: System, load: Load) -> Lane:
     service = load.service(queue_of(system, load))
     return Lane(
         name=system.name,
@@ -72,7 +70,7 @@ def _lane(system: System, load: Load, sent: Floats) -> Lane:
         objective=OBJECTIVE,
         queue=service.limits,
         cold_start=Duration.constant(load.cold_start_seconds),
-        arrival_times=sent,
+        arrival_times=arrivals(load.profile, seed=SEED),
         max_replicas=MOST_REPLICAS,
         initial_replicas=1,
     )

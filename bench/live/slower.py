@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.live.loads import DAY_SECONDS, SEED, day
+from bench.live.loads import DAY_SECONDS, day
 from bench.live.predict import clairvoyant_replica_minutes, predicted
 from bench.live.systems import FORETIDE
-from e2e.load import arrivals
 
 # The live one, a quarter of an hour, an hour, and days as they are.
 DAYS_SECONDS: Final = (DAY_SECONDS, 900.0, 3_600.0, 86_400.0)
@@ -32,7 +31,7 @@ def days(days_seconds: Sequence[float] = DAYS_SECONDS) -> Iterator[Slower]:
     """Foretide under each; a day of 24 hours takes minutes."""
     for seconds in days_seconds:
         load, since = day(seconds), 2 * seconds
-        found = predicted(FORETIDE, load, arrivals(load.profile, seed=SEED), since_seconds=since)
+        found = predicted(FORETIDE, load, since_seconds=since)
         least = clairvoyant_replica_minutes(load, since_seconds=since)
         yield Slower(seconds, found.within_slo, found.replica_minutes / least)
 

@@ -347,6 +347,19 @@ async def test_a_namespace_that_is_being_deleted_is_no_missing_right(api: Kubern
     assert raised.value.reason == "NamespaceTerminating"
 
 
+@pytest.mark.parametrize("details", [None, "NamespaceTerminating", {"causes": "NamespaceTerminating"}, {"causes": [1]}])
+async def test_the_end_of_a_namespace_is_told_by_its_cause_alone(
+    api: Kubernetes, api_server: ApiServer, details: object
+) -> None:
+    """A message repeats what users wrote: a refusal of their service would else be told of nobody."""
+    message = 'spec.x: Invalid value: "NamespaceTerminating"'
+    body = {"kind": "Status", "reason": "Invalid", "message": message, "details": details}
+    api_server.answers = [web.json_response(body, status=422)]
+    with pytest.raises(Rejected, match="Invalid value") as raised:
+        await CALLS["apply"](api)
+    assert raised.value.reason == "Invalid"
+
+
 @pytest.mark.parametrize("code", [400, 404, 502])
 async def test_a_refusal_that_is_no_status_still_is_one(api: Kubernetes, api_server: ApiServer, code: int) -> None:
     for body in ("<html>Bad Gateway</html>", "", "[]", "null", '"x"', '{"reason": null}'):

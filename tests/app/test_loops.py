@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import logging
 from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
 import pytest
 
-from foretide.adapters.errors import AdapterError, Rejected
+from foretide.adapters.errors import NAMESPACE_TERMINATING, AdapterError, Rejected
 from foretide.adapters.resources import HARDWARE_CLASS, INFERENCE_SERVICE
 from foretide.app import loops as module
 from foretide.app import watching
@@ -168,6 +169,22 @@ def test_an_event_is_followed_by_a_reconciliation() -> None:
         return operator.cluster
 
     assert run(main()).condition("Ready") == ("False", "Creating")
+
+
+@pytest.mark.parametrize(("reason", "level"), [(NAMESPACE_TERMINATING, logging.INFO), ("Forbidden", logging.WARNING)])
+def test_the_end_of_a_namespace_is_no_warning(reason: str, level: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def main() -> None:
+        operator = Operator(objects.hardware_class(), objects.service())
+        refused = Rejected("unable to create", reason=reason)
+        operator.cluster.kubernetes.fail = lambda _, verb, kind: refused if verb == "apply" else None
+        await operator.run(seconds=1)
+
+    run(main())
+    told = [record.levelno for record in caplog.records if f"{reason}: unable to create" in record.getMessage()]
+    assert told
+    assert set(told) == {level}
 
 
 def test_an_event_is_kept_trimmed_and_once() -> None:

@@ -16,7 +16,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from bench.live.__main__ import _file
 from bench.live.lanes import Lane, peer_objects, service_and_class
-from bench.live.loads import COLD_STARTS_SECONDS, DAY_SECONDS, SEED, SIZE, WARM_UP_SECONDS, Load, day, loads
+from bench.live.loads import COLD_STARTS_SECONDS, DAY_SECONDS, SIZE, WARM_UP_SECONDS, Load, day, loads
 from bench.live.outcome import run_of
 from bench.live.page import lines, write
 from bench.live.peers.install import OWN_MANAGER
@@ -25,7 +25,7 @@ from bench.live.predict import clairvoyant_replica_minutes, columns, predicted
 from bench.live.slower import Slower, days
 from bench.live.systems import FORETIDE, Scaler, System, queue_of, systems
 from bench.live.verdict import front, verdicts
-from e2e.load import Outcome, arrivals
+from e2e.load import Outcome
 from e2e.load.result import Row as Request
 from e2e.load.result import collect
 from e2e.scenarios.recording import State
@@ -228,7 +228,7 @@ def test_a_run_is_judged_after_its_warm_up() -> None:
 def test_the_simulator_foresees_a_run_and_nobody_is_cheaper_than_who_knows() -> None:
     crowd = loads(quick=True)[0]
     for system in systems(crowd, quick=True):
-        found = predicted(system, crowd, arrivals(crowd.profile, seed=SEED))
+        found = predicted(system, crowd)
         assert 0.2 < found.within_slo < 0.99
         assert columns(system, crowd)["predicted_within_slo"] == found.within_slo
         assert found.replica_minutes > 0.5 * clairvoyant_replica_minutes(crowd)

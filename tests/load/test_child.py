@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from e2e.load import Outcome, Plan, Target, request, start
+from e2e.scenarios.traffic import Traffic
 from tests.load.server import Server, serving
 
 
@@ -67,3 +68,12 @@ def test_a_child_that_dies_is_an_error_and_not_a_short_result(server: Server) ->
         os.kill(running.process.pid or 0, signal.SIGKILL)
         with pytest.raises(RuntimeError, match=r"ended early \(exit code -9\)"):
             running.result()
+
+
+def test_traffic_says_so_as_well(server: Server) -> None:
+    """Its thread takes the results: what was sent before the end seemed to be the whole load, and all of it in time."""
+    with Traffic(plan(server.url("/ok"), count=600, seconds=20.0)) as traffic:
+        traffic.until_sent(1)
+        os.kill(traffic._running.process.pid or 0, signal.SIGKILL)
+        with pytest.raises(RuntimeError, match="ended early"):
+            traffic.whole()

@@ -332,13 +332,22 @@ def _refusal(status: int, body: bytes) -> Unavailable | Rejected:
         answer = orjson.loads(body)
         reason, message = str(answer.get("reason") or status), str(answer.get("message") or "no message")
     except (ValueError, AttributeError):
-        reason, message = str(status), "not a Kubernetes Status"
+        answer, reason, message = None, str(status), "not a Kubernetes Status"
     if status == 409:
         return Conflict(message, reason=reason)
     if status == 429 or status >= 500:
         return Unavailable(message, reason=reason)
-    # To the letter that is Forbidden, as if a right were missing.
-    return Rejected(message, reason=NAMESPACE_TERMINATING if NAMESPACE_TERMINATING.encode() in body else reason)
+    return Rejected(message, reason=NAMESPACE_TERMINATING if _is_of_the_end(answer) else reason)
+
+
+def _is_of_the_end(answer: Any) -> bool:
+    """Whether nothing can be made for the namespace is being deleted: to the letter Forbidden, as if a right were
+    missing. By the causes, for the message repeats what users wrote."""
+    details = answer.get("details") if isinstance(answer, Mapping) else None
+    causes = details.get("causes") if isinstance(details, Mapping) else None
+    return isinstance(causes, list) and any(
+        isinstance(cause, Mapping) and cause.get("reason") == NAMESPACE_TERMINATING for cause in causes
+    )
 
 
 @asynccontextmanager
