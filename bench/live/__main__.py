@@ -20,7 +20,7 @@ from bench.live.page import lines, write
 from bench.live.peers.install import installed, scraped
 from bench.live.peers.programs import build
 from bench.live.systems import FORETIDE, queue_of, systems
-from bench.live.together import perform
+from bench.live.together import AT_ONCE, RPS_PER_LANE, perform
 from bench.places import FOLDER, PAGES
 from bench.scaling.console import FAILED, NOTHING_IS_WRITTEN, ended
 from e2e.cluster import connect
@@ -38,6 +38,7 @@ from foretide.simulate.compile import compile_all
 
 RUNS_ARE_KEPT: Final = "the finished runs are kept, the same command goes on from there"
 MOVE_OUT_SECONDS: Final = 180.0
+MOST_LANES: Final = 64  # a node of the cluster has 250 addresses for pods
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--days", action="store_true", help="that alone: the day told slower, simulated, 4 min, no cluster"
     )
+    parser.add_argument(
+        "--lanes",
+        type=_lanes,
+        default=AT_ONCE,
+        metavar="N",
+        help=f"most services at once, with {RPS_PER_LANE:g} requests/s for each (default: %(default)s, for two "
+        "processors): fewer where senders are told to be LATE",
+    )
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of live.json (default: %(default)s)")
+    parser.add_argument("--runs", type=Path, help="folder of the finished runs (default: live in the folder of --out)")
     parser.add_argument("--pages", type=Path, default=PAGES, help="folder of the page (default: %(default)s)")
     given = parser.parse_args(arguments)
     if given.days:
@@ -62,6 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not wanted:
         parser.error(f"--only {given.only!r} matches none of {', '.join(one.key for one in loads(quick=given.quick))}")
     return ended(lambda: _run(given, wanted), interrupted=RUNS_ARE_KEPT)
+
+
+def _lanes(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_LANES):
+        raise argparse.ArgumentTypeError(f"must be a number of 1 to {MOST_LANES}, is {text!r}")
+    return int(text)
 
 
 def _days() -> int:
@@ -74,19 +90,21 @@ def _days() -> int:
 def _run(given: argparse.Namespace, chosen: Sequence[Load]) -> int:
     began = time.monotonic()
     compile_all()
-    store = given.out / ("live-quick" if given.quick else "live")
-    store.mkdir(parents=True, exist_ok=True)
+    name = "live-quick" if given.quick else "live"
+    store = given.runs or given.out / name
+    for folder in (given.out, store):
+        folder.mkdir(parents=True, exist_ok=True)
     wanted = [Lane(load, system) for load in chosen for system in systems(load, quick=given.quick)]
     missing = [lane for lane in wanted if not _file(store, lane).exists()]
     # Foretide first: all of its runs are there after three quarters of an hour.
     todo = sorted(missing, key=lambda lane: lane.system != FORETIDE)
-    if todo and (failed := _perform(todo, store)):
+    if todo and (failed := _perform(todo, store, at_once=given.lanes)):
         print(f"{failed} of {len(todo)} runs failed: the same command tries them again", file=sys.stderr)
         return FAILED
     rows = [
         {**json.loads(_file(store, lane).read_text()), **predict.columns(lane.system, lane.load)} for lane in wanted
     ]
-    (given.out / f"{store.name}.json").write_text(json.dumps({"runs": rows}, indent=1) + "\n")
+    (given.out / f"{name}.json").write_text(json.dumps({"runs": rows}, indent=1) + "\n")
     print(*lines(rows), sep="\n")
     if not (given.quick or given.only):
         print("the page, with the day told slower, takes some minutes", flush=True)
@@ -95,7 +113,7 @@ def _run(given: argparse.Namespace, chosen: Sequence[Load]) -> int:
     return 0
 
 
-def _perform(todo: Sequence[Lane], store: Path) -> int:
+def _perform(todo: Sequence[Lane], store: Path, *, at_once: int) -> int:
     """How many failed."""
     progress = Progress()
     cluster = connect(progress=progress)
@@ -107,7 +125,8 @@ def _perform(todo: Sequence[Lane], store: Path) -> int:
     with installed(cluster, api, build(progress)), scraped(cluster, api):
         try:
             run = partial(lanes.run, cluster, api)
-            failed = perform(todo, run, keep=lambda one: _keep(store, one), say=progress.say)
+            keep = partial(_keep, store, at_once=at_once)
+            failed = perform(todo, run, keep=keep, say=progress.say, at_once=at_once)
         finally:
             # KEDA must see its objects go: it has a finalizer on each.
             until("all runs have moved out", lambda: not leftovers(cluster, api), within_seconds=MOVE_OUT_SECONDS)
@@ -115,10 +134,10 @@ def _perform(todo: Sequence[Lane], store: Path) -> int:
     return failed
 
 
-def _keep(store: Path, run: Run) -> None:
+def _keep(store: Path, run: Run, *, at_once: int) -> None:
     file = _file(store, Lane(run.load, run.system))
     unfinished = file.with_suffix(".partial")
-    unfinished.write_text(json.dumps(run.row()))
+    unfinished.write_text(json.dumps({**run.row(), "at_once": at_once}))
     unfinished.replace(file)
 
 

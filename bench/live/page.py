@@ -13,10 +13,11 @@ from bench.live.loads import WARM_UP_SECONDS, loads
 from bench.live.pictures import draw
 from bench.live.slower import Slower
 from bench.live.systems import FORETIDE
-from bench.live.together import MOST_LANES, MOST_RPS
+from bench.live.together import RPS_PER_LANE
 from bench.live.verdict import Row, Verdict, verdicts
 
 FOLDER: Final = "live"
+RUNS: Final = "runs"  # in that folder
 # Of the simulator, as it is asked to foresee a run.
 SHARE_BOUND_POINTS: Final = 1.5
 COST_BOUND: Final = 0.10
@@ -36,6 +37,7 @@ def lines(rows: Sequence[Row]) -> Iterator[str]:
 
 def write(rows: Sequence[Row], days: Iterable[Slower], folder: Path) -> None:
     """The page and its charts."""
+    at_once = max(row["at_once"] for row in rows)
     pictures = folder / FOLDER
     pictures.mkdir(parents=True, exist_ok=True)
     text = [
@@ -44,8 +46,10 @@ def write(rows: Sequence[Row], days: Iterable[Slower], folder: Path) -> None:
         "Real controllers on the embedded cluster, over pods of a real Triton whose model sleeps by a known law, each "
         "system under the same requests, with a new connection each. Made by `make bench-live`.",
         "",
-        f"Up to {MOST_LANES} services run at once on two processors, of the same and of other loads, with at most "
-        f"{MOST_RPS:.0f} requests/s together: as many as these bear without being late.",
+        f"Up to {at_once} services run at once on two processors, of the same and of other loads, with at most "
+        f"{at_once * RPS_PER_LANE:.0f} requests/s together: as many as these bear without being late. What each run "
+        f"measured is in [{FOLDER}/{RUNS}]({FOLDER}/{RUNS}), of which `make bench-live BENCH_ARGS='--runs "
+        f"docs/benchmarks/{FOLDER}/{RUNS}'` makes this page again; it runs what is not there.",
         "",
         f"Not judged are the first {WARM_UP_SECONDS:.0f} s, in which each learns or settles. HPA reads a Pods metric "
         "from prometheus-adapter, KEDA has its Prometheus trigger; a target is a share of what a replica can do with "

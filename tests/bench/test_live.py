@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from bench.live.__main__ import _file
+from bench.live.__main__ import _file, main
 from bench.live.lanes import Lane, peer_objects, service_and_class
 from bench.live.loads import COLD_STARTS_SECONDS, DAY_SECONDS, SIZE, WARM_UP_SECONDS, Load, day, loads
 from bench.live.outcome import run_of
@@ -81,6 +81,28 @@ def test_a_load_begins_as_it_goes_on_and_needs_a_few_replicas(load: Load) -> Non
     warm = round(WARM_UP_SECONDS / load.profile.step_seconds)
     assert (rates[: warm + 1] == rates[warm]).all()
     assert 0.5 * SIZE < rates.max() / load.model.rate_at_slo_rps < 2.5 * SIZE
+
+
+def test_runs_that_are_there_are_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    for load in loads(quick=True):
+        for system in systems(load, quick=True):
+            there = row(system, 0.99, 40.0, trace=load.name)
+            _file(runs, Lane(load, system)).write_text(json.dumps(there))
+    monkeypatch.setattr("bench.live.__main__._perform", lambda *_, **__: pytest.fail("nothing is missing"))
+    monkeypatch.setattr("bench.live.predict.columns", lambda *_: {"predicted_within_slo": 0.5})
+    assert main(["--quick", "--runs", f"{runs}", "--out", f"{tmp_path}"]) == 0
+    rows = json.loads((tmp_path / "live-quick.json").read_text())["runs"]
+    assert len(rows) == len(list(runs.iterdir()))
+    assert {row["predicted_within_slo"] for row in rows} == {0.5}
+
+
+@pytest.mark.parametrize("given", ["0", "65", "many", "-1"])
+def test_a_machine_has_room_for_some_services(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--lanes", given])
+    assert f"--lanes: must be a number of 1 to 64, is '{given}'" in capsys.readouterr().err
 
 
 def test_a_day_comes_three_times() -> None:
@@ -153,6 +175,7 @@ def row(system: System, within: float, minutes: float, **other: Any) -> dict[str
         "last_part": None,
         "recovered_seconds": None,
         "generator_late": False,
+        "at_once": 16,
         "predicted_within_slo": within,
         "predicted_replica_minutes": minutes,
         "asked_rps": [1.0, 2.0],

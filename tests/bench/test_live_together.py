@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from bench.live.lanes import SET_UP_SECONDS, Lane, Status
 from bench.live.loads import STEP_SECONDS, Load, loads
 from bench.live.systems import systems
-from bench.live.together import MOST_LANES, MOST_RPS, admitted, fits, perform, summary
+from bench.live.together import AT_ONCE, RPS_PER_LANE, admitted, fits, perform, summary
 
 LOADS = loads(quick=False)
 DAY, CROWD = LOADS[:2]
+MOST_RPS = AT_ONCE * RPS_PER_LANE
 LANES = [Lane(load, system) for load in LOADS for system in systems(load, quick=False)]
 
 
@@ -24,7 +25,7 @@ LANES = [Lane(load, system) for load in LOADS for system in systems(load, quick=
 def test_what_fits_never_asks_for_more_than_the_machine_bears(offered: list[tuple[Load, int]]) -> None:
     running: list[tuple[Load, float]] = []
     for load, step in sorted(offered, key=lambda one: one[1]):
-        if fits(load, step * STEP_SECONDS, running):
+        if fits(load, step * STEP_SECONDS, running, most_rps=MOST_RPS):
             running.append((load, step * STEP_SECONDS))
     total = np.zeros(1_000)
     for load, starts in running:
@@ -37,18 +38,18 @@ def test_what_fits_never_asks_for_more_than_the_machine_bears(offered: list[tupl
 def test_a_crowd_waits_until_four_others_are_over() -> None:
     """They ask for 150 requests/s each from 240 to 540 s; it begins with 20, and asks for 150 after 240 s."""
     crowds = [(CROWD, 0.0)] * 4
-    assert not fits(CROWD, 0.0, crowds)
-    assert not fits(CROWD, 535.0, crowds)
-    assert fits(CROWD, 540.0, crowds)
+    assert not fits(CROWD, 0.0, crowds, most_rps=MOST_RPS)
+    assert not fits(CROWD, 535.0, crowds, most_rps=MOST_RPS)
+    assert fits(CROWD, 540.0, crowds, most_rps=MOST_RPS)
 
 
 @given(st.floats(0.0, 1e6), st.integers(0, 14))
 def test_those_are_admitted_that_come_first_and_fit(now: float, there: int) -> None:
     waiting = LANES[there:]
-    under_way = [(lane, Status(now - 60.0, sending=True)) for lane in LANES[:there]][:MOST_LANES]
+    under_way = [(lane, Status(now - 60.0, sending=True)) for lane in LANES[:there]][:AT_ONCE]
     before = list(waiting)
-    found = list(admitted(waiting, under_way, now=now))
-    assert len(under_way) + len(found) <= MOST_LANES
+    found = list(admitted(waiting, under_way, now=now, at_once=AT_ONCE))
+    assert len(under_way) + len(found) <= AT_ONCE
     assert [lane for lane in before if lane not in waiting] == [lane for lane, _ in found]
     assert found or under_way
     for lane, status in found:
@@ -60,9 +61,9 @@ def test_those_are_admitted_that_come_first_and_fit(now: float, there: int) -> N
 def test_one_that_is_late_has_its_load_still_to_come() -> None:
     """Else a lane whose pod takes five minutes would count as if half of its load were over."""
     late = [(Lane(CROWD, system), Status(-540.0)) for system in systems(CROWD, quick=False)[:4]]
-    assert [lane.load for lane, _ in admitted([Lane(CROWD, LANES[0].system)], late, now=0.0)] == []
+    assert [lane.load for lane, _ in admitted([Lane(CROWD, LANES[0].system)], late, now=0.0, at_once=AT_ONCE)] == []
     begun = [(lane, Status(-540.0, sending=True)) for lane, _ in late]
-    assert len(list(admitted([Lane(CROWD, LANES[0].system)], begun, now=0.0))) == 1
+    assert len(list(admitted([Lane(CROWD, LANES[0].system)], begun, now=0.0, at_once=AT_ONCE))) == 1
 
 
 def test_each_is_run_and_kept_and_told() -> None:
