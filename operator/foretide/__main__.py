@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
+from typing import Final
 
 import uvloop
 from pythonjsonlogger.json import JsonFormatter
@@ -12,6 +14,11 @@ from pythonjsonlogger.json import JsonFormatter
 from foretide.adapters.errors import AdapterError
 from foretide.app.run import LeaseLost, run
 from foretide.app.settings import PREFIX, Settings, SettingsError, load
+
+# New objects, less those that went, until Python looks for cycles among the youngest. Answers of Prometheus are 100,000
+# and more in each tick, that live for a moment. With the usual 700 nearly every tick had a look at all that is known of
+# all services, too: 0.2 s with 1,000 of them, a fifth of the operator's processor time.
+YOUNGEST_OBJECTS: Final = 50_000
 
 
 def main() -> int:
@@ -30,6 +37,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
         return 2
     configure_logging(settings)
+    gc.set_threshold(YOUNGEST_OBJECTS)
     try:
         uvloop.run(run(settings))
     except (LeaseLost, AdapterError) as error:

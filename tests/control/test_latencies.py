@@ -158,6 +158,33 @@ async def test_the_reader_says_again_what_comes_again(caplog: pytest.LogCaptureF
     assert len(caplog.records) == 2
 
 
+async def test_what_fails_again_is_asked_for_ever_more_rarely(caplog: pytest.LogCaptureFixture) -> None:
+    prometheus = FakePrometheus(fail={"quantile": TOO_LARGE})
+    reader, asked = LatencyReader(prometheus, window_seconds=30.0), []
+    for tick in range(140):
+        prometheus.queries.clear()
+        await reader.read()
+        if promql.quantiles() in prometheus.queries:
+            asked.append(tick)
+        assert promql.buckets(window_seconds=30.0) in prometheus.queries, "the other is asked for as ever"
+    assert asked == [0, 2, 6, 14, 30, 62, 103]
+    assert len(caplog.records) == 1
+
+
+async def test_one_failure_is_soon_over() -> None:
+    told = {Pod("shop", "p"): QUANTILES}
+    prometheus = FakePrometheus(points={"quantile": told}, fail={"quantile": TOO_LARGE})
+    reader = LatencyReader(prometheus, window_seconds=30.0)
+    found = [await reader.read()]
+    prometheus.fail = {}
+    found += [await reader.read() for _ in range(2)]
+    prometheus.fail = {"quantile": TOO_LARGE}
+    found.append(await reader.read())
+    prometheus.fail = {}
+    found += [await reader.read() for _ in range(2)]
+    assert [bool(each.quantiles) for each in found] == [False, False, True, False, False, True]
+
+
 def look(found: Latencies, *names: Pod, slo: float = 0.1) -> Sli:
     pods = len(names)
     return measured(

@@ -1,6 +1,7 @@
 """Durations as Go and Kubernetes write them (`100ms`, `2m30s`), and in days (`14d`), exact to the nanosecond."""
 
 import re
+from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -31,6 +32,7 @@ def is_spelled(expression: str) -> str:
     return f"{expression}.matches('^{_GO}$')"
 
 
+@lru_cache(maxsize=1_024)  # each tick reads those of all services, and most are alike
 def parse_nanoseconds(text: str) -> int:
     """The duration in nanoseconds; ValueError on anything Go's ParseDuration would refuse but days, and on a sign."""
     total = end = 0
