@@ -14,6 +14,8 @@ from typing import Final
 MESSAGE_LIMIT: Final = 256
 # The reason of a Rejected where nothing can be made any more, for the namespace is being deleted.
 NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
+# The reason of an Unavailable where nothing was sent, for another operator may lead.
+LEASE_LOST: Final = "LeaseLost"
 
 
 class AdapterError(Exception):

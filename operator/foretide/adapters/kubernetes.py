@@ -17,7 +17,7 @@ import aiohttp
 import orjson
 from kubernetes.aio import client, config
 
-from foretide.adapters.errors import NAMESPACE_TERMINATING, Conflict, Rejected, Unavailable
+from foretide.adapters.errors import LEASE_LOST, NAMESPACE_TERMINATING, Conflict, Rejected, Unavailable
 from foretide.adapters.resources import DEPLOYMENT, POD, Object, Resource, resource_of
 
 REQUEST_TIMEOUT_SECONDS: Final = 10.0
@@ -299,7 +299,7 @@ class KubernetesApi:
         content_type: str = "application/json",
     ) -> tuple[Mapping[str, str], bytes]:
         if method != "GET" and not self._may_write():
-            raise Unavailable(f"{method} {path}: the Lease has run out, another operator may lead", reason="LeaseLost")
+            raise Unavailable(f"{method} {path}: the Lease has run out, another operator may lead", reason=LEASE_LOST)
         headers = {"Accept": "application/json, */*", "Content-Type": content_type}
         try:
             # The body goes around this, which copies it value by value: that took longer than to send it.

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from foretide.adapters.clock import Clock
-from foretide.adapters.errors import NAMESPACE_TERMINATING, AdapterError, Unavailable
+from foretide.adapters.errors import LEASE_LOST, NAMESPACE_TERMINATING, AdapterError, Unavailable
 from foretide.adapters.kubernetes import Kubernetes, trimmed
 from foretide.adapters.resources import CHILDREN, POD, Object, Resource
 from foretide.app import watching
@@ -35,6 +35,8 @@ SHORTEST_DEADLINE_SECONDS: Final = 30.0
 # Two steps down came within 0.6 s of each other in a run with a tick each 1.5 s.
 LEAST_PAUSE_PERIODS: Final = 0.5
 BACKFILL_FAULT_PAUSE_SECONDS: Final = 300.0
+# What is no fault of the service that is reconciled; that the Lease is lost is told once, by itself.
+QUIETLY: Final = {NAMESPACE_TERMINATING: logging.INFO, LEASE_LOST: logging.DEBUG}
 # Before a list is asked for again: eleven of them, one after the other, hardly ever come off at once where a third of
 # all requests fails.
 LIST_PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -118,8 +120,7 @@ class Loops:
             with self._metrics.reconciling():
                 await self._reconciler.reconcile(key)
         except AdapterError as error:
-            level = logging.INFO if error.reason == NAMESPACE_TERMINATING else logging.WARNING
-            log.log(level, "%s/%s: %s: %s", *key, error.reason, error)
+            log.log(QUIETLY.get(error.reason, logging.WARNING), "%s/%s: %s: %s", *key, error.reason, error)
             raise
         except Exception:
             log.exception("%s/%s: a fault of the operator; other services go on", *key)

@@ -12,12 +12,13 @@ from typing import Final
 from foretide.adapters.clock import SystemClock
 from foretide.adapters.events import KubernetesEvents
 from foretide.adapters.kubernetes import KubernetesApi, connect
-from foretide.adapters.lease import LEASE_NAME, Lease
+from foretide.adapters.lease import LEASE_NAME
 from foretide.adapters.pod_http import PodHttp
 from foretide.adapters.prometheus import PrometheusApi
 from foretide.adapters.prometheus_access import Access
 from foretide.adapters.scrape import ScrapeHttp
 from foretide.adapters.triton import TritonHttp
+from foretide.app.election import Election, election
 from foretide.app.endpoint import Endpoint
 from foretide.app.loops import Loops
 from foretide.app.metrics import SelfMetrics
@@ -50,9 +51,11 @@ async def run(settings: Settings) -> None:
     metrics = SelfMetrics()
     prometheus, pods = PrometheusApi(_access(settings)), PodHttp()
     try:
-        async with connect() as api:
-            identity = settings.pod_name or f"{socket.gethostname()}-{os.getpid()}"
-            lease = Lease(api, namespace=settings.pod_namespace, name=LEASE_NAME, identity=identity)
+        identity = settings.pod_name or f"{socket.gethostname()}-{os.getpid()}"
+        async with (
+            connect() as api,
+            election(connect, namespace=settings.pod_namespace, name=LEASE_NAME, identity=identity) as lease,
+        ):
             fenced = api.fenced(lambda: lease.is_held)
             loops = _loops(settings, fenced, prometheus, pods, metrics, identity=identity)
             endpoint = Endpoint(
@@ -73,7 +76,7 @@ async def run(settings: Settings) -> None:
 
 async def _lead(
     settings: Settings,
-    lease: Lease,
+    lease: Election,
     loops: Loops,
     metrics: SelfMetrics,
     stop: asyncio.Event,

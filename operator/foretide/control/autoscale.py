@@ -36,6 +36,7 @@ from foretide.control.by_hand import FREE, ByHand
 from foretide.control.challenge import Challenges, Contest
 from foretide.control.challenge_status import Verdict
 from foretide.control.children import controlled_by
+from foretide.control.concurrency import all_of
 from foretide.control.direct import DirectReader
 from foretide.control.divided import Divisions, Executed
 from foretide.control.isolation import of_one
@@ -120,27 +121,24 @@ class Autoscaler:
             forgetful.keep({row.key for row in rows})
         account = made.memory.spending.account(made.capacity.objective)
         decided = seconds()
-        written = await asyncio.gather(
-            *(
-                self._act(
-                    made,
-                    account,
-                    seen,
-                    index,
-                    row,
-                    identities[index],
-                    found.no_metrics,
-                    verdicts.get(row.key),
-                    now_seconds=now_seconds,
-                )
-                for index, row in enumerate(rows)
-            ),
-            return_exceptions=True,  # a fault in one service must not keep the others from being written
+        written = await all_of(
+            self._act(
+                made,
+                account,
+                seen,
+                index,
+                row,
+                identities[index],
+                found.no_metrics,
+                verdicts.get(row.key),
+                now_seconds=now_seconds,
+            )
+            for index, row in enumerate(rows)
         )
         for row, outcome in zip(rows, written, strict=True):
             if isinstance(outcome, asyncio.CancelledError):
                 raise outcome  # the operator ends, and kopf cancels what it finds on its way out
-            if isinstance(outcome, BaseException):
+            if isinstance(outcome, BaseException):  # it must not keep the others from being written
                 log.error("%s/%s: a fault of the operator; other services go on", *row.key, exc_info=outcome)
         return Outcome(
             keys=tuple(row.key for row in rows),
