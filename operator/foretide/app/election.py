@@ -1,7 +1,7 @@
 """Leader election in a thread of its own, with an event loop and a connection of its own.
 
-What works may keep its loop busy for seconds, and all of its connections for longer: an operator that began with 5,000
-services on half a processor sent 20,000 requests, and lost its Lease, whose renewals waited behind them.
+What works may keep its loop busy for seconds at a time: an operator that began with 5,000 services on half a processor
+could not renew its Lease for 10 s, and was restarted, to begin anew.
 """
 
 from __future__ import annotations
