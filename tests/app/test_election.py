@@ -82,6 +82,7 @@ def test_it_is_renewed_while_the_loop_is_busy() -> None:
             assert api.renewals.acquire(timeout=PATIENCE_SECONDS)
         assert not holding.done()
         holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)
 
     elected(api, busy)
     assert api.threads == {"lease"}

@@ -144,14 +144,14 @@ async def test_decisions_do_not_wait_for_latencies_that_hang(
 
     monkeypatch.setattr(module, "LONGEST_SECONDS", 0.01)
     with caplog.at_level(logging.WARNING):
-        assert await LatencyReader(Hanging(), window_seconds=30.0).read() == Latencies()
+        assert await LatencyReader(Hanging(), window_seconds=30.0).read() == Latencies(asked=QUERIES)
     assert "le: no answer within 0.01 s; quantile: no answer within 0.01 s" in caplog.text
 
 
 async def test_the_reader_says_again_what_comes_again(caplog: pytest.LogCaptureFixture) -> None:
     prometheus = FakePrometheus(points={"le": {Pod("shop", "p"): BUCKETS}})
     reader = LatencyReader(prometheus, window_seconds=30.0)
-    assert await reader.read() == Latencies({Pod("shop", "p"): BUCKETS}, {})
+    assert await reader.read() == Latencies({Pod("shop", "p"): BUCKETS}, {}, QUERIES)
     for failing in (True, True, False, True):
         prometheus.fail = {"quantile": TOO_LARGE} if failing else {}
         await reader.read()
@@ -163,7 +163,8 @@ async def test_what_fails_again_is_asked_for_ever_more_rarely(caplog: pytest.Log
     reader, asked = LatencyReader(prometheus, window_seconds=30.0), []
     for tick in range(140):
         prometheus.queries.clear()
-        await reader.read()
+        found = await reader.read()
+        assert found.asked == len(prometheus.queries)
         if promql.quantiles() in prometheus.queries:
             asked.append(tick)
         assert promql.buckets(window_seconds=30.0) in prometheus.queries, "the other is asked for as ever"

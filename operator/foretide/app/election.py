@@ -19,13 +19,16 @@ from foretide.adapters.lease import Lease, LeaseTimes
 
 T = TypeVar("T")
 
+# Of what was cancelled, and of the thread.
+LONGEST_END_SECONDS: Final = 2.0
+
 
 class Election:
     """A Lease as the loop that works sees it."""
 
-    def __init__(self, lease: Lease, beside: Beside) -> None:
+    def __init__(self, lease: Lease, there: LoopThread) -> None:
         self._lease: Final = lease
-        self._beside: Final = beside
+        self._there: Final = there
 
     @property
     def is_held(self) -> bool:
@@ -34,18 +37,18 @@ class Election:
 
     async def acquire(self) -> None:
         """Returns once this candidate holds the Lease."""
-        await self._beside.run(self._lease.acquire())
+        await self._there.run(self._lease.acquire())
 
     async def hold(self) -> None:
         """Renews for as long as it can; returns when the Lease is lost, and before anybody else may take it."""
-        await self._beside.run(self._lease.hold())
+        await self._there.run(self._lease.hold())
 
     async def release(self) -> None:
-        """Gives the Lease back."""
-        await self._beside.run(self._lease.release())
+        """Gives the Lease back, once a renewal that was cancelled is over: it might come after."""
+        await self._there.run(_then(self._lease.release()))
 
 
-class Beside:
+class LoopThread:
     """An event loop in a thread, inside `with`."""
 
     def __init__(self) -> None:
@@ -53,17 +56,18 @@ class Beside:
         # A daemon: what hangs in it must not keep a process that is to end.
         self._thread: Final = threading.Thread(target=self._loop.run_forever, name="lease", daemon=True)
 
-    def __enter__(self) -> Beside:
+    def __enter__(self) -> LoopThread:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.join(LONGEST_END_SECONDS)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     async def run(self, doing: Coroutine[Any, Any, T]) -> T:
-        """What comes of it there; where the wait for it is cancelled, it is cancelled as well."""
+        """What comes of it there; where the wait for it is cancelled, it is cancelled as well, and may end later."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(doing, self._loop))
 
 
@@ -77,13 +81,20 @@ async def election(
     times: LeaseTimes | None = None,
 ) -> AsyncIterator[Election]:
     """One candidate's view of one Lease, through a connection of its own; raises what `connected` raises."""
-    with Beside() as beside:
+    with LoopThread() as there:
         connection = connected()
-        api = await beside.run(_entered(connection))
+        api = await there.run(_entered(connection))
         try:
-            yield Election(Lease(api, namespace=namespace, name=name, identity=identity, times=times), beside)
+            yield Election(Lease(api, namespace=namespace, name=name, identity=identity, times=times), there)
         finally:
-            await beside.run(_left(connection))
+            await there.run(_then(_left(connection)))
+
+
+async def _then(doing: Coroutine[Any, Any, T]) -> T:
+    """What comes of it after all others of the loop are over, for they were cancelled."""
+    if others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others, timeout=LONGEST_END_SECONDS)
+    return await doing
 
 
 async def _entered(connection: AbstractAsyncContextManager[T]) -> T:

@@ -85,6 +85,7 @@ async def _lead(
 ) -> None:
     log.info("%s waits for Lease %s/%s", identity, settings.pod_namespace, LEASE_NAME)
     if not await unless(stop, lease.acquire()):
+        await lease.release()  # it may have been taken just then; another's is left alone
         return
     metrics.leader.set(1)
     log.info("%s leads", identity)

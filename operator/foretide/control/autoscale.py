@@ -104,7 +104,7 @@ class Autoscaler:
         began = seconds()
         found, executed = await asyncio.gather(self._sources.read(), self._batches.read())
         observed = seconds()
-        # All that follows is read without a pause, so that every row is of one moment.
+        # All that is decided on is read without a pause, so that every row is of one moment.
         now_seconds = self._ports.clock.now()
         rows = [self._judged(row, now_seconds) for row in self._rows()]
         identities = [identity(row.key, row.served) for row in rows]
@@ -145,7 +145,7 @@ class Autoscaler:
             hardware=tuple(row.hardware for row in rows),
             decisions=made,
             no_metrics=found.no_metrics,
-            queries=len(self._brain.queries) + (latencies.QUERIES if found.no_metrics is None else 0),
+            queries=len(self._brain.queries) + found.latencies.asked,
             scrapes=found.scrapes,
             failed_writes=sum(outcome is not True for outcome in written),
             stage_seconds={

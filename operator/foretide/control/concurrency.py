@@ -25,6 +25,8 @@ async def all_of(doing: Iterable[Coroutine[Any, Any, T]]) -> list[T | BaseExcept
             if len(tasks) % AT_A_TURN == 0:
                 await asyncio.sleep(0)
         return await asyncio.gather(*tasks, return_exceptions=True)
-    finally:
+    except BaseException:
         for task in tasks:
-            task.cancel()  # nothing where it is done
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise

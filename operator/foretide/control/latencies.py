@@ -22,7 +22,7 @@ from foretide.scaling.sli import Sli
 
 log: Final = logging.getLogger(__name__)
 
-# Sent in each tick in which Prometheus tells the load.
+# Sent in each tick in which Prometheus tells the load, but for those that rest.
 QUERIES: Final = 2
 # Decisions wait no longer for them: what comes later is of no use.
 LONGEST_SECONDS: Final = 1.0
@@ -37,6 +37,7 @@ class Latencies:
 
     buckets: Mapping[Pod, Points] = field(default_factory=dict)
     quantiles: Mapping[Pod, Points] = field(default_factory=dict)
+    asked: int = 0  # queries that were sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class LatencyReader:
         """Both, or one, or nothing. 15,000 busy pods make an answer of 14 MB, and 16 MiB are too much: the load must
         not be unknown for that."""
         missing: set[str] = set()
+        asked = QUERIES - sum(rest.left > 0 for rest in self._rests.values())
 
         async def points(expression: str, label: str) -> Mapping[Pod, Points]:
             rest = self._rests.get(label, _NONE)
@@ -91,7 +93,7 @@ class LatencyReader:
         if missing - self._missing:
             log.warning("latencies are not read, late requests are estimated: %s", "; ".join(sorted(missing)))
         self._missing = missing
-        return Latencies(buckets, quantiles)
+        return Latencies(buckets, quantiles, asked)
 
 
 def measured(
