@@ -56,28 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--lanes",
-        type=_lanes,
+        type=int,
         default=AT_ONCE,
-        metavar="N",
-        help=f"most services at once, with {RPS_PER_LANE:g} requests/s for each (default: %(default)s, for two "
-        "processors): fewer where senders are told to be LATE",
+        help=f"most services at once, 1 to {MOST_LANES}, with {RPS_PER_LANE:g} requests/s for each (default: "
+        "%(default)s, for two processors): fewer where senders are told to be LATE",
     )
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of live.json (default: %(default)s)")
     parser.add_argument("--runs", type=Path, help="folder of the finished runs (default: live in the folder of --out)")
     parser.add_argument("--pages", type=Path, default=PAGES, help="folder of the page (default: %(default)s)")
     given = parser.parse_args(arguments)
+    if not 1 <= given.lanes <= MOST_LANES:
+        parser.error(f"--lanes must be from 1 to {MOST_LANES}, not {given.lanes}")
     if given.days:
         return ended(_days, interrupted=NOTHING_IS_WRITTEN)
     wanted = tuple(load for load in loads(quick=given.quick) if given.only in load.key)
     if not wanted:
         parser.error(f"--only {given.only!r} matches none of {', '.join(one.key for one in loads(quick=given.quick))}")
     return ended(lambda: _run(given, wanted), interrupted=RUNS_ARE_KEPT)
-
-
-def _lanes(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= MOST_LANES):
-        raise argparse.ArgumentTypeError(f"must be a number of 1 to {MOST_LANES}, is {text!r}")
-    return int(text)
 
 
 def _days() -> int:

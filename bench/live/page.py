@@ -46,11 +46,10 @@ def write(rows: Sequence[Row], days: Iterable[Slower], folder: Path) -> None:
         "Real controllers on the embedded cluster, over pods of a real Triton whose model sleeps by a known law, each "
         "system under the same requests, with a new connection each. Made by `make bench-live`.",
         "",
-        f"Up to {at_once} services run at once on two processors, of the same and of other loads, with at most "
-        f"{at_once * RPS_PER_LANE:.0f} requests/s together: as many as these bear without being late. What each run "
-        f"measured is in [{FOLDER}/{RUNS}]({FOLDER}/{RUNS}), of which `make bench-live BENCH_ARGS='--runs "
-        f"docs/benchmarks/{FOLDER}/{RUNS}'` makes this page again; it runs what is not there.",
+        f"Up to {at_once} services run at once on one machine, of the same and of other loads, with at most "
+        f"{at_once * RPS_PER_LANE:.0f} requests/s together: as many as it bears without being late.",
         "",
+        *(_runs() if (pictures / RUNS).is_dir() else ()),
         f"Not judged are the first {WARM_UP_SECONDS:.0f} s, in which each learns or settles. HPA reads a Pods metric "
         "from prometheus-adapter, KEDA has its Prometheus trigger; a target is a share of what a replica can do with "
         "full batches. A replica runs two instances, as `instances: Auto` has it on a GPU; a class that says nothing "
@@ -93,6 +92,14 @@ def write(rows: Sequence[Row], days: Iterable[Slower], folder: Path) -> None:
         "",
     ]
     (folder / "live.md").write_text("\n".join(text), encoding="utf-8")
+
+
+def _runs() -> Iterator[str]:
+    yield (
+        f"What each run measured is in [{FOLDER}/{RUNS}]({FOLDER}/{RUNS}), of which `make bench-live "
+        f"BENCH_ARGS='--runs docs/benchmarks/{FOLDER}/{RUNS}'` makes this page again; it runs what is not there."
+    )
+    yield ""
 
 
 def _row(row: Row) -> str:

@@ -108,6 +108,22 @@ def test_who_stops_renewing_stops_there_as_well_and_gives_it_back() -> None:
     elected(api, stopped)
 
 
+def test_who_stops_waiting_takes_nothing_and_frees_nothing_of_others() -> None:
+    api = Api()
+
+    async def stopped(lease: Election) -> None:
+        api.lease = {"metadata": {"resourceVersion": "1"}, "spec": {"holderIdentity": "other"}}
+        waiting = asyncio.create_task(lease.acquire())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await lease.release()
+        assert (lease.is_held, api.holder) == (False, "other")
+
+    elected(api, stopped)
+    assert "lease" not in [thread.name for thread in threading.enumerate()]
+
+
 def test_a_cluster_that_cannot_be_reached_is_told() -> None:
     class Nowhere(Api):
         def _asked(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-from foretide.adapters.errors import NAMESPACE_TERMINATING, AdapterError, Rejected
+from foretide.adapters.errors import LEASE_LOST, NAMESPACE_TERMINATING, AdapterError, Rejected
 from foretide.adapters.resources import HARDWARE_CLASS, INFERENCE_SERVICE
 from foretide.app import loops as module
 from foretide.app import watching
@@ -171,9 +171,12 @@ def test_an_event_is_followed_by_a_reconciliation() -> None:
     assert run(main()).condition("Ready") == ("False", "Creating")
 
 
-@pytest.mark.parametrize(("reason", "level"), [(NAMESPACE_TERMINATING, logging.INFO), ("Forbidden", logging.WARNING)])
-def test_the_end_of_a_namespace_is_no_warning(reason: str, level: int, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+@pytest.mark.parametrize(
+    ("reason", "level"),
+    [(NAMESPACE_TERMINATING, logging.INFO), (LEASE_LOST, logging.DEBUG), ("Forbidden", logging.WARNING)],
+)
+def test_what_is_no_fault_of_a_service_is_no_warning(reason: str, level: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
 
     async def main() -> None:
         operator = Operator(objects.hardware_class(), objects.service())

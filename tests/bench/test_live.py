@@ -98,11 +98,15 @@ def test_runs_that_are_there_are_not_run_again(tmp_path: Path, monkeypatch: pyte
     assert {row["predicted_within_slo"] for row in rows} == {0.5}
 
 
-@pytest.mark.parametrize("given", ["0", "65", "many", "-1"])
-def test_a_machine_has_room_for_some_services(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [(each, f"--lanes must be from 1 to 64, not {each}") for each in ("0", "65", "-1")]
+    + [("many", "--lanes: invalid int value: 'many'")],
+)
+def test_a_machine_has_room_for_some_services(given: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--lanes", given])
-    assert f"--lanes: must be a number of 1 to 64, is '{given}'" in capsys.readouterr().err
+    assert told in capsys.readouterr().err
 
 
 def test_a_day_comes_three_times() -> None:
@@ -210,6 +214,15 @@ def test_the_page_has_every_run(tmp_path: Path) -> None:
     assert "| 60 min | 99.95% | 1.23 |" in text
     assert (tmp_path / "live" / "day-45s.png").exists()
     assert any("90.00%" in line for line in lines(rows))
+
+
+def test_the_page_links_its_runs_where_they_are_beside_it(tmp_path: Path) -> None:
+    rows = [row(FORETIDE, 0.99, 48.0), row(PEERS[0], 0.90, 40.0)]
+    write(rows, [], tmp_path)
+    assert "live/runs" not in (tmp_path / "live.md").read_text()
+    (tmp_path / "live" / "runs").mkdir()
+    write(rows, [], tmp_path)
+    assert "[live/runs](live/runs)" in (tmp_path / "live.md").read_text()
 
 
 def test_the_page_says_what_was_lost_and_how_far_the_simulator_was_off(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from foretide.adapters.errors import LEASE_LOST, NAMESPACE_TERMINATING, Conflict
 from foretide.adapters.resources import DEPLOYMENT, POD, Object, Resource, resource_of
 
 REQUEST_TIMEOUT_SECONDS: Final = 10.0
-# The reconcile workers (16) and the tick (32 writes at once) share these; kopf's watches have their own session.
+# The reconcile workers (16) and the tick (32 writes at once) share these; kopf's watches and the Lease have their own.
 CONNECTIONS: Final = 64
 # A page is held whole, with managedFields and the specs of pods, and at a start all kinds are listed at once.
 PAGE_SIZE: Final = 250

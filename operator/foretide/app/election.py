@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Final, TypeVar
 
 import uvloop
@@ -82,12 +82,12 @@ async def election(
 ) -> AsyncIterator[Election]:
     """One candidate's view of one Lease, through a connection of its own; raises what `connected` raises."""
     with LoopThread() as there:
-        connection = connected()
-        api = await there.run(_entered(connection))
+        connection = AsyncExitStack()
+        api = await there.run(connection.enter_async_context(connected()))
         try:
             yield Election(Lease(api, namespace=namespace, name=name, identity=identity, times=times), there)
         finally:
-            await there.run(_then(_left(connection)))
+            await there.run(_then(connection.aclose()))
 
 
 async def _then(doing: Coroutine[Any, Any, T]) -> T:
@@ -95,11 +95,3 @@ async def _then(doing: Coroutine[Any, Any, T]) -> T:
     if others := asyncio.all_tasks() - {asyncio.current_task()}:
         await asyncio.wait(others, timeout=LONGEST_END_SECONDS)
     return await doing
-
-
-async def _entered(connection: AbstractAsyncContextManager[T]) -> T:
-    return await connection.__aenter__()
-
-
-async def _left(connection: AbstractAsyncContextManager[Any]) -> None:
-    await connection.__aexit__(None, None, None)

@@ -42,7 +42,7 @@ class Latencies:
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """A question that failed is not asked for so many ticks, and twice as long where it fails again."""
+    """A question that failed is not asked for so many ticks: 1 at first, 2 n + 1 where it fails again after n."""
 
     ticks: int
     left: int
