@@ -32,6 +32,7 @@ from foretide.api import group
 from foretide.scaling.policy import Quantity
 from foretide.scaling.settings import ScalingSettings
 
+CONTAINERFILE: Final = REPOSITORY / "operator" / "Containerfile"
 PROMETHEUS: Final = "http://127.0.0.1:9090"
 # Bytes of the answers to instant queries, compressed as they are sent.
 ANSWERED: Final = 'prometheus_http_response_size_bytes_sum{handler="/api/v1/query"}'
@@ -240,8 +241,16 @@ def _operator(order: Order, environment: Mapping[str, str]) -> Iterator[subproce
     words = ["taskset", "--cpu-list", str(order.core), sys.executable, "-m", "bench.ticks.operator"]
     words += [str(order.folder / "ticks")]
     words += [str(order.folder / "profile")] if order.profile else []
-    with plane.started("operator", words, order.folder, {**environment, **settings}) as process:
+    with plane.started("operator", words, order.folder, {**environment, **_tuned(), **settings}) as process:
         yield process
+
+
+def _tuned() -> dict[str, str]:
+    """How the image tunes what the operator is linked with."""
+    variables = re.findall(r"\b((?:MALLOC|OMP)_\w+)=(\S+)", CONTAINERFILE.read_text())
+    if not variables:
+        raise ValueError(f"{CONTAINERFILE} sets no variable of malloc or OpenMP")
+    return dict(variables)
 
 
 def _told(ticks: Path) -> list[dict[str, Any]]:

@@ -6,10 +6,11 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretide.adapters.kubernetes import trimmed
+from foretide.adapters.trimmed import trimmed
 
 MANAGED: Any = {
     "apiVersion": "v1",
@@ -39,6 +40,17 @@ def test_what_objects_have_in_common_is_kept_once() -> None:
     assert [id(key) for key in first["metadata"]] == [id(key) for key in second["metadata"]]
     assert [id(name) for name in first] == [id(name) for name in second]
     assert first["status"]["phase"] is second["status"]["phase"]
+
+
+def test_equal_parts_of_different_objects_are_kept_once() -> None:
+    def pod(name: str) -> Any:
+        return json.loads(json.dumps({**MANAGED, "metadata": {**MANAGED["metadata"], "name": name, "uid": "u" * 36}}))
+
+    first, second = trimmed(pod("p")), trimmed(pod("q"))
+    assert first["metadata"]["labels"] is second["metadata"]["labels"]
+    assert first["metadata"]["uid"] is second["metadata"]["uid"]
+    assert first["status"] is second["status"]
+    assert first["metadata"] is not second["metadata"]
 
 
 def test_who_set_the_replicas_is_kept() -> None:
@@ -74,3 +86,18 @@ objects = st.builds(lambda some, labels: {**some, "metadata": {"name": "p", "lab
 @given(objects, objects)
 def test_what_was_known_changes_nothing_of_what_an_object_says(obj: Any, known: Any) -> None:
     assert trimmed(obj, trimmed(known)) == trimmed(obj)
+
+
+scalars = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, 1.0, 2.5]) | st.text(max_size=2)
+parts = st.recursive(
+    scalars, lambda part: st.lists(part, max_size=3) | st.dictionaries(st.sampled_from("abc"), part, max_size=3)
+)
+
+
+@given(st.lists(parts, max_size=8), st.integers(1, 30))
+def test_no_part_is_taken_for_one_that_says_another(values: list[Any], most: int) -> None:
+    """To the type: 1, 1.0 and True are equal, and so are what hold them. Also while the known ones are forgotten."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("foretide.adapters.trimmed.MOST_PARTS", most)
+        kept = [trimmed({"metadata": {}, "status": value}) for value in values]
+    assert [json.dumps(obj["status"]) for obj in kept] == [json.dumps(value) for value in values]

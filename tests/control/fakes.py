@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from foretide.adapters.errors import AdapterError, Conflict, Rejected, Unavailable
-from foretide.adapters.kubernetes import Known, nothing_known, trimmed
+from foretide.adapters.kubernetes import Known, nothing_known
 from foretide.adapters.prometheus import Pod, Points
 from foretide.adapters.prometheus_grid import Grid, Workload
 from foretide.adapters.promql import expression
 from foretide.adapters.resources import Object, Resource
+from foretide.adapters.trimmed import trimmed
 from foretide.adapters.triton import BatchCount
 from foretide.api.reasons import Reason
 from foretide.scaling.brain import Brain

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foretide.adapters.errors import AdapterError, Conflict, Rejected
 from foretide.adapters.resources import Object
 from foretide.api import group
 from foretide.api.reasons import Reason
 from foretide.control.act import Actuator, Scale
+from foretide.control.concurrency import all_of
+from foretide.control.world import Key, World
 from tests.control import objects
 from tests.control.cluster import Cluster, key
-from tests.control.fakes import API_DOWN
+from tests.control.fakes import API_DOWN, FakeEvents, FakeKubernetes
+from tests.virtual_time import run
 
 DECISION = {"from": 2, "to": 5, "reason": "ScaledUp", "text": "2 -> 5: because"}
 STATUS = {"conditions": [], "desiredReplicas": 5, "decisions": [DECISION]}
@@ -207,3 +215,50 @@ async def test_a_service_that_is_gone_is_no_error(cluster: Cluster, actuator: Ac
     cluster.remove("InferenceService", "ranker")
     assert not await act(actuator)
     assert cluster.written("scale") == []
+
+
+AT_ONCE = 2
+
+
+class Slow(FakeKubernetes):
+    """Takes a second for each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    async def apply(self, obj: Object, *, manager: str, subresource: str | None = None) -> Object:
+        await asyncio.sleep(1.0)
+        self.told.append(obj["metadata"]["name"])
+        return obj
+
+
+@given(st.integers(1, 12), st.integers(2, 4), st.randoms())
+def test_every_turn_comes_where_no_tick_has_time_for_all(services: int, seconds: int, random: Random) -> None:
+    """Each tick is given up, and each time all want another number; else the last in order would never be written."""
+    api, keys = Slow(), [Key("shop", f"s{number}") for number in range(services)]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("foretide.control.act.WRITES_AT_ONCE", AT_ONCE)
+        actuator = Actuator(api, FakeEvents(), World())
+
+    async def tick(number: int) -> None:
+        status = {**AT_REST, "desiredReplicas": number}
+        urgent = [random.random() < 0.5 for _ in keys]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds - 0.5):
+                await all_of(
+                    actuator.act(keys[index], "uid", status=status, before={}, memory=str, scales=[])
+                    for index in actuator.in_turn(keys, urgent=urgent)
+                )
+
+    async def ticks() -> None:
+        for number in range(-(-services // (AT_ONCE * (seconds - 1)))):
+            await tick(number)
+
+    run(ticks())
+    assert set(api.told) == {key.name for key in keys}
+
+
+def test_of_those_that_do_not_wait_the_urgent_come_first() -> None:
+    actuator = Actuator(Slow(), FakeEvents(), World())
+    assert actuator.in_turn([key()] * 4, urgent=[False, True, False, True]) == [1, 3, 0, 2]

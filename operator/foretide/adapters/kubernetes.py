@@ -7,7 +7,6 @@ Raw paths instead of the typed methods of `kubernetes.aio`: building a model of 
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from email.utils import mktime_tz, parsedate_tz
@@ -19,6 +18,7 @@ from kubernetes.aio import client, config
 
 from foretide.adapters.errors import LEASE_LOST, NAMESPACE_TERMINATING, Conflict, Rejected, Unavailable
 from foretide.adapters.resources import DEPLOYMENT, POD, Object, Resource, resource_of
+from foretide.adapters.trimmed import trimmed
 
 REQUEST_TIMEOUT_SECONDS: Final = 10.0
 # The reconcile workers (16) and the tick (32 writes at once) share these; kopf's watches and the Lease have their own.
@@ -30,8 +30,6 @@ LOG_LIMIT_BYTES: Final = 65_536
 # client encodes the body itself, which takes three times as long.
 APPLY_PATCH: Final = "application/apply-patch+yaml; charset=utf-8"
 MERGE_PATCH: Final = "application/merge-patch+json"
-# Names and uids are longer, and of one object each.
-SHARED_LENGTH: Final = 20
 SCALE: Final = {"apiVersion": "autoscaling/v1", "kind": "Scale"}
 # Its first one, and two more where only the resourceVersion was another one.
 SCALE_ATTEMPTS: Final = 3
@@ -99,42 +97,6 @@ class Kubernetes(Protocol):
         Raises Conflict where another has its name, or where it has changed.
         """
         ...
-
-
-def trimmed(obj: Object, known: Object | None = None) -> Object:
-    """The object without managedFields, which are half of its size; kept is who set its spec.replicas.
-
-    A pod is kept without its spec: nobody reads it, and those of 20,000 pods take 360 MiB. The words that all objects
-    have in common are kept once; so is each part (spec, status, ...) that says the same in `known`, an earlier state of
-    the object: half of the events tell of our own writes, whose answers are here already, and most others of another
-    status.
-    """
-    if "containers" in (obj.get("spec") or ()):
-        obj = {name: value for name, value in obj.items() if name != "spec"}
-    metadata = {name: value for name, value in obj["metadata"].items() if name != "managedFields"}
-    setters = [
-        {"manager": entry.get("manager", ""), "fieldsV1": {"f:spec": {"f:replicas": {}}}}
-        for entry in obj["metadata"].get("managedFields") or ()
-        if "f:replicas" in (entry.get("fieldsV1") or {}).get("f:spec", {})
-    ]
-    found = {**obj, "metadata": {**metadata, "managedFields": setters} if setters else metadata}
-    if found == known:
-        return known
-    before = known or {}
-    return {
-        sys.intern(name): before[name] if name in before and before[name] == value else _shared(value)
-        for name, value in found.items()
-    }
-
-
-def _shared(value: Any) -> Any:
-    """The same, of which equal keys and short strings are one: each event of a watch is read by itself, with strings
-    of its own, a third of the memory of an object (the seven of a service with one pod: 69 KiB, and 45 so)."""
-    if isinstance(value, dict):
-        return {sys.intern(key): _shared(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_shared(one) for one in value]
-    return sys.intern(value) if isinstance(value, str) and len(value) <= SHARED_LENGTH else value
 
 
 class KubernetesApi:

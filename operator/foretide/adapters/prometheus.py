@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -167,6 +168,8 @@ def _series(answer: Any) -> Iterator[tuple[float, Pod, Mapping[str, Any], float]
             labels = series["metric"]
             if "namespace" in labels and "pod" in labels:
                 at, value = series["value"]
-                yield float(at), Pod(labels["namespace"], labels["pod"]), labels, float(value)
+                # Each answer has strings of its own for the same 20,000 pods.
+                pod = Pod(sys.intern(labels["namespace"]), sys.intern(labels["pod"]))
+                yield float(at), pod, labels, float(value)
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise malformed(f"not an instant vector: {type(error).__name__}") from error

@@ -11,8 +11,9 @@ from typing import Final
 
 from foretide.adapters.clock import Clock
 from foretide.adapters.errors import LEASE_LOST, NAMESPACE_TERMINATING, AdapterError, Unavailable
-from foretide.adapters.kubernetes import Kubernetes, trimmed
+from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.resources import CHILDREN, POD, Object, Resource
+from foretide.adapters.trimmed import trimmed
 from foretide.app import watching
 from foretide.app.families import TickResult
 from foretide.app.metrics import SelfMetrics

@@ -6,6 +6,7 @@ A crash between the two loses nothing: the next tick finds the old number, decid
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,19 @@ class Actuator:
         self._status: Final = StatusWriter(api, events, world, manager=group.AUTOSCALE_MANAGER)
         self._slots: Final = asyncio.Semaphore(WRITES_AT_ONCE)
         self._untaken: dict[Key, Untaken] = {}
+        self._waiting: dict[Key, int] = {}  # for their turn, since which tick: those of one that was given up go on
+        self._ticks: Final = itertools.count()
+
+    def in_turn(self, keys: Sequence[Key], *, urgent: Sequence[bool]) -> list[int]:
+        """The order to act in, as positions in `keys`: first who has waited the longest, over ticks that were given up
+        before all had their turn, then the urgent ones.
+
+        5,000 services that all want another number at a start are 15,000 requests, more than a busy API server answers
+        within a tick: those at the end of the alphabet waited for ever.
+        """
+        now = next(self._ticks)
+        self._waiting = {key: self._waiting.get(key, now) for key in keys}
+        return sorted(range(len(keys)), key=lambda index: (self._waiting[keys[index]], not urgent[index]))
 
     def told(self, key: Key, uid: str) -> Mapping[str, Any] | None:
         """The status that this process wrote last."""
@@ -94,19 +108,22 @@ class Actuator:
         if not changes:
             self._untaken.pop(key, None)
             if is_told:
+                self._waiting.pop(key, None)
                 return True
-        for entry in status["decisions"]:
-            if entry not in before.get("decisions", ()):
-                # Before it is written, so that no death in between loses it.
-                log.info("%s/%s %s", *key, entry["text"], extra={"service": "/".join(key), "decision": entry})
         try:
             async with self._slots:
+                for entry in status["decisions"]:
+                    if entry not in before.get("decisions", ()):
+                        # Before it is written, so that no death in between loses it.
+                        log.info("%s/%s %s", *key, entry["text"], extra={"service": "/".join(key), "decision": entry})
                 if not is_told:
                     await self._status.write(key, uid, {**status, "memory": memory()})
                 done = await self._scaled(key, uid, changes)
         except AdapterError as error:
+            self._waiting.pop(key, None)  # what the API server does not answer for keeps nobody else waiting
             log.warning("%s/%s stays as it is, its status is not written: %s", *key, error)
             return False
+        self._waiting.pop(key, None)
         # Events last: their storage may be slow, and nothing waits for them.
         await self._status.tell(key, uid, status, before=before)
         if done and decided and changes:

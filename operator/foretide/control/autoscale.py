@@ -121,25 +121,27 @@ class Autoscaler:
             forgetful.keep({row.key for row in rows})
         account = made.memory.spending.account(made.capacity.objective)
         decided = seconds()
+        grows = (made.desired > made.fleet.replicas).tolist()
+        turns = self._actuator.in_turn([row.key for row in rows], urgent=grows)
         written = await all_of(
             self._act(
                 made,
                 account,
                 seen,
                 index,
-                row,
+                rows[index],
                 identities[index],
                 found.no_metrics,
-                verdicts.get(row.key),
+                verdicts.get(rows[index].key),
                 now_seconds=now_seconds,
             )
-            for index, row in enumerate(rows)
+            for index in turns
         )
-        for row, outcome in zip(rows, written, strict=True):
+        for index, outcome in zip(turns, written, strict=True):
             if isinstance(outcome, asyncio.CancelledError):
                 raise outcome  # the operator ends, and kopf cancels what it finds on its way out
             if isinstance(outcome, BaseException):  # it must not keep the others from being written
-                log.error("%s/%s: a fault of the operator; other services go on", *row.key, exc_info=outcome)
+                log.error("%s/%s: a fault of the operator; other services go on", *rows[index].key, exc_info=outcome)
         return Outcome(
             keys=tuple(row.key for row in rows),
             hardware=tuple(row.hardware for row in rows),

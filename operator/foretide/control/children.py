@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,20 +42,21 @@ class ForeignChild(Rejected):
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """The children of one service as they should be, in the order in which they must exist; as JSON, which takes a
-    quarter of the memory."""
+    """The children of one service as they should be, in the order in which they must exist; as compressed JSON, which
+    takes a tenth of the memory."""
 
     names: tuple[tuple[str, str], ...]  # kind and name
-    text: bytes
+    packed: bytes
 
     @classmethod
     def of(cls, manifests: Sequence[Object]) -> Manifests:
         """Each with a digest of itself: what we intended once and no longer do is no drift, and has to go too."""
         names = tuple((manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests)
-        return cls(names, orjson.dumps([_with_digest(manifest) for manifest in manifests]))
+        text = orjson.dumps([_with_digest(manifest) for manifest in manifests])
+        return cls(names, zlib.compress(text, zlib.Z_BEST_SPEED))
 
     def load(self) -> list[Object]:
-        loaded: list[Object] = orjson.loads(self.text)
+        loaded: list[Object] = orjson.loads(zlib.decompress(self.packed))
         return loaded
 
 
