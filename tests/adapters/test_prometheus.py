@@ -8,6 +8,7 @@ import logging
 import math
 import socket
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -462,6 +463,26 @@ async def test_a_proxy_of_the_environment_is_not_used(
 START = 1_763_800_020.0
 WORKLOAD = {"namespace": "shop", "workload": "ranker--cpu-16"}
 RANKER = Workload("shop", "ranker--cpu-16")
+
+
+async def test_answers_that_come_together_are_read_one_after_the_other(
+    server: Server, client: PrometheusApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of 20,000 pods are 14 MiB of objects each."""
+    server.answer, reading, most = answering(vector((POD, "1"))), 0, 0
+
+    def samples(answer: Any) -> dict[Pod, float]:
+        nonlocal reading, most
+        reading, most = reading + 1, max(most, reading + 1)
+        time.sleep(0.01)
+        reading -= 1
+        return real(answer)
+
+    real = module.samples
+    monkeypatch.setattr(module, "samples", samples)
+    answered = await asyncio.gather(*(client.by_pod("up") for _ in range(8)))
+    assert answered == 8 * [{Pod("shop", "ranker-0"): 1.0}]
+    assert most == 1
 
 
 async def test_a_range_is_a_grid_with_gaps(server: Server, client: PrometheusApi) -> None:

@@ -7,15 +7,17 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from threading import Lock
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from prometheus_api_client import PrometheusConnect
 
 from foretide.adapters.clock import Clock, SystemClock
 from foretide.adapters.errors import Unavailable
 from foretide.adapters.prometheus_access import Access, Connections
-from foretide.adapters.prometheus_answer import FAILURES, failure, malformed
+from foretide.adapters.prometheus_answer import FAILURES, Unread, failure, malformed
 from foretide.adapters.prometheus_grid import Grid
 
 QUERY_TIMEOUT_SECONDS: Final = 4.0
@@ -57,10 +59,19 @@ class Prometheus(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[Found]):
+    """An answer, and what to make of it."""
+
+    unread: Unread
+    read: Callable[[Any], Found]
+
+
 class PrometheusApi:
     """`Prometheus` through prometheus-api-client, which is synchronous: its calls run in a few threads.
 
-    The load, distributions and the past have threads of their own, so that no query of the load waits for another kind.
+    The load, distributions and the past have threads of their own, so that no query of the load waits until one of
+    another kind is answered.
     """
 
     def __init__(self, access: Access, clock: Clock | None = None, *, threads: int = 4) -> None:
@@ -69,6 +80,7 @@ class PrometheusApi:
         self._loads: Final = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="prometheus")
         self._points: Final = ThreadPoolExecutor(max_workers=2, thread_name_prefix="prometheus-points")
         self._ranges: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prometheus-range")
+        self._reading: Final = Lock()
         # By the event loop's clock. Apart, or a limit on the past or on large answers would keep ticks from asking for
         # the load.
         self._silent_until: Final = dict.fromkeys((self._loads, self._points, self._ranges), 0.0)
@@ -82,30 +94,34 @@ class PrometheusApi:
     async def history(self, promql: str, *, start_seconds: float, end_seconds: float, step_seconds: float) -> Grid:
         grid = Grid.empty(start_seconds=start_seconds, end_seconds=end_seconds, step_seconds=step_seconds)
 
-        def ask(connection: PrometheusConnect) -> Grid:
-            return grid.filled(
-                connection.custom_query_range(
-                    promql,
-                    start_time=datetime.fromtimestamp(start_seconds, UTC),
-                    end_time=datetime.fromtimestamp(end_seconds, UTC),
-                    step=f"{step_seconds:.0f}",
-                    timeout=RANGE_TIMEOUT_SECONDS,
-                )
+        def ask(connection: PrometheusConnect) -> Asked[Grid]:
+            unread = connection.custom_query_range(
+                promql,
+                start_time=datetime.fromtimestamp(start_seconds, UTC),
+                end_time=datetime.fromtimestamp(end_seconds, UTC),
+                step=f"{step_seconds:.0f}",
+                timeout=RANGE_TIMEOUT_SECONDS,
             )
+            return Asked(unread, grid.filled)
 
         return await self._answer(ask, self._ranges, limit_seconds=RANGE_TIMEOUT_SECONDS)
 
     async def _instant(self, promql: str, read: Callable[[Any], Found], threads: ThreadPoolExecutor) -> Found:
-        def ask(connection: PrometheusConnect) -> Found:
+        def ask(connection: PrometheusConnect) -> Asked[Found]:
             asked_at = self._clock.now()
-            answer = connection.custom_query(promql, timeout=QUERY_TIMEOUT_SECONDS)
-            check_clock(answer, asked_at=asked_at, answered_at=self._clock.now())
-            return read(answer)
+            unread = connection.custom_query(promql, timeout=QUERY_TIMEOUT_SECONDS)
+            answered_at = self._clock.now()
+
+            def checked(answer: Any) -> Found:
+                check_clock(answer, asked_at=asked_at, answered_at=answered_at)
+                return read(answer)
+
+            return Asked(unread, checked)
 
         return await self._answer(ask, threads, limit_seconds=QUERY_TIMEOUT_SECONDS)
 
     async def _answer(
-        self, ask: Callable[[PrometheusConnect], Found], threads: ThreadPoolExecutor, *, limit_seconds: float
+        self, ask: Callable[[PrometheusConnect], Asked[Found]], threads: ThreadPoolExecutor, *, limit_seconds: float
     ) -> Found:
         loop = asyncio.get_running_loop()
         if self._silent_until[threads] > loop.time():
@@ -114,13 +130,18 @@ class PrometheusApi:
         try:
             # The outer limit holds against a server that sends a byte now and then: requests' own limit is per read.
             async with asyncio.timeout(2 * limit_seconds):
-                return await loop.run_in_executor(threads, lambda: ask(self._connections.current()))
+                return await loop.run_in_executor(threads, lambda: self._read(ask(self._connections.current())))
         except Unavailable as error:
             silent_until = loop.time() + error.retry_after_seconds
             self._silent_until[threads] = max(self._silent_until[threads], silent_until)
             raise
         except FAILURES as error:
             raise failure(error, limit_seconds=limit_seconds) from error
+
+    def _read(self, asked: Asked[Found]) -> Found:
+        """One after the other: at once they are no faster, and objects of 20,000 pods each."""
+        with self._reading:
+            return asked.read(asked.unread.parsed())
 
     def close(self) -> None:
         """Ends the threads without waiting for a hanging query."""

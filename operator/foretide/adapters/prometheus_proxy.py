@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-import orjson
-
 from foretide.adapters.clock import Clock, SystemClock
 from foretide.adapters.errors import AdapterError, Rejected, Unavailable
 from foretide.adapters.kubernetes import KubernetesApi
 from foretide.adapters.prometheus import Pod, Points, check_clock, points, samples
-from foretide.adapters.prometheus_answer import malformed, whole
+from foretide.adapters.prometheus_answer import Unread
 from foretide.adapters.prometheus_grid import Grid
 from foretide.adapters.prometheus_series import Series, read
 
@@ -96,7 +94,4 @@ class PrometheusProxy:
             where = f"Service {self._service.namespace}/{self._service.name}:{self._service.port}"
             kind = Unavailable if isinstance(error, Unavailable) else Rejected
             raise kind(f"{where}, through the API server: {error}", reason=error.reason) from error
-        try:
-            return whole(orjson.loads(data))["data"]["result"]
-        except (ValueError, RecursionError, KeyError, TypeError) as error:
-            raise malformed(f"not an answer of the query API: {type(error).__name__}") from error
+        return Unread(data).parsed()
