@@ -112,6 +112,8 @@ async def test_points_come_by_pod_and_by_the_number_in_a_label(server: Server, c
             # somebody else's: a target may write what it likes into its labels
             (POD, "9"),
             ({**POD, "le": "soon"}, "9"),
+            ({**POD, "le": None}, "9"),
+            ({**POD, "le": ["1"]}, "9"),
             ({"le": "1"}, "9"),
         )
     )

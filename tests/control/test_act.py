@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import replace
-from random import Random
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from foretide.adapters.errors import AdapterError, Conflict, Rejected
 from foretide.adapters.resources import Object
 from foretide.api import group
 from foretide.api.reasons import Reason
-from foretide.control.act import Actuator, Scale
+from foretide.control.act import HEAD_START_TICKS, Actuator, Scale
 from foretide.control.concurrency import all_of
 from foretide.control.world import Key, World
 from tests.control import objects
@@ -221,29 +221,37 @@ AT_ONCE = 2
 
 
 class Slow(FakeKubernetes):
-    """Takes a second for each write."""
+    """Takes a second for each write; what it answers of some is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, faulty: Container[str] = (), refused: Container[str] = ()) -> None:
         super().__init__()
-        self.told: list[str] = []
+        self.asked: list[str] = []
+        self._faulty = faulty
+        self._refused = refused
 
     async def apply(self, obj: Object, *, manager: str, subresource: str | None = None) -> Object:
+        name = obj["metadata"]["name"]
         await asyncio.sleep(1.0)
-        self.told.append(obj["metadata"]["name"])
-        return obj
+        self.asked.append(name)
+        if name in self._refused:
+            raise API_DOWN
+        return {} if name in self._faulty else obj
 
 
-@given(st.integers(1, 12), st.integers(2, 4), st.randoms())
-def test_every_turn_comes_where_no_tick_has_time_for_all(services: int, seconds: int, random: Random) -> None:
-    """Each tick is given up, and each time all want another number; else the last in order would never be written."""
-    api, keys = Slow(), [Key("shop", f"s{number}") for number in range(services)]
+@given(st.integers(1, 12), st.integers(2, 4), st.data())
+def test_every_turn_comes_where_no_tick_has_time_for_all(services: int, seconds: int, data: st.DataObject) -> None:
+    """Each tick is given up, and each time all want another number; else the last in order would never be written.
+    Whoever is refused, or meets a fault, waits like the others."""
+    keys = [Key("shop", f"s{number}") for number in range(services)]
+    names = st.sets(st.sampled_from([key.name for key in keys]))
+    api = Slow(faulty=data.draw(names), refused=data.draw(names))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("foretide.control.act.WRITES_AT_ONCE", AT_ONCE)
         actuator = Actuator(api, FakeEvents(), World())
 
     async def tick(number: int) -> None:
         status = {**AT_REST, "desiredReplicas": number}
-        urgent = [random.random() < 0.5 for _ in keys]
+        urgent = data.draw(st.lists(st.booleans(), min_size=services, max_size=services))
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds - 0.5):
                 await all_of(
@@ -252,13 +260,30 @@ def test_every_turn_comes_where_no_tick_has_time_for_all(services: int, seconds:
                 )
 
     async def ticks() -> None:
-        for number in range(-(-services // (AT_ONCE * (seconds - 1)))):
+        for number in range(-(-services // (AT_ONCE * (seconds - 1))) + HEAD_START_TICKS):
             await tick(number)
 
     run(ticks())
-    assert set(api.told) == {key.name for key in keys}
+    assert set(api.asked) == {key.name for key in keys}
 
 
-def test_of_those_that_do_not_wait_the_urgent_come_first() -> None:
+def test_the_urgent_have_a_start_of_some_ticks() -> None:
+    actuator, keys = Actuator(Slow(), FakeEvents(), World()), [Key("shop", name) for name in "abcd"]
+    assert actuator.in_turn(keys, urgent=[False, True, False, True]) == [1, 3, 0, 2]
+    for _ in range(HEAD_START_TICKS):
+        keys.append(Key("shop", f"e{len(keys)}"))
+        last = len(keys) - 1
+        order = actuator.in_turn(keys, urgent=[*[False] * last, True])
+    assert order[:5] == [0, 1, 2, 3, last]  # those wait for as long as the start is
+
+
+async def test_a_decision_whose_turn_does_not_come_is_in_no_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr("foretide.control.act.WRITES_AT_ONCE", 0)
     actuator = Actuator(Slow(), FakeEvents(), World())
-    assert actuator.in_turn([key()] * 4, urgent=[False, True, False, True]) == [1, 3, 0, 2]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.0):
+            await actuator.act(key(), "uid", status=STATUS, before={}, memory=str, scales=[])
+    assert caplog.messages == []

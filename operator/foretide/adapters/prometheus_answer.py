@@ -99,7 +99,7 @@ def checked(response: requests.Response, *, masked: Callable[[str], str]) -> Ans
 
 
 def failure(error: Exception, *, limit_seconds: float) -> AdapterError:
-    """What went wrong with a query that had so much time, in as few words of others as can be."""
+    """What went wrong with a query that had so much time, of FAILURES, in as few words of others as can be."""
     causes = list(_causes(error))
     # Not urllib3's own TimeoutError: a refused connection is one of those.
     late = (TimeoutError, requests.Timeout, urllib3.exceptions.ReadTimeoutError)
@@ -113,9 +113,7 @@ def failure(error: Exception, *, limit_seconds: float) -> AdapterError:
         return Unavailable(_words(innermost), reason="PrometheusTLS")
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return Rejected("the answer cannot be decompressed", reason="PrometheusMalformed")
-    if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError | OSError):
-        return Unavailable(_words(innermost), reason="PrometheusUnreachable")
-    return malformed(f"not an answer of the query API: {type(error).__name__}")
+    return Unavailable(_words(innermost), reason="PrometheusUnreachable")
 
 
 def too_large(size: str) -> Rejected:

@@ -7,9 +7,7 @@ from typing import Any, Final
 
 from foretide.adapters.resources import Object
 
-# Longer strings are not looked for; names, uids, times, images, and most messages are shorter.
-SHARED_LENGTH: Final = 256
-# Of parts that equal ones are looked for among, some 5 MiB; then it begins anew.
+# Of parts that equal ones are looked for among, which takes some 5 MiB; then it begins anew.
 MOST_PARTS: Final = 20_000
 
 
@@ -53,7 +51,7 @@ class _Parts:
     def shared(self, value: Any) -> Any:
         """The same, made of what is known where that is equal."""
         if isinstance(value, str):
-            return sys.intern(value) if len(value) <= SHARED_LENGTH else value
+            return sys.intern(value)
         if isinstance(value, dict):
             made: Any = {sys.intern(name): self.shared(one) for name, one in value.items()}
             # What it holds is shared already, so that equal is the same; and stays where it is for as long as this.

@@ -121,8 +121,8 @@ class Autoscaler:
             forgetful.keep({row.key for row in rows})
         account = made.memory.spending.account(made.capacity.objective)
         decided = seconds()
-        grows = (made.desired > made.fleet.replicas).tolist()
-        turns = self._actuator.in_turn([row.key for row in rows], urgent=grows)
+        grow = [any(scale.change > 0 for scale in self._scales(made, index, row)) for index, row in enumerate(rows)]
+        turns = self._actuator.in_turn([row.key for row in rows], urgent=grow)
         written = await all_of(
             self._act(
                 made,
