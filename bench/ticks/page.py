@@ -60,6 +60,10 @@ def table(runs: Sequence[Run]) -> list[str]:
         ("from the start to the first whole tick", [f"{run['first_tick_seconds']:,.0f} s" for run in runs]),
         ("from the start until the past is read", [f"{run['startup_seconds']:,.0f} s" for run in runs]),
         (
+            "until it settles: the slowest whole tick; ticks given up after 30 s",
+            [f"{_seconds(run['slowest_at_the_start_seconds'])}; {run['given_up_at_the_start']}" for run in runs],
+        ),
+        (
             "Prometheus: series; memory; processor",
             [
                 f"{one['series']:,.0f}; {one['memory_mib']:,.0f} MiB; {one['cpu_cores']:.2f} cores"
@@ -86,6 +90,8 @@ def missed(runs: Sequence[Run]) -> Iterator[str]:
             yield f"{services:,} services: {run['queries_per_tick']} queries a tick, not {MOST_QUERIES}"
         if run["memory_mib"] > MOST_MEMORY_MIB:
             yield f"{services:,} services: {run['memory_mib']:,.0f} MiB, not {MOST_MEMORY_MIB:,.0f}"
+        if run["given_up"]:
+            yield f"{services:,} services: {run['given_up']} ticks were given up"
         if run["without_metrics"] or run["unknown"]:
             yield f"{services:,} services: {run['unknown']} rows were unknown, {run['without_metrics']} ticks blind"
 

@@ -33,6 +33,9 @@ def run(services: int, **changes: Any) -> dict[str, Any]:
         "cpu_cores": 0.2,
         "first_tick_seconds": 20.0,
         "startup_seconds": 300.0,
+        "slowest_at_the_start_seconds": 21.9,
+        "given_up_at_the_start": 1,
+        "given_up": 0,
         "prometheus": {"series": 64_000.0, "memory_mib": 900.0, "cpu_cores": 0.3},
         "load_average": 1.0,
         "unknown": 0,
@@ -85,6 +88,7 @@ def test_the_page_keeps_what_people_wrote_and_the_runs_of_before(tmp_path: Path)
     assert text.endswith("\nafter\n")
     assert "old" not in text
     assert "| 100 services | 1,000 services |" in text
+    assert "ticks given up after 30 s | 21.9 s; 1 | 21.9 s; 1 |" in text
     assert [one["services"] for one in json.loads(results.read_text())["runs"]] == [100, 1_000]
     assert picture.stat().st_size > 1_000
 
@@ -97,6 +101,7 @@ def test_the_page_keeps_what_people_wrote_and_the_runs_of_before(tmp_path: Path)
         ({"brain_seconds": 0.5}, ["1,000 services: the brain takes 0.50 s, not 0.4"]),
         ({"queries_per_tick": 13}, ["1,000 services: 13 queries a tick, not 12"]),
         ({"memory_mib": 1_100.0}, ["1,000 services: 1,100 MiB, not 1,024"]),
+        ({"given_up": 2}, ["1,000 services: 2 ticks were given up"]),
         ({"without_metrics": 1, "unknown": 7}, ["1,000 services: 7 rows were unknown, 1 ticks blind"]),
     ],
 )
