@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.ticks import page, past
+from bench.ticks import measure, page, past
 from bench.ticks.loads import DAY_SECONDS, MEAN_REPLICAS, RPS_A_REPLICA, Loads, name, workload
 
 NOW = 1_763_800_000.0
@@ -91,6 +91,10 @@ def test_the_page_keeps_what_people_wrote_and_the_runs_of_before(tmp_path: Path)
     assert "ticks given up after 30 s | 21.9 s; 1 | 21.9 s; 1 |" in text
     assert [one["services"] for one in json.loads(results.read_text())["runs"]] == [100, 1_000]
     assert picture.stat().st_size > 1_000
+
+
+def test_the_operator_is_measured_with_the_memory_allocator_as_its_image_tunes_it() -> None:
+    assert measure._tuned() == {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "1048576"}
 
 
 @pytest.mark.parametrize(
