@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=int,
         default=AT_ONCE,
         help=f"most services at once, 1 to {MOST_LANES}, with {RPS_PER_LANE:g} requests/s for each (default: "
-        "%(default)s, for two processors): fewer where senders are told to be LATE",
+        "%(default)s, for two processors): fewer where runs fail because requests were sent late",
     )
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of live.json (default: %(default)s)")
     parser.add_argument("--runs", type=Path, help="folder of the finished runs (default: live in the folder of --out)")

@@ -16,7 +16,6 @@ from bench.live.peers.objects import MOST_REPLICAS, SERVICE_LABEL, objects
 from bench.live.systems import Scaler, System
 from e2e.cluster import Cluster
 from e2e.cluster.target import image
-from e2e.load.report import totals
 from e2e.scenarios import sleeper
 from e2e.scenarios.api import Api, ApiRefused
 from e2e.scenarios.recording import Recording
@@ -66,7 +65,7 @@ class Status:
 
 def run(cluster: Cluster, api: Api, lane: Lane, status: Status, stopping: threading.Event) -> Run:
     """Takes as long as the load and its first pod. Raises Stopped once `stopping` is set, AssertionError where there is
-    no pod in time, RuntimeError where the sender broke off."""
+    no pod in time, RuntimeError where the sender broke off, LateSenderError."""
     tenant = Tenant.move_in(cluster, api, f"live-{lane.name}")
     try:
         return _run(tenant, lane, status, stopping)
@@ -98,7 +97,6 @@ def _run(tenant: Tenant, lane: Lane, status: Status, stopping: threading.Event) 
         result,
         states,
         began=result.started_at + time.monotonic() - time.time(),
-        late=totals(result, slo_seconds=load.model.slo_seconds).generator_was_late,
     )
 
 

@@ -12,13 +12,17 @@ from bench.live.loads import OBJECTIVE, WARM_UP_SECONDS, Load
 from bench.live.predict import clairvoyant_replica_minutes
 from bench.live.systems import System, queue_of
 from e2e.load import Outcome, Result
-from e2e.load.report import within
+from e2e.load.report import totals, within
 from e2e.scenarios.each_second import each_second
 from e2e.scenarios.recording import State
 from foretide.scaling.arrays import Floats
 
 MINUTE_SECONDS: Final = 60.0
 BIN_SECONDS: Final = 15
+
+
+class LateSenderError(Exception):
+    """The machine was too busy to ask as the load has it: the run says little of who was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,6 @@ class Run:
     last: Part | None  # the last repetition, where there are some
     scale_events: int
     recovered_seconds: float | None  # after a step of the load until 99 % are in time again; None: there is no step
-    generator_late: bool  # the sender could not keep its schedule: the run says little
     asked_rps: Sequence[float]
     share_within_slo: Sequence[float]
     wanted: Sequence[float]
@@ -61,7 +64,6 @@ class Run:
             "scale_events": self.scale_events,
             "last_part": None if self.last is None else asdict(self.last),
             "recovered_seconds": self.recovered_seconds,
-            "generator_late": self.generator_late,
             "asked_rps": list(self.asked_rps),
             "share_within_slo": list(self.share_within_slo),
             "wanted": list(self.wanted),
@@ -76,9 +78,11 @@ def run_of(
     states: Sequence[State],
     *,
     began: float,
-    late: bool,
 ) -> Run:
-    """`states` are those of its Deployment; `began` is second 0 of the load in time.monotonic."""
+    """`states` are those of its Deployment; `began` is second 0 of the load in time.monotonic. Raises LateSenderError."""
+    sent = totals(result, slo_seconds=load.model.slo_seconds)
+    if sent.generator_was_late:
+        raise LateSenderError(f"requests were sent {1e3 * sent.sent_late_p99_seconds:.0f} ms late (p99): fewer --lanes")
     seconds = round(load.profile.seconds)
     wanted = each_second(states, "spec", "replicas", since=began, seconds=seconds)
     paid = each_second(states, "status", "replicas", since=began, seconds=seconds)
@@ -109,7 +113,6 @@ def run_of(
         last=None if load.last_part_seconds is None else part(load.last_part_seconds),
         scale_events=int(np.count_nonzero(np.diff(wanted[warm:]))),
         recovered_seconds=_recovered(load, share),
-        generator_late=late,
         asked_rps=(asked / BIN_SECONDS).tolist(),
         share_within_slo=share.tolist(),
         wanted=wanted[edges[:-1]].tolist(),

@@ -103,11 +103,10 @@ def _runs() -> Iterator[str]:
 
 
 def _row(row: Row) -> str:
-    late = " (sender late)" if row["generator_late"] else ""
     cells = [
         _name(row),
         row["queue"],
-        f"{row['within_slo']:.2%}{late}",
+        f"{row['within_slo']:.2%}",
         f"{row['failed']:,} of {row['requests']:,}",
         f"{row['replica_minutes']:.1f}",
         f"{row['times_clairvoyant']:.2f}",

@@ -50,8 +50,8 @@ def perform(
                 for future in wait(under_way, timeout=LOOK_EVERY_SECONDS, return_when=FIRST_COMPLETED).done:
                     lane, _ = under_way.pop(future)
                     if (error := future.exception()) is None:
-                        keep(made := future.result())
-                        say(f"{lane.name}: done{', but its sender was LATE' if made.generator_late else ''}")
+                        keep(future.result())
+                        say(f"{lane.name}: done")
                     else:
                         failed += 1
                         say(f"{lane.name}: FAILED: {error!r}")

@@ -17,7 +17,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from bench.live.__main__ import _file, main
 from bench.live.lanes import Lane, peer_objects, service_and_class
 from bench.live.loads import COLD_STARTS_SECONDS, DAY_SECONDS, SIZE, WARM_UP_SECONDS, Load, day, loads
-from bench.live.outcome import run_of
+from bench.live.outcome import LateSenderError, run_of
 from bench.live.page import lines, write
 from bench.live.peers.install import OWN_MANAGER
 from bench.live.peers.queries import METRIC, adapter_rules
@@ -178,7 +178,6 @@ def row(system: System, within: float, minutes: float, **other: Any) -> dict[str
         "scale_events": 3,
         "last_part": None,
         "recovered_seconds": None,
-        "generator_late": False,
         "at_once": 16,
         "predicted_within_slo": within,
         "predicted_replica_minutes": minutes,
@@ -251,7 +250,6 @@ def test_a_run_is_judged_after_its_warm_up() -> None:
         collect(requests, started_at=0.0),
         states,
         began=1_000.0,
-        late=False,
     )
     judged_seconds = CROWD.profile.seconds - WARM_UP_SECONDS
     assert (run.whole.requests, run.whole.within_slo, run.whole.failed, run.whole.lost) == (3, 1 / 3, 2, 1)
@@ -259,6 +257,12 @@ def test_a_run_is_judged_after_its_warm_up() -> None:
     assert run.scale_events == 1
     assert run.recovered_seconds == 15.0
     assert json.loads(json.dumps(run.row()))["requests"] == 3
+
+
+def test_a_run_whose_requests_were_sent_late_is_none() -> None:
+    late = collect([Request(100.0, 100.06, 0.1, Outcome.OK, 200)], started_at=0.0)
+    with pytest.raises(LateSenderError, match=r"60 ms late \(p99\): fewer --lanes"):
+        run_of(FORETIDE, CROWD, late, [State(990.0, deployment(1), deleted=False)], began=1_000.0)
 
 
 def test_the_simulator_foresees_a_run_and_nobody_is_cheaper_than_who_knows() -> None:

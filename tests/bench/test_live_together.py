@@ -88,15 +88,6 @@ def test_one_that_fails_is_told_and_ends_no_other(capsys: pytest.CaptureFixture[
     assert "in run" in capsys.readouterr().err
 
 
-def test_a_sender_that_was_late_is_told() -> None:
-    def run(lane: Lane, status: Status, stopping: threading.Event) -> Any:
-        return Ran(lane, status, stopping, generator_late=True)
-
-    said: list[str] = []
-    perform(LANES[:1], run, keep=lambda _: None, say=said.append)
-    assert said == [f"{LANES[0].name}: done, but its sender was LATE"]
-
-
 def test_ctrl_c_ends_all() -> None:
     started: list[Lane] = []
     ended: list[Lane] = []
@@ -133,8 +124,5 @@ def run_at_once(lane: Lane, status: Status, stopping: threading.Event) -> Any:
 class Ran:
     """A run that has come to its end."""
 
-    def __init__(
-        self, lane: Lane, _status: Status, _stopping: threading.Event, *, generator_late: bool = False
-    ) -> None:
+    def __init__(self, lane: Lane, _status: Status, _stopping: threading.Event) -> None:
         self.lane = lane
-        self.generator_late = generator_late
