@@ -79,7 +79,8 @@ def run_of(
     *,
     began: float,
 ) -> Run:
-    """`states` are those of its Deployment; `began` is second 0 of the load in time.monotonic. Raises LateSenderError."""
+    """`states` are those of its Deployment; `began` is second 0 of the load in time.monotonic; raises
+    LateSenderError."""
     sent = totals(result, slo_seconds=load.model.slo_seconds)
     if sent.generator_was_late:
         raise LateSenderError(f"requests were sent {1e3 * sent.sent_late_p99_seconds:.0f} ms late (p99): fewer --lanes")
