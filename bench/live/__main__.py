@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bench.live import lanes, predict, slower
 from bench.live.lanes import Lane
@@ -96,9 +96,7 @@ def _run(given: argparse.Namespace, chosen: Sequence[Load]) -> int:
     if todo and (failed := _perform(todo, store, at_once=given.lanes)):
         print(f"{failed} of {len(todo)} runs failed: the same command tries them again", file=sys.stderr)
         return FAILED
-    rows = [
-        {**json.loads(_file(store, lane).read_text()), **predict.columns(lane.system, lane.load)} for lane in wanted
-    ]
+    rows = [_row(store, lane) for lane in wanted]
     (given.out / f"{name}.json").write_text(json.dumps({"runs": rows}, indent=1) + "\n")
     print(*lines(rows), sep="\n")
     if not (given.quick or given.only):
@@ -134,6 +132,12 @@ def _keep(store: Path, run: Run, *, at_once: int) -> None:
     unfinished = file.with_suffix(".partial")
     unfinished.write_text(json.dumps({**run.row(), "at_once": at_once}))
     unfinished.replace(file)
+
+
+def _row(store: Path, lane: Lane) -> dict[str, Any]:
+    """Of a run that is kept, with what the simulator says of it."""
+    row = json.loads(_file(store, lane).read_text())
+    return {**row, **predict.columns(lane.system, lane.load, row["started_in_seconds"])}
 
 
 def _file(store: Path, lane: Lane) -> Path:

@@ -47,6 +47,7 @@ class Run:
     last: Part | None  # the last repetition, where there are some
     scale_events: int
     recovered_seconds: float | None  # after a step of the load until 99 % are in time again; None: there is no step
+    started_in_seconds: float | None  # from a pod's creation until it was ready, the median; None: none was at the end
     asked_rps: Sequence[float]
     share_within_slo: Sequence[float]
     wanted: Sequence[float]
@@ -64,6 +65,7 @@ class Run:
             "scale_events": self.scale_events,
             "last_part": None if self.last is None else asdict(self.last),
             "recovered_seconds": self.recovered_seconds,
+            "started_in_seconds": self.started_in_seconds,
             "asked_rps": list(self.asked_rps),
             "share_within_slo": list(self.share_within_slo),
             "wanted": list(self.wanted),
@@ -78,6 +80,7 @@ def run_of(
     states: Sequence[State],
     *,
     began: float,
+    started_in_seconds: float | None = None,
 ) -> Run:
     """`states` are those of its Deployment; `began` is second 0 of the load in time.monotonic; raises
     LateSenderError."""
@@ -114,6 +117,7 @@ def run_of(
         last=None if load.last_part_seconds is None else part(load.last_part_seconds),
         scale_events=int(np.count_nonzero(np.diff(wanted[warm:]))),
         recovered_seconds=_recovered(load, share),
+        started_in_seconds=started_in_seconds,
         asked_rps=(asked / BIN_SECONDS).tolist(),
         share_within_slo=share.tolist(),
         wanted=wanted[edges[:-1]].tolist(),

@@ -57,7 +57,9 @@ def write(rows: Sequence[Row], days: Iterable[Slower], folder: Path) -> None:
         "`default` is Triton's own, as its documents show it; with `half` Triton refuses what has waited for half of "
         "the SLO, which is what Foretide renders for two instances; with `slo` what cannot be in time any more, by "
         "somebody who knows how long a full batch takes, and the peer's query counts what was refused. "
-        "*Foreseen* is what the simulator says of the same requests: share in time, replica-minutes.",
+        "*Foreseen* is what the simulator says of the same requests and of pods that start as they did: share in time, "
+        "replica-minutes. It is the mean of three phases of the load in a tick, which nobody sets; in brackets are the "
+        "least and the most of them.",
         "",
         *_verdicts(verdicts(rows)),
         *_anchors(rows),
@@ -111,9 +113,15 @@ def _row(row: Row) -> str:
         f"{row['replica_minutes']:.1f}",
         f"{row['times_clairvoyant']:.2f}",
         str(row["scale_events"]),
-        f"{row['predicted_within_slo']:.2%}, {row['predicted_replica_minutes']:.1f}",
+        _foreseen(row),
     ]
     return " | ".join(cells)
+
+
+def _foreseen(row: Row) -> str:
+    (least, most), (fewest, longest) = row["predicted_within_slo_range"], row["predicted_replica_minutes_range"]
+    share = f"{row['predicted_within_slo']:.2%} ({100 * least:.1f} to {100 * most:.1f})"
+    return f"{share}, {row['predicted_replica_minutes']:.1f} ({fewest:.1f} to {longest:.1f})"
 
 
 def _name(row: Row) -> str:
@@ -150,19 +158,29 @@ def _anchors(rows: Sequence[Row]) -> Iterator[str]:
     yield ""
 
 
+def _off(rows: Sequence[Row], what: str) -> np.ndarray:
+    """What was foreseen less what came: [rows, mean and least and most of the phases]."""
+    foreseen = [[row[f"predicted_{what}"], *row[f"predicted_{what}_range"]] for row in rows]
+    return np.asarray(np.array(foreseen) - np.array([row[what] for row in rows])[:, None])
+
+
 def _foresight(rows: Sequence[Row]) -> Iterator[str]:
     """How far what was foreseen is off."""
-    share = np.array([100 * (row["predicted_within_slo"] - row["within_slo"]) for row in rows])
-    cost = np.array([row["predicted_replica_minutes"] / row["replica_minutes"] - 1.0 for row in rows])
-    for what, off, bound, unit in (
+    share = 100 * _off(rows, "within_slo")
+    cost = 100 * _off(rows, "replica_minutes") / np.array([row["replica_minutes"] for row in rows])[:, None]
+    for what, offs, bound, unit in (
         ("share in time", share, SHARE_BOUND_POINTS, " points"),
-        ("replica-minutes", 100 * cost, 100 * COST_BOUND, " %"),
+        ("replica-minutes", cost, 100 * COST_BOUND, " %"),
     ):
+        off, least, most = offs.T
+        near = int((np.abs(off) <= bound).sum())
+        in_range = int(((least <= bound) & (most >= -bound)).sum())
         farthest = int(np.abs(off).argmax())
         worst = rows[farthest]
         yield (
-            f"- Foreseen by the simulator: {what} within {bound:g}{unit} in {int((np.abs(off) <= bound).sum())} of "
-            f"{len(rows)} runs; the worst, {worst['trace']} with a cold start of {worst['cold_start_seconds']:.0f} s, "
-            f"{_name(worst)} ({worst['queue']} queue), by {off[farthest]:+.1f}{unit}."
+            f"- Foreseen by the simulator: {what} within {bound:g}{unit} in {near} of {len(rows)} runs, within that of "
+            f"the range of its phases in {in_range}; the worst, {worst['trace']} with a cold start of "
+            f"{worst['cold_start_seconds']:.0f} s, {_name(worst)} ({worst['queue']} queue), by "
+            f"{off[farthest]:+.1f}{unit}."
         )
     yield ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,29 +24,49 @@ from foretide.simulate.scenario import Conditions, Duration, Lane
 from foretide.simulate.workload import QueueName
 
 MINUTE_SECONDS: Final = 60.0
+# Of the load in the scaler's tick of 15 s, which nobody sets: a tick sooner or later are some points, and replicas that
+# stay for five minutes or never come.
+PHASES_SECONDS: Final = (0.0, 5.0, 10.0)
 # As the chart and Kubernetes have them.
 CONDITIONS: Final = Conditions(scrape_seconds=SCRAPE_SECONDS, pre_stop_seconds=5.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Of the judged part."""
+    """Of the judged part; the ranges are those of the phases."""
 
     within_slo: float
     replica_minutes: float
+    within_slo_range: tuple[float, float]
+    replica_minutes_range: tuple[float, float]
 
 
-def predicted(system: System, load: Load, *, since_seconds: float = 0.0) -> Prediction:
-    """The run before it is run, or what comes of it `since_seconds` after the warm-up."""
-    lane, unjudged = _lane(system, load), WARM_UP_SECONDS + since_seconds
-    (outcome,) = simulate(_policy(system, lane), [lane], conditions=CONDITIONS, warm_up_seconds=unjudged)
-    return Prediction(1.0 - outcome.violations / max(outcome.requests, 1), outcome.replica_seconds / MINUTE_SECONDS)
+def predicted(
+    system: System,
+    load: Load,
+    *,
+    since_seconds: float = 0.0,
+    started_in_seconds: float | None = None,
+    phases_seconds: Sequence[float] = PHASES_SECONDS,
+) -> Prediction:
+    """The run before it is run, or what comes of it `since_seconds` after the warm-up: the mean of all phases. Pods
+    start as they did, or as the load says."""
+    shares, minutes = [], []
+    for phase in phases_seconds:
+        lane = _lane(system, load, phase, started_in_seconds or load.cold_start_seconds)
+        unjudged = WARM_UP_SECONDS + since_seconds
+        (outcome,) = simulate(_policy(system, lane), [lane], conditions=CONDITIONS, warm_up_seconds=unjudged)
+        shares.append(1.0 - outcome.violations / max(outcome.requests, 1))
+        minutes.append(outcome.replica_seconds / MINUTE_SECONDS)
+    return Prediction(
+        float(np.mean(shares)), float(np.mean(minutes)), (min(shares), max(shares)), (min(minutes), max(minutes))
+    )
 
 
-def columns(system: System, load: Load) -> dict[str, float]:
+def columns(system: System, load: Load, started_in_seconds: float | None) -> dict[str, Any]:
     """What live.json says beside the run."""
-    found = predicted(system, load)
-    return {"predicted_within_slo": found.within_slo, "predicted_replica_minutes": found.replica_minutes}
+    found = predicted(system, load, started_in_seconds=started_in_seconds)
+    return {f"predicted_{name}": value for name, value in asdict(found).items()}
 
 
 def clairvoyant_replica_minutes(load: Load, *, since_seconds: float = 0.0) -> float:
@@ -58,19 +79,22 @@ def clairvoyant_replica_minutes(load: Load, *, since_seconds: float = 0.0) -> fl
     return float(schedule.replica_seconds) / MINUTE_SECONDS
 
 
-def _lane(system: System, load: Load) -> Lane:
-    service = load.service(queue_of(system, load))
+def _lane(system: System, load: Load, phase_seconds: float, starts_in_seconds: float) -> Lane:
+    """As long as the load, which begins so many seconds later: its end is cut off."""
+    service, rates = load.service(queue_of(system, load)), np.array(load.profile.rates_rps)
+    before = np.full(round(phase_seconds / load.profile.step_seconds), rates[0])
+    arrive = arrivals(load.profile, seed=SEED) + phase_seconds
     return Lane(
         name=system.name,
-        rates_rps=np.array(load.profile.rates_rps),
+        rates_rps=np.concatenate([before, rates])[: len(rates)],
         step_seconds=load.profile.step_seconds,
         seed=SEED,
         law=service.law,
         slo_latency_seconds=service.slo_latency_seconds,
         objective=OBJECTIVE,
         queue=service.limits,
-        cold_start=Duration.constant(load.cold_start_seconds),
-        arrival_times=arrivals(load.profile, seed=SEED),
+        cold_start=Duration.constant(starts_in_seconds),
+        arrival_times=arrive[arrive < load.profile.seconds],
         max_replicas=MOST_REPLICAS,
         initial_replicas=1,
     )

@@ -181,6 +181,9 @@ def row(system: System, within: float, minutes: float, **other: Any) -> dict[str
         "at_once": 16,
         "predicted_within_slo": within,
         "predicted_replica_minutes": minutes,
+        "predicted_within_slo_range": [within, within],
+        "predicted_replica_minutes_range": [minutes, minutes],
+        "started_in_seconds": 42.0,
         "asked_rps": [1.0, 2.0],
         "share_within_slo": [1.0, 0.9],
         "wanted": [1, 2],
@@ -225,13 +228,20 @@ def test_the_page_links_its_runs_where_they_are_beside_it(tmp_path: Path) -> Non
 
 
 def test_the_page_says_what_was_lost_and_how_far_the_simulator_was_off(tmp_path: Path) -> None:
-    ours = row(FORETIDE, 0.99, 50.0, lost=2, predicted_within_slo=0.97, predicted_replica_minutes=52.0)
+    ours = row(
+        *(FORETIDE, 0.99, 50.0),
+        lost=2,
+        predicted_within_slo=0.97,
+        predicted_within_slo_range=[0.96, 0.98],
+        predicted_replica_minutes=52.0,
+    )
     write([ours, row(PEERS[0], 0.90, 40.0, predicted_replica_minutes=45.0)], [], tmp_path)
     text = (tmp_path / "live.md").read_text()
     assert "Foretide, 1 runs, 3 changes of replicas: 2 requests not connected or broken off." in text
-    assert "share in time within 1.5 points in 1 of 2 runs; the worst, day" in text
+    assert "97.00% (96.0 to 98.0), 52.0 (50.0 to 50.0)" in text
+    assert "share in time within 1.5 points in 1 of 2 runs, within that of the range of its phases in 2; the" in text
     assert "foretide (half queue), by -2.0 points." in text
-    assert "replica-minutes within 10 % in 1 of 2 runs" in text
+    assert "replica-minutes within 10 % in 1 of 2 runs, within that of the range of its phases in 2; the" in text
     assert "hpa at 50% (default queue), by +12.5 %." in text
 
 
@@ -270,7 +280,10 @@ def test_the_simulator_foresees_a_run_and_nobody_is_cheaper_than_who_knows() -> 
     for system in systems(crowd, quick=True):
         found = predicted(system, crowd)
         assert 0.2 < found.within_slo < 0.99
-        assert columns(system, crowd)["predicted_within_slo"] == found.within_slo
+        assert columns(system, crowd, None)["predicted_within_slo"] == found.within_slo
+        least, most = found.within_slo_range
+        assert least <= found.within_slo <= most
+        assert predicted(system, crowd, started_in_seconds=20.0).within_slo > found.within_slo
         assert found.replica_minutes > 0.5 * clairvoyant_replica_minutes(crowd)
 
 
