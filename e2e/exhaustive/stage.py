@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from e2e.scenarios.api import NAMESPACE, Api
-from foretide.adapters.kubernetes import trimmed
 from foretide.adapters.resources import CHILDREN, DEPLOYMENT, INFERENCE_SERVICE, Object, Resource
+from foretide.adapters.trimmed import trimmed
 from foretide.api import group
 
 NAME: Final = "ranker"
