@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Any, Final
 
 from urllib3.exceptions import HTTPError
@@ -29,7 +27,6 @@ from foretide.adapters.resources import DEPLOYMENT, HARDWARE_CLASS, Object
 from foretide.api import parse
 from foretide.api.hardwareclass import HardwareClass
 from foretide.api.inferenceservice import InferenceService
-from foretide.control.pods import ready_since, seconds
 
 # From the first object until the first pod is ready, beyond its cold start; a lane that is early waits.
 SET_UP_SECONDS: Final = 20.0
@@ -92,7 +89,7 @@ def _run(tenant: Tenant, lane: Lane, status: Status, stopping: threading.Event) 
             _pause(min(1.0, left), stopping)
             _look(recording, service, status)
         result = traffic.whole()
-        states, pods = recording.of(service.deployment_name), service.pods()
+        states, started_in_seconds = recording.of(service.deployment_name), tenant.started_in_seconds()
     assert len(result) == len(plan.arrivals), f"{len(result)} of {len(plan.arrivals)} requests were told of"
     return run_of(
         lane.system,
@@ -100,7 +97,7 @@ def _run(tenant: Tenant, lane: Lane, status: Status, stopping: threading.Event) 
         result,
         states,
         began=result.started_at + time.monotonic() - time.time(),
-        started_in_seconds=_started_in(pods),
+        started_in_seconds=started_in_seconds,
     )
 
 
@@ -172,14 +169,6 @@ def _pause(seconds: float, stopping: threading.Event) -> None:
 def _look(recording: Recording, service: Service, status: Status) -> None:
     newest = recording.of(service.deployment_name)[-1].obj
     status.ready, status.wanted = _ready(newest), int(newest["spec"].get("replicas", 0))
-
-
-def _started_in(pods: Sequence[Object]) -> float | None:
-    """The median of those that are ready, from their creation."""
-    took = [
-        since - seconds(pod["metadata"]["creationTimestamp"]) for pod in pods if (since := ready_since(pod)) is not None
-    ]
-    return median(took) if took else None
 
 
 def _ready(deployment: Object | None) -> int:

@@ -29,6 +29,7 @@ from bench.ticks.seed import seed
 from foretide.adapters.kubernetes import opened
 from foretide.adapters.promql import history, record
 from foretide.api import group
+from foretide.app.families import TICKS, TickResult
 from foretide.scaling.policy import Quantity
 from foretide.scaling.settings import ScalingSettings
 
@@ -44,7 +45,6 @@ START_SECONDS: Final = 5_400.0
 # What appears is provided for generously, as long as nothing is known of its errors; a quarter of an hour later all
 # services would give that up at once, which only those do that were born within one tick.
 SETTLED_SECONDS: Final = 1_200.0
-GIVEN_UP: Final = "given up"  # in the operator's log, of a tick that took too long
 OPERATOR_NAMESPACE: Final = "foretide-system"
 LISTEN_PORT: Final = 8080
 SEED_CONNECTIONS: Final = 32
@@ -119,8 +119,7 @@ def measure(order: Order, say: Any) -> dict[str, Any]:
         read_at = time.time()
         say(f"the past is read after {read_at - began:.0f} s")
         time.sleep(max(SETTLED_SECONDS - (read_at - began), 2 * SCRAPE_SECONDS))
-        log = order.folder / "operator.log"
-        at_the_start = log.read_text().count(GIVEN_UP)
+        at_the_start = _given_up()
         say("ticks are measured")
         before, prometheus_before, answered = _Cost.of(operator.pid), _Cost.of(prometheus.pid), _of_prometheus(ANSWERED)
         first = len(_told(ticks))
@@ -140,7 +139,7 @@ def measure(order: Order, say: Any) -> dict[str, Any]:
             "startup_seconds": read_at - began,
             "slowest_at_the_start_seconds": max(one["seconds"] for one in _told(ticks)[:first]),
             "given_up_at_the_start": at_the_start,
-            "given_up": log.read_text().count(GIVEN_UP) - at_the_start,
+            "given_up": _given_up() - at_the_start,
             "first_tick_seconds": _first_whole(_told(ticks), order.services) - began,
             "answered_bytes_per_tick": (_of_prometheus(ANSWERED) - answered) / len(told),
             "prometheus": {
@@ -304,9 +303,23 @@ def _count(promql: str) -> float:
 
 def _of_prometheus(series: str) -> float:
     """What Prometheus tells of itself; 0 before it has answered anything."""
-    text = httpx.get(f"{PROMETHEUS}/metrics", timeout=30.0, trust_env=False).text
+    return _shown(PROMETHEUS, series) or 0.0
+
+
+def _given_up() -> int:
+    """Ticks of the operator that came to no end in time."""
+    series = f'{TICKS.name}{{result="{TickResult.TIMEOUT}"}}'
+    count = _shown(f"http://127.0.0.1:{LISTEN_PORT}", series)
+    if count is None:
+        raise ValueError(f"the operator shows no {series}")
+    return int(count)
+
+
+def _shown(url: str, series: str) -> float | None:
+    """What a program tells of itself; None where it does not."""
+    text = httpx.get(f"{url}/metrics", timeout=30.0, trust_env=False).text
     found = re.search(rf"^{re.escape(series)} (\S+)$", text, re.MULTILINE)
-    return float(found[1]) if found else 0.0
+    return float(found[1]) if found else None
 
 
 def _until(probe: Any, seconds: float, what: str, *, every_seconds: float = 2.0) -> None:

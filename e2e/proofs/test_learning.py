@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
-from statistics import median
 from typing import Final
 
 from e2e.proofs import loads
 from e2e.scenarios import sleeper
-from e2e.scenarios.conditions import condition
 from e2e.scenarios.measured import Measured
 from e2e.scenarios.tenant import Tenant
 from e2e.scenarios.traffic import Traffic
@@ -39,7 +36,7 @@ def test_the_law_and_the_cold_start_are_those_of_the_model(tenant: Tenant, measu
     profile = loads.through([(0.0, 10.0), (150.0, 70.0), (SECONDS, 110.0)])
     with Traffic(service.following(profile)) as load:
         time.sleep(SECONDS)
-        live, pods = service.live(), service.pods()
+        live, of_pods_seconds = service.live(), tenant.started_in_seconds()
         load.end()
 
     law = live["status"]["capacity"]["batchTime"]
@@ -48,24 +45,16 @@ def test_the_law_and_the_cold_start_are_those_of_the_model(tenant: Tenant, measu
         "fixed": parse_seconds(law["fixed"]) / (FIXED_MILLISECONDS / 1e3) - 1,
         "perItem": parse_seconds(law["perItem"]) / (ITEM_MILLISECONDS / 1e3) - 1,
     }
-    starts = [
-        _seconds(condition(pod, "Ready")["lastTransitionTime"]) - _seconds(pod["metadata"]["creationTimestamp"])
-        for pod in pods
-        if condition(pod, "Ready").get("status") == "True"
-    ]
+    assert of_pods_seconds is not None, "some are ready"
     learned = parse_seconds(live["status"]["coldStart"]["p50"])
     of_model = learned / LOAD_SECONDS - 1
-    of_pods = learned / median(starts) - 1
+    of_pods = learned / of_pods_seconds - 1
     told = ", ".join(f"{name} {share:+.1%}" for name, share in wrong.items())
     measured.add("learned batch times beside the model's, after 5 min", told, bar="within 5 %")
     measured.add(
-        f"learned cold start: {learned:.3g} s, the model's load {LOAD_SECONDS:g} s, the pods' {median(starts):.3g} s",
+        f"learned cold start: {learned:.3g} s, the model's load {LOAD_SECONDS:g} s, the pods' {of_pods_seconds:.3g} s",
         f"{of_model:+.1%} and {of_pods:+.1%}",
         bar="within 10 %",
     )
     assert all(abs(share) <= 0.05 for share in wrong.values()), law
     assert max(abs(of_model), abs(of_pods)) <= 0.1, live["status"]["coldStart"]
-
-
-def _seconds(timestamp: str) -> float:
-    return datetime.fromisoformat(timestamp).timestamp()

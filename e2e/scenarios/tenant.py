@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, Final
 
 from e2e.cluster import Cluster
@@ -12,8 +13,9 @@ from e2e.scenarios import sleeper
 from e2e.scenarios.api import NAMESPACE, Api
 from e2e.scenarios.recording import Recording
 from e2e.scenarios.service import Service
-from foretide.adapters.resources import CONFIG_MAP, INFERENCE_SERVICE, SERVICE, Resource
+from foretide.adapters.resources import CONFIG_MAP, INFERENCE_SERVICE, POD, SERVICE, Resource
 from foretide.api import group
+from foretide.control.pods import ready_since, seconds
 
 PREFIX: Final = "e2e-"
 # The strictest standard: whatever the operator makes must pass the API server's own admission of it.
@@ -71,6 +73,16 @@ class Tenant:
     def record(self, resource: Resource) -> Recording:
         """Keeps every state of the objects of a kind in the namespace."""
         return Recording(self.cluster, self.api, resource, namespace=self.namespace)
+
+    def started_in_seconds(self) -> float | None:
+        """From their creation until they were ready, the median of all pods that are; None where none is."""
+        pods = self.api.select(POD, namespace=self.namespace)
+        took = [
+            since - seconds(pod["metadata"]["creationTimestamp"])
+            for pod in pods
+            if (since := ready_since(pod)) is not None
+        ]
+        return median(took) if took else None
 
     def kubectl(self, *words: str) -> str:
         """kubectl in the namespace."""

@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
 from bench.ticks import measure, page, past
 from bench.ticks.loads import DAY_SECONDS, MEAN_REPLICAS, RPS_A_REPLICA, Loads, name, workload
+from foretide.app.families import TickResult
+from foretide.app.metrics import SelfMetrics
 
 NOW = 1_763_800_000.0
 
@@ -95,6 +98,19 @@ def test_the_page_keeps_what_people_wrote_and_the_runs_of_before(tmp_path: Path)
 
 def test_the_operator_is_measured_with_the_memory_allocator_as_its_image_tunes_it() -> None:
     assert measure._tuned() == {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "1048576"}
+
+
+def test_ticks_that_were_given_up_are_counted_by_the_operator_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = SelfMetrics()
+    for result in (TickResult.TIMEOUT, TickResult.FAULT, TickResult.TIMEOUT):
+        metrics.not_ticked(result)
+    monkeypatch.setattr(
+        "bench.ticks.measure.httpx.get", lambda *_, **__: httpx.Response(200, text=metrics.exposition())
+    )
+    assert measure._given_up() == 2
+    monkeypatch.setattr("bench.ticks.measure.httpx.get", lambda *_, **__: httpx.Response(200, text=""))
+    with pytest.raises(ValueError, match="the operator shows no foretide_ticks_total"):
+        measure._given_up()
 
 
 @pytest.mark.parametrize(

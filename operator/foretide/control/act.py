@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -114,7 +115,7 @@ class Actuator:
                 self._waiting.pop(key, None)
                 return True
         try:
-            async with self._slots:
+            async with self._turn(key):
                 for entry in status["decisions"]:
                     if entry not in before.get("decisions", ()):
                         # Before it is written, so that no death in between loses it.
@@ -123,13 +124,8 @@ class Actuator:
                     await self._status.write(key, uid, {**status, "memory": memory()})
                 done = await self._scaled(key, uid, changes)
         except AdapterError as error:
-            self._waiting.pop(key, None)  # what the API server does not answer for keeps nobody else waiting
             log.warning("%s/%s stays as it is, its status is not written: %s", *key, error)
             return False
-        except Exception:
-            self._waiting.pop(key, None)  # nor does a fault
-            raise
-        self._waiting.pop(key, None)
         # Events last: their storage may be slow, and nothing waits for them.
         await self._status.tell(key, uid, status, before=before)
         if done and decided and changes:
@@ -148,6 +144,18 @@ class Actuator:
         """Forgets all other services."""
         self._status.keep(keys)
         self._untaken = {key: untaken for key, untaken in self._untaken.items() if key in keys}
+
+    @asynccontextmanager
+    async def _turn(self, key: Key) -> AsyncIterator[None]:
+        """A slot. Whoever had one waits no longer, also after a refusal or a fault, which keep nobody else waiting; but
+        for one that a tick took away when it was given up."""
+        async with self._slots:
+            try:
+                yield
+            except Exception:  # a cancellation is none
+                self._waiting.pop(key, None)
+                raise
+            self._waiting.pop(key, None)
 
     async def _scaled(self, key: Key, uid: str, changes: Sequence[Scale]) -> bool:
         for change in changes:

@@ -121,7 +121,8 @@ class Autoscaler:
             forgetful.keep({row.key for row in rows})
         account = made.memory.spending.account(made.capacity.objective)
         decided = seconds()
-        grow = [any(scale.change > 0 for scale in self._scales(made, index, row)) for index, row in enumerate(rows)]
+        scales = [self._scales(made, index, row) for index, row in enumerate(rows)]
+        grow = [any(scale.change > 0 for scale in its) for its in scales]
         turns = self._actuator.in_turn([row.key for row in rows], urgent=grow)
         written = await all_of(
             self._act(
@@ -131,6 +132,7 @@ class Autoscaler:
                 index,
                 rows[index],
                 identities[index],
+                scales[index],
                 found.no_metrics,
                 verdicts.get(rows[index].key),
                 now_seconds=now_seconds,
@@ -326,13 +328,14 @@ class Autoscaler:
         index: int,
         row: Row,
         whose: Identity,
+        scales: Sequence[Scale],
         no_metrics: NoMetrics | None,
         verdict: Verdict | None,
         *,
         now_seconds: float,
     ) -> bool:
         before = self._actuator.told(row.key, whose.uid) or row.raw.get("status", {})
-        scales, found = self._scales(made, index, row), self._world.pods(row.key)
+        found = self._world.pods(row.key)
         changes = sum(scale.change != 0 for scale in scales)
         known = Circumstances(
             generation=row.served.service.generation,
