@@ -33,7 +33,11 @@ def ramps(period: int, minutes: int, *, low: float = 20.0, high: float = 200.0) 
 
 
 def found(load: Floats) -> float:
-    return float(season.period_minutes(history(load).last(DAY_MINUTES))[0])
+    return float(periods(load)[0])
+
+
+def periods(*loads: Floats) -> Floats:
+    return season.period_minutes(history(*loads).last(DAY_MINUTES), np.full(len(loads), FLOOR))
 
 
 @seldom
@@ -49,6 +53,17 @@ def test_two_repetitions_show_it_where_they_are_all_but_equal(period: int) -> No
     load = ramps(period, 2 * period)
     assert found(load) == period
     assert np.isnan(found(load[: int(1.8 * period)])), "a repetition is not whole"
+
+
+@seldom
+@given(st.integers(0, 200), st.floats(0.0, 1.0), st.floats(0.0, 0.9 * FLOOR))
+def test_a_service_that_waited_for_its_load_is_found_to_repeat_itself_two_minutes_later(
+    idle: int, part: float, tried: float
+) -> None:
+    """It had been applied so many minutes before, somebody tried it, and requests came in the middle of a minute."""
+    load = ramps(10, 22)
+    load[0] *= part
+    assert found(np.concatenate([np.full(idle, tried), load])) == 10.0
 
 
 @pytest.mark.parametrize("period", [10, 60, 120])
@@ -69,8 +84,7 @@ def test_a_few_minutes_show_none() -> None:
 def test_a_walk_at_random_is_seldom_taken_for_two_repetitions(seed: int) -> None:
     random = np.random.default_rng(seed)
     walks = 20.0 * np.exp(np.cumsum(random.normal(0.0, 0.1, (200, 60)), axis=1))
-    periods = season.period_minutes(history(*walks).last(DAY_MINUTES))
-    assert np.isfinite(periods).mean() <= 0.02
+    assert np.isfinite(periods(*walks)).mean() <= 0.02
 
 
 @rarely
@@ -104,7 +118,7 @@ def test_a_tenth_of_gaps_hides_no_period(seed: int) -> None:
 def test_each_service_is_looked_at_alone(seed: int) -> None:
     random = np.random.default_rng(seed)
     loads = [random.permutation(4)[0] * ramps(int(random.integers(4, 200)), 700) for _ in range(6)]
-    together = season.period_minutes(history(*loads).last(DAY_MINUTES))
+    together = periods(*loads)
     alone = [found(load) for load in loads]
     assert np.array_equal(together, alone, equal_nan=True)
 

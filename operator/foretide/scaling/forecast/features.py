@@ -91,7 +91,7 @@ class Slow:
             max_day=highest(day),
             max_week=highest(np.stack(blocks, axis=1)) if blocks else np.full(len(history), np.nan),
             idle_day=mean(np.where(np.isfinite(day), day < floor[:, None], np.nan)),
-            season_minutes=season.period_minutes(day),
+            season_minutes=season.period_minutes(day, floor),
         )
 
     def renewed(self, history: History, floor: Floats) -> Slow:
