@@ -11,6 +11,7 @@ import numpy as np
 from bench.live import slower
 from bench.live.loads import WARM_UP_SECONDS, loads
 from bench.live.pictures import draw
+from bench.live.predict import SIMULATIONS
 from bench.live.slower import Slower
 from bench.live.systems import FORETIDE
 from bench.live.together import RPS_PER_LANE
@@ -58,8 +59,8 @@ def write(rows: Sequence[Row], days: Iterable[Slower], folder: Path) -> None:
         "the SLO, which is what Foretide renders for two instances; with `slo` what cannot be in time any more, by "
         "somebody who knows how long a full batch takes, and the peer's query counts what was refused. "
         "*Foreseen* is what the simulator says of the same requests and of pods that start as they did: share in time, "
-        "replica-minutes. It is the mean of three phases of the load in a tick, which nobody sets; in brackets are the "
-        "least and the most of them.",
+        f"replica-minutes. It is the median of {SIMULATIONS} simulations, with the phases of the load in a tick and "
+        "the draws of kube-proxy that chance may bring; nine of ten of them are within the range in brackets.",
         "",
         *_verdicts(verdicts(rows)),
         *_anchors(rows),
@@ -159,7 +160,7 @@ def _anchors(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _off(rows: Sequence[Row], what: str) -> np.ndarray:
-    """What was foreseen less what came: [rows, mean and least and most of the phases]."""
+    """What was foreseen less what came: [rows, median and range]."""
     foreseen = [[row[f"predicted_{what}"], *row[f"predicted_{what}_range"]] for row in rows]
     return np.asarray(np.array(foreseen) - np.array([row[what] for row in rows])[:, None])
 
@@ -179,7 +180,7 @@ def _foresight(rows: Sequence[Row]) -> Iterator[str]:
         worst = rows[farthest]
         yield (
             f"- Foreseen by the simulator: {what} within {bound:g}{unit} in {near} of {len(rows)} runs, within that of "
-            f"the range of its phases in {in_range}; the worst, {worst['trace']} with a cold start of "
+            f"the range in {in_range}; the worst, {worst['trace']} with a cold start of "
             f"{worst['cold_start_seconds']:.0f} s, {_name(worst)} ({worst['queue']} queue), by "
             f"{off[farthest]:+.1f}{unit}."
         )

@@ -239,9 +239,9 @@ def test_the_page_says_what_was_lost_and_how_far_the_simulator_was_off(tmp_path:
     text = (tmp_path / "live.md").read_text()
     assert "Foretide, 1 runs, 3 changes of replicas: 2 requests not connected or broken off." in text
     assert "97.00% (96.0 to 98.0), 52.0 (50.0 to 50.0)" in text
-    assert "share in time within 1.5 points in 1 of 2 runs, within that of the range of its phases in 2; the" in text
+    assert "share in time within 1.5 points in 1 of 2 runs, within that of the range in 2; the" in text
     assert "foretide (half queue), by -2.0 points." in text
-    assert "replica-minutes within 10 % in 1 of 2 runs, within that of the range of its phases in 2; the" in text
+    assert "replica-minutes within 10 % in 1 of 2 runs, within that of the range in 2; the" in text
     assert "hpa at 50% (default queue), by +12.5 %." in text
 
 
