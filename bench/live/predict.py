@@ -21,16 +21,18 @@ from foretide.simulate.peers.keda import Keda
 from foretide.simulate.policies import RATE_WINDOW_SECONDS, SCRAPE_SECONDS, listed
 from foretide.simulate.run import simulate
 from foretide.simulate.scenario import Conditions, Duration, Lane
+from foretide.simulate.state import BIN_SECONDS
 from foretide.simulate.workload import QueueName
 
 MINUTE_SECONDS: Final = 60.0
-# Of the load in the scaler's tick of 15 s, which nobody sets: a tick sooner or later are some points, and replicas that
-# stay for five minutes or never come.
-PHASES_SECONDS: Final = (0.0, 5.0, 10.0)
+# From the first replica until the load begins, for which the lanes wait (`lanes.SET_UP_SECONDS`). When in the scaler's
+# tick of 15 s that is, nobody sets: a tick sooner or later are some points, and replicas that stay for five minutes or
+# never come.
+IDLE_SECONDS: Final = (15.0, 20.0, 25.0)
 # Each with other draws of the pod that kube-proxy takes for a request: a queue without a limit, near saturation, makes
 # 53 to 60 % in time of them (`day` under HPA at 80 %), and 77 to 100 % of a burst (`bursty` at 65 %).
 ROUTINGS: Final = 16
-SIMULATIONS: Final = len(PHASES_SECONDS) * ROUTINGS
+SIMULATIONS: Final = len(IDLE_SECONDS) * ROUTINGS
 # Of what comes of them nine of ten are between.
 RANGE: Final = (0.05, 0.95)
 # As the chart and Kubernetes have them.
@@ -39,7 +41,7 @@ CONDITIONS: Final = Conditions(scrape_seconds=SCRAPE_SECONDS, pre_stop_seconds=5
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Of the judged part: medians over phases and routings, which a run is nearest to, and the range of nine of ten."""
+    """Of the judged part: medians of all simulations, which a run is nearest to, and the range of nine of ten."""
 
     within_slo: float
     replica_minutes: float
@@ -52,14 +54,14 @@ def predicted(
 ) -> Prediction:
     """The run before it is run, or what comes of it `since_seconds` after the warm-up, of pods that start as they did
     or as the load says."""
-    starts_in_seconds = started_in_seconds or load.cold_start_seconds
-    lanes = [
-        _lane(system, load, phase, starts_in_seconds, seed=SEED + routing)
-        for phase in PHASES_SECONDS
-        for routing in range(ROUTINGS)
-    ]
-    unjudged = WARM_UP_SECONDS + since_seconds
-    outcomes = simulate(_policy(system, lanes), lanes, conditions=CONDITIONS, warm_up_seconds=unjudged)
+    outcomes = []
+    for idle_seconds in IDLE_SECONDS:
+        lanes = [
+            _lane(system, load, idle_seconds, started_in_seconds or load.cold_start_seconds, seed=SEED + routing)
+            for routing in range(ROUTINGS)
+        ]
+        unjudged = WARM_UP_SECONDS + since_seconds + BIN_SECONDS * (idle_seconds // BIN_SECONDS)
+        outcomes += simulate(_policy(system, lanes), lanes, conditions=CONDITIONS, warm_up_seconds=unjudged)
     shares = [1.0 - outcome.violations / max(outcome.requests, 1) for outcome in outcomes]
     minutes = [outcome.replica_seconds / MINUTE_SECONDS for outcome in outcomes]
     least, share, most = np.quantile(shares, [RANGE[0], 0.5, RANGE[1]]).tolist()
@@ -83,22 +85,23 @@ def clairvoyant_replica_minutes(load: Load, *, since_seconds: float = 0.0) -> fl
     return float(schedule.replica_seconds) / MINUTE_SECONDS
 
 
-def _lane(system: System, load: Load, phase_seconds: float, starts_in_seconds: float, *, seed: int) -> Lane:
-    """As long as the load, which begins so many seconds later: its end is cut off."""
-    service, rates = load.service(queue_of(system, load)), np.array(load.profile.rates_rps)
-    before = np.full(round(phase_seconds / load.profile.step_seconds), rates[0])
-    arrive = arrivals(load.profile, seed=SEED) + phase_seconds
+def _lane(system: System, load: Load, idle_seconds: float, starts_in_seconds: float, *, seed: int) -> Lane:
+    """The load after so many idle seconds, in whole ticks: some seconds of its end are cut off."""
+    service, sent = load.service(queue_of(system, load)), load.profile
+    rates = np.concatenate([np.zeros(round(idle_seconds / sent.step_seconds)), sent.rates_rps])
+    rates = rates[: len(rates) - len(rates) % round(BIN_SECONDS / sent.step_seconds)]
+    arrive = arrivals(sent, seed=SEED) + idle_seconds
     return Lane(
-        name=f"{system.name}-{phase_seconds:.0f}-{seed}",
-        rates_rps=np.concatenate([before, rates])[: len(rates)],
-        step_seconds=load.profile.step_seconds,
+        name=f"{system.name}-{seed}",
+        rates_rps=rates,
+        step_seconds=sent.step_seconds,
         seed=seed,
         law=service.law,
         slo_latency_seconds=service.slo_latency_seconds,
         objective=OBJECTIVE,
         queue=service.limits,
         cold_start=Duration.constant(starts_in_seconds),
-        arrival_times=arrive[arrive < load.profile.seconds],
+        arrival_times=arrive[arrive < len(rates) * sent.step_seconds],
         max_replicas=MOST_REPLICAS,
         initial_replicas=1,
     )
