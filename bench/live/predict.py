@@ -50,7 +50,12 @@ class Prediction:
 
 
 def predicted(
-    system: System, load: Load, *, since_seconds: float = 0.0, started_in_seconds: float | None = None
+    system: System,
+    load: Load,
+    *,
+    since_seconds: float = 0.0,
+    started_in_seconds: float | None = None,
+    routings: int = ROUTINGS,
 ) -> Prediction:
     """The run before it is run, or what comes of it `since_seconds` after the warm-up, of pods that start as they did
     or as the load says."""
@@ -58,7 +63,7 @@ def predicted(
     for idle_seconds in IDLE_SECONDS:
         lanes = [
             _lane(system, load, idle_seconds, started_in_seconds or load.cold_start_seconds, seed=SEED + routing)
-            for routing in range(ROUTINGS)
+            for routing in range(routings)
         ]
         unjudged = WARM_UP_SECONDS + since_seconds + BIN_SECONDS * (idle_seconds // BIN_SECONDS)
         outcomes += simulate(_policy(system, lanes), lanes, conditions=CONDITIONS, warm_up_seconds=unjudged)

@@ -31,7 +31,7 @@ def days(days_seconds: Sequence[float] = DAYS_SECONDS) -> Iterator[Slower]:
     """Foretide under each; a day of 24 hours takes minutes."""
     for seconds in days_seconds:
         load, since = day(seconds), 2 * seconds
-        found = predicted(FORETIDE, load, since_seconds=since)
+        found = predicted(FORETIDE, load, since_seconds=since, routings=1)  # ten million requests each
         least = clairvoyant_replica_minutes(load, since_seconds=since)
         yield Slower(seconds, found.within_slo, found.replica_minutes / least)
 
