@@ -57,11 +57,11 @@ def test_two_repetitions_show_it_where_they_are_all_but_equal(period: int) -> No
 
 @seldom
 @given(st.integers(0, 200), st.floats(0.0, 1.0), st.floats(0.0, 0.9 * FLOOR))
-def test_a_service_that_waited_for_its_load_is_found_to_repeat_itself_two_minutes_later(
+def test_a_service_that_waited_for_its_load_is_found_to_repeat_itself_a_minute_later(
     idle: int, part: float, tried: float
 ) -> None:
     """It had been applied so many minutes before, somebody tried it, and requests came in the middle of a minute."""
-    load = ramps(10, 22)
+    load = ramps(10, 21)
     load[0] *= part
     assert found(np.concatenate([np.full(idle, tried), load])) == 10.0
 

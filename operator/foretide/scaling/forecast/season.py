@@ -67,13 +67,11 @@ def period_minutes(day: Singles, floor: Floats) -> Floats:
 
 
 def _begun(day: Singles, floor: Floats) -> Bools:
-    """The minutes with a demand that matters and all later ones, without the first where the service was idle before:
-    that is seldom a whole one. Nobody asks for a service before it is announced, and half a minute of it made two equal
-    days of ten minutes 0.86 alike, not 0.98: the night that followed had 2.7 times the replicas that it needed, not
-    1.8."""
-    begun: Bools = np.logical_or.accumulate(day >= floor[:, None], axis=1)
-    idle = np.isfinite(day) & ~begun
-    begun[:, 1:] &= ~idle[:, :-1]
+    """The minutes after the first with a demand that matters, which is seldom a whole one. Nobody asks for a service
+    before it is announced, and half a minute of that made two equal days of ten minutes 0.86 alike, not 0.98: the night
+    that followed had 2.7 times the replicas that it needed, not 1.8."""
+    begun = np.zeros(day.shape, dtype=np.bool_)
+    np.logical_or.accumulate(day[:, :-1] >= floor[:, None], axis=1, out=begun[:, 1:])
     return begun
 
 
@@ -89,9 +87,9 @@ def _products(first: Spectrum, second: Spectrum) -> Floats:
 
 def _repeated(pairs: Floats, alike: Floats) -> Bools:
     """Whether so many minutes are known with the one a lag later that the lag was seen three times, or twice where that
-    is enough; a tenth of them may be gaps."""
+    is enough, less the very first one; a tenth of them may be gaps."""
     lag = np.arange(pairs.shape[1])
-    twice = (pairs >= KNOWN * lag) & (pairs >= FEWEST_MINUTES) & (alike >= ALIKE_TWICE)
+    twice = (pairs >= KNOWN * lag - 1.0) & (pairs >= FEWEST_MINUTES) & (alike >= ALIKE_TWICE)
     found: Bools = twice | (pairs >= KNOWN * (REPETITIONS - 1) * lag)
     return found
 
