@@ -169,6 +169,7 @@ def _summary(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "queries_per_tick": max(one["queries"] for one in told),
         "scaled_per_tick": float(np.mean([one["scaled"] for one in told])),
         "failed_writes": sum(one["failed_writes"] for one in told),
+        "postponed_per_tick": float(np.mean([one["postponed"] for one in told])),
         "unknown": sum(one["services"] - one["known"] for one in told),
         "without_metrics": sum(one["no_metrics"] is not None for one in told),
     }

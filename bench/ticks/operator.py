@@ -59,6 +59,7 @@ class Timed:
             "services": len(outcome.keys),
             "queries": outcome.queries,
             "failed_writes": outcome.failed_writes,
+            "postponed": outcome.postponed,
             "scaled": int((made.desired != made.fleet.replicas).sum()),
             "wanted": int(made.desired.sum()),
             "known": int(made.seen.demand.known.sum()),

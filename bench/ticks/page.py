@@ -54,7 +54,10 @@ def table(runs: Sequence[Run]) -> list[str]:
         ),
         ("the brain alone, p50", [_seconds(run["brain_seconds"]) for run in runs]),
         ("queries a tick; their answers, compressed", [f"{run['queries_per_tick']}; {_mb(run)}" for run in runs]),
-        ("services scaled a tick", [f"{run['scaled_per_tick']:.1f}" for run in runs]),
+        (
+            "services scaled a tick; left to a later one",
+            [f"{run['scaled_per_tick']:.1f}; {run['postponed_per_tick']:.1f}" for run in runs],
+        ),
         ("memory of the operator, most", [f"{run['memory_mib']:,.0f} MiB" for run in runs]),
         ("processor of the operator", [f"{run['cpu_cores']:.2f} cores" for run in runs]),
         ("from the start to the first whole tick", [f"{run['first_tick_seconds']:,.0f} s" for run in runs]),

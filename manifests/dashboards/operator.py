@@ -114,8 +114,12 @@ _TICKS: Final = Row(
         ),
         Panel(
             title="Decisions that were not taken",
-            text="Writes of status or /scale that the API server refused or did not answer.",
-            queries=(Query("sum(rate(foretide_scale_write_errors_total[5m]))", "writes"),),
+            text="failed: the API server refused status or /scale, or gave no answer; postponed: services that a tick "
+            "had no time to tell of and to scale in.",
+            queries=(
+                Query("sum(rate(foretide_scale_write_errors_total[5m]))", "failed"),
+                Query("sum(rate(foretide_postponed_writes_total[5m]))", "postponed"),
+            ),
             unit=Unit.PER_SECOND,
         ),
     ),

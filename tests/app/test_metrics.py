@@ -67,6 +67,7 @@ def outcome(*services: tuple[Key, float | None, int], down: bool = False, failed
         queries=6,
         scrapes=scrapes,
         failed_writes=failed,
+        postponed=2 * failed,
         stage_seconds={Stage.OBSERVE: 0.2, Stage.DECIDE: 0.02, Stage.WRITE: 3.0},
     )
 
@@ -112,6 +113,7 @@ def test_a_tick_is_shown_by_service() -> None:
     plain = {("", ""): 1.0}
     assert series(metrics, "metrics_available") == plain
     assert series(metrics, "scale_write_errors_total") == plain
+    assert series(metrics, "postponed_writes_total") == {("", ""): 2.0}
     assert series(metrics, "services") == {("", ""): 2}
     assert series(metrics, "prometheus_queries_total") == {("", ""): 6}
     assert series(metrics, "last_tick_timestamp_seconds") == {("", ""): 1_763_800_000}

@@ -39,6 +39,7 @@ def run(services: int, **changes: Any) -> dict[str, Any]:
         "slowest_at_the_start_seconds": 21.9,
         "given_up_at_the_start": 1,
         "given_up": 0,
+        "postponed_per_tick": 0.0,
         "prometheus": {"series": 64_000.0, "memory_mib": 900.0, "cpu_cores": 0.3},
         "load_average": 1.0,
         "unknown": 0,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Container
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from foretide.adapters.errors import AdapterError, Conflict, Rejected
 from foretide.adapters.resources import Object
 from foretide.api import group
 from foretide.api.reasons import Reason
-from foretide.control.act import HEAD_START_TICKS, Actuator, Scale
+from foretide.control.act import HEAD_START_TICKS, Actuator, Scale, Written
 from foretide.control.concurrency import all_of
 from foretide.control.world import Key, World
 from tests.control import objects
@@ -57,14 +58,16 @@ async def act(
     """On the Deployment as it is known now, or as it was known when it was decided on."""
     deployment = decided_on or actuator._world.child(key(), "Deployment", objects.DEPLOYMENT)
     assert deployment is not None
-    return await actuator.act(
+    written = await actuator.act(
         key(),
         "uid-of-ranker",
-        status=status,
+        status=lambda: status,
         before={},
         memory=lambda: memory,
         scales=[Scale(shown(deployment, present), status["desiredReplicas"])],
     )
+    assert written is not Written.POSTPONED
+    return written is Written.DONE
 
 
 def shown(deployment: Object, present: int) -> Object:
@@ -255,7 +258,7 @@ def test_every_turn_comes_where_no_tick_has_time_for_all(services: int, seconds:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds - 0.5):
                 await all_of(
-                    actuator.act(keys[index], "uid", status=status, before={}, memory=str, scales=[])
+                    actuator.act(keys[index], "uid", status=lambda: status, before={}, memory=str, scales=[])
                     for index in actuator.in_turn(keys, urgent=urgent)
                 )
 
@@ -267,7 +270,51 @@ def test_every_turn_comes_where_no_tick_has_time_for_all(services: int, seconds:
     assert set(api.asked) == {key.name for key in keys}
 
 
-def test_the_urgent_have_a_start_of_some_ticks() -> None:
+@given(st.lists(st.booleans(), min_size=1, max_size=12))
+def test_in_a_tick_that_has_no_time_for_all_those_grow_that_must_and_the_others_come_soon(grow: list[bool]) -> None:
+    """2,000 services that all shrank made ticks that were given up one after the other."""
+    keys = [Key("shop", f"s{number}") for number in range(len(grow))]
+    api, patience_seconds = Slow(), 1.5
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("foretide.control.act.WRITES_AT_ONCE", AT_ONCE)
+        actuator = Actuator(api, FakeEvents(), World(), patience_seconds=patience_seconds)
+    made: list[str] = []
+
+    async def tick(number: int) -> None:
+        def status(index: int) -> dict[str, Any]:
+            made.append(keys[index].name)
+            return {**AT_REST, "desiredReplicas": number}
+
+        order, began = actuator.in_turn(keys, urgent=grow), asyncio.get_running_loop().time()
+        outcomes = await all_of(
+            actuator.act(
+                keys[index],
+                "uid",
+                status=partial(status, index),
+                before={},
+                memory=str,
+                scales=[Scale({"spec": {"replicas": 4}}, 5 if grow[index] else 3)],
+                decided=False,
+            )
+            for index in order
+        )
+        took = asyncio.get_running_loop().time() - began
+        assert took <= patience_seconds + 1.0 + sum(grow)  # of one that had begun, and of those that grow
+        for index, outcome in zip(order, outcomes, strict=True):
+            assert outcome is Written.DONE or (outcome is Written.POSTPONED and not grow[index])
+
+    async def ticks() -> None:
+        for number in range(len(grow) + HEAD_START_TICKS):
+            before = len(made)
+            await tick(number)
+            assert made[before:] == api.asked[before:], "what waits has no status"
+            assert {key.name for key, grows in zip(keys, grow, strict=True) if grows} <= set(made[before:])
+
+    run(ticks())
+    assert set(api.asked) == {key.name for key in keys}
+
+
+async def test_the_urgent_have_a_start_of_some_ticks() -> None:
     actuator, keys = Actuator(Slow(), FakeEvents(), World()), [Key("shop", name) for name in "abcd"]
     assert actuator.in_turn(keys, urgent=[False, True, False, True]) == [1, 3, 0, 2]
     for _ in range(HEAD_START_TICKS):
@@ -285,5 +332,5 @@ async def test_a_decision_whose_turn_does_not_come_is_in_no_log(
     actuator = Actuator(Slow(), FakeEvents(), World())
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.0):
-            await actuator.act(key(), "uid", status=STATUS, before={}, memory=str, scales=[])
+            await actuator.act(key(), "uid", status=lambda: STATUS, before={}, memory=str, scales=[])
     assert caplog.messages == []

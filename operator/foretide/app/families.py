@@ -109,6 +109,11 @@ SCRAPE_ERRORS: Final = _counter("pod_scrape_errors", "Those of them that told no
 SCALE_WRITE_ERRORS: Final = _counter(
     "scale_write_errors", "Decisions whose status or /scale the API server did not take.", "decisions"
 )
+POSTPONED: Final = _counter(
+    "postponed_writes",
+    "Services that a tick had no time to tell of and to scale in; each was among the first of the next one.",
+    "services",
+)
 DECISIONS: Final = _counter(
     "decisions",
     "Decisions on one service in one tick, by the reason that status.decisions would have, those that change nothing "
@@ -135,6 +140,7 @@ OPERATOR: Final = (
     STAGE_SECONDS,
     DECISIONS,
     SCALE_WRITE_ERRORS,
+    POSTPONED,
     SERVICES,
     METRICS_AVAILABLE,
     QUERIES,

@@ -63,6 +63,7 @@ class SelfMetrics:
         self.scrapes = counter(families.SCRAPES)
         self.failed_scrapes = counter(families.SCRAPE_ERRORS)
         self.failed_writes = counter(families.SCALE_WRITE_ERRORS)
+        self.postponed = counter(families.POSTPONED)
         self.decisions = counter(families.DECISIONS)
         self.backfill_progress = gauge(families.BACKFILL_PROGRESS)
         self.backfill_known = gauge(families.BACKFILL_KNOWN)
@@ -105,6 +106,7 @@ class SelfMetrics:
         for reason, count in outcome.scrapes.failed.items():
             self.failed_scrapes.labels(reason).inc(count)
         self.failed_writes.inc(outcome.failed_writes)
+        self.postponed.inc(outcome.postponed)
         decided = Count(ledger.reason(outcome.decisions, row) for row in range(len(outcome.keys)))
         for why, count in decided.items():
             self.decisions.labels(why.value).inc(count)

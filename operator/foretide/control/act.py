@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, Final
 
 from foretide.adapters.errors import AdapterError, Conflict, Rejected
@@ -27,6 +29,14 @@ log: Final = logging.getLogger(__name__)
 WRITES_AT_ONCE: Final = 32
 # Who is to grow before who is not.
 HEAD_START_TICKS: Final = 3
+
+
+class Written(Enum):
+    """What became of a decision."""
+
+    DONE = auto()
+    FAILED = auto()  # the API server did not take all of it
+    POSTPONED = auto()  # it had no turn in this tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,10 @@ class Scale:
 class Actuator:
     """Writes the autoscale loop's part of status and /scale, for many services at once."""
 
-    def __init__(self, api: Kubernetes, events: Events, world: World) -> None:
+    def __init__(self, api: Kubernetes, events: Events, world: World, *, patience_seconds: float = math.inf) -> None:
+        """`patience_seconds`: of a tick, after which only those that grow have their turn."""
+        self._patience_seconds: Final = patience_seconds
+        self._until_seconds = math.inf  # by the clock of the loop
         self._api: Final = api
         self._events: Final = events
         self._world: Final = world
@@ -67,11 +80,13 @@ class Actuator:
 
     def in_turn(self, keys: Sequence[Key], *, urgent: Sequence[bool]) -> list[int]:
         """The order in which this tick is to act, as positions in `keys`: who has waited the longest first, over ticks
-        that were given up before all had their turn; the urgent ones as if for HEAD_START_TICKS more. Once a tick.
+        in which not all had their turn; the urgent ones as if for HEAD_START_TICKS more. Once a tick.
 
         5,000 services that all want another number at a start are 15,000 requests, more than a busy API server answers
-        within a tick: those at the end of the alphabet waited for ever.
+        within a tick: those at the end of the alphabet waited for ever. And 2,000 that all shrink made ticks of half a
+        minute, of which each was given up, and in which none could have grown.
         """
+        self._until_seconds = asyncio.get_running_loop().time() + self._patience_seconds
         now = next(self._ticks)
         self._waiting = {key: self._waiting.get(key, now) for key in keys}
         return sorted(range(len(keys)), key=lambda at: self._waiting[keys[at]] - HEAD_START_TICKS * urgent[at])
@@ -90,14 +105,16 @@ class Actuator:
         key: Key,
         uid: str,
         *,
-        status: Mapping[str, Any],
+        status: Callable[[], Mapping[str, Any]],
         before: Mapping[str, Any],
         memory: Callable[[], str],
         scales: Sequence[Scale],
         decided: bool = True,
-    ) -> bool:
-        """Status first, then the numbers of replicas, those that grow before those that shrink; False when the API
-        server did not take one of them, and then none that follows is written.
+    ) -> Written:
+        """Status first, then the numbers of replicas, those that grow before those that shrink; where the API server
+        does not take one of them, none that follows is written.
+
+        `status` is made when it is the service's turn: those of 5,000 services would wait in 40 MiB.
 
         A number is for the Deployment as it was decided on: one that was made anew or scaled by somebody else since is
         a Conflict, and the next tick decides anew. `decided` is false where the numbers only follow a decision of
@@ -107,29 +124,31 @@ class Actuator:
         causes no writes (Recall says what a restart makes of an old memory), nor does one whose /scale is refused at
         each tick.
         """
-        is_told = self._status.is_told(key, uid, status)
         changes = sorted((scale for scale in scales if scale.change), key=lambda scale: scale.change < 0)
-        if not changes:
-            self._untaken.pop(key, None)
-            if is_told:
-                self._waiting.pop(key, None)
-                return True
         try:
-            async with self._turn(key):
-                for entry in status["decisions"]:
+            async with self._turn(key, grows=any(scale.change > 0 for scale in changes)) as has_time:
+                if not has_time:
+                    return Written.POSTPONED
+                made = status()
+                is_told = self._status.is_told(key, uid, made)
+                if not changes:
+                    self._untaken.pop(key, None)
+                    if is_told:
+                        return Written.DONE
+                for entry in made["decisions"]:
                     if entry not in before.get("decisions", ()):
                         # Before it is written, so that no death in between loses it.
                         log.info("%s/%s %s", *key, entry["text"], extra={"service": "/".join(key), "decision": entry})
                 if not is_told:
-                    await self._status.write(key, uid, {**status, "memory": memory()})
-                done = await self._scaled(key, uid, changes)
+                    await self._status.write(key, uid, {**made, "memory": memory()})
+                written = await self._scaled(key, uid, changes)
         except AdapterError as error:
             log.warning("%s/%s stays as it is, its status is not written: %s", *key, error)
-            return False
+            return Written.FAILED
         # Events last: their storage may be slow, and nothing waits for them.
-        await self._status.tell(key, uid, status, before=before)
-        if done and decided and changes:
-            decision = status["decisions"][-1]
+        await self._status.tell(key, uid, made, before=before)
+        if written is Written.DONE and decided and changes:
+            decision = made["decisions"][-1]
             await self._events.emit(
                 namespace=key.namespace,
                 name=key.name,
@@ -138,7 +157,7 @@ class Actuator:
                 note=decision["text"],
                 warning=False,
             )
-        return done
+        return written
 
     def keep(self, keys: Container[Key]) -> None:
         """Forgets all other services."""
@@ -146,22 +165,25 @@ class Actuator:
         self._untaken = {key: untaken for key, untaken in self._untaken.items() if key in keys}
 
     @asynccontextmanager
-    async def _turn(self, key: Key) -> AsyncIterator[None]:
-        """A slot. Whoever had one waits no longer, also after a refusal or a fault, which keep nobody else waiting; but
-        for one that a tick took away when it was given up."""
+    async def _turn(self, key: Key, *, grows: bool) -> AsyncIterator[bool]:
+        """A slot; False where the tick has no time for it. Whoever had one waits no longer, also after a refusal or a
+        fault, which keep nobody else waiting; but for one that a tick took away when it was given up."""
         async with self._slots:
+            if not grows and asyncio.get_running_loop().time() >= self._until_seconds:
+                yield False
+                return
             try:
-                yield
+                yield True
             except Exception:  # a cancellation is none
                 self._waiting.pop(key, None)
                 raise
             self._waiting.pop(key, None)
 
-    async def _scaled(self, key: Key, uid: str, changes: Sequence[Scale]) -> bool:
+    async def _scaled(self, key: Key, uid: str, changes: Sequence[Scale]) -> Written:
         for change in changes:
             if not await self._scale(key, uid, change):
-                return False
-        return True
+                return Written.FAILED
+        return Written.DONE
 
     async def _scale(self, key: Key, uid: str, scale: Scale) -> bool:
         deployment, replicas = scale.deployment, scale.replicas
