@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -540,6 +541,34 @@ async def test_a_fault_in_one_service_does_not_keep_the_others_from_being_writte
     outcome = await cluster.tick()
     assert outcome.failed_writes == 1
     assert (cluster.replicas("aardvark"), cluster.replicas()) == (1, 9)
+
+
+def test_a_tick_makes_those_grow_that_must_and_leaves_others_to_the_next_ones_where_it_has_no_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of ticks of 15 s 3 s are for those that do not grow; here each write takes 4 s."""
+    monkeypatch.setattr("foretide.control.act.WRITES_AT_ONCE", 1)
+
+    async def slow(*given: Any, **named: Any) -> Object:
+        await asyncio.sleep(4.0)
+        return await FakeKubernetes.apply(*given, **named)
+
+    async def main() -> None:
+        cluster = Cluster(objects.hardware_class())
+        await cluster.serve(*(objects.service(name) for name in ("a", "b", "c", "ranker")), replicas=1)
+        monkeypatch.setattr(cluster.kubernetes, "apply", partial(slow, cluster.kubernetes))
+        cluster.load(a=1.0, b=1.0, c=1.0, ranker=5 * ONE_REPLICA)
+        outcomes = [await cluster.tick()]
+        assert cluster.replicas() == 5
+        for name in "abc":  # each is the first of a tick
+            assert "desiredReplicas" not in cluster.status(name)
+            outcomes.append(await cluster.tick())
+            assert cluster.status(name)["desiredReplicas"] == 1
+        outcomes.append(await cluster.tick())
+        assert [outcome.postponed for outcome in outcomes] == [3, 3, 3, 3, 0]
+        assert [outcome.failed_writes for outcome in outcomes] == [0] * 5
+
+    run(main())
 
 
 async def test_a_write_that_is_cancelled_as_the_operator_ends_ends_the_tick_and_is_no_fault(

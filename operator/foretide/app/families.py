@@ -111,7 +111,7 @@ SCALE_WRITE_ERRORS: Final = _counter(
 )
 POSTPONED: Final = _counter(
     "postponed_writes",
-    "Services that a tick had no time to tell of and to scale in; each was among the first of the next one.",
+    "Services that had no turn in a tick, to be told of and scaled in; each was among the first of the next one.",
     "services",
 )
 DECISIONS: Final = _counter(
