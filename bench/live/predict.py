@@ -25,9 +25,9 @@ from foretide.simulate.state import BIN_SECONDS
 from foretide.simulate.workload import QueueName
 
 MINUTE_SECONDS: Final = 60.0
-# From the first replica until the load begins, for which the lanes wait (`lanes.SET_UP_SECONDS`). When in the scaler's
-# tick of 15 s that is, nobody sets: a tick sooner or later are some points, and replicas that stay for five minutes or
-# never come.
+# Between the first replica and the load, of the 20 to 25 s that a lane has for its set-up (`lanes.SET_UP_SECONDS`), as
+# far as that leaves any. When in the scaler's tick of 15 s the load begins, nobody sets: a tick sooner or later are
+# some points, and replicas that stay for five minutes or never come.
 IDLE_SECONDS: Final = (15.0, 20.0, 25.0)
 # Each with other draws of the pod that kube-proxy takes for a request: a queue without a limit, near saturation, makes
 # 53 to 60 % in time of them (`day` under HPA at 80 %), and 77 to 100 % of a burst (`bursty` at 65 %).

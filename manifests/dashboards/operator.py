@@ -114,8 +114,8 @@ _TICKS: Final = Row(
         ),
         Panel(
             title="Decisions that were not taken",
-            text="failed: the API server refused status or /scale, or gave no answer; postponed: services that a tick "
-            "had no time to tell of and to scale in.",
+            text="failed: the API server refused status or /scale, or gave no answer; postponed: services "
+            "whose status or scaling in a tick had no time for.",
             queries=(
                 Query("sum(rate(foretide_scale_write_errors_total[5m]))", "failed"),
                 Query("sum(rate(foretide_postponed_writes_total[5m]))", "postponed"),

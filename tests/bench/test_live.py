@@ -282,7 +282,7 @@ def test_the_simulator_foresees_a_run_and_nobody_is_cheaper_than_who_knows() -> 
         assert 0.2 < found.within_slo < 0.99
         assert columns(system, crowd, None)["predicted_within_slo"] == found.within_slo
         least, most = found.within_slo_range
-        assert least <= found.within_slo <= most
+        assert least < found.within_slo < most, "no two draws of kube-proxy are the same"
         assert predicted(system, crowd, started_in_seconds=20.0).within_slo > found.within_slo
         assert found.replica_minutes > 0.5 * clairvoyant_replica_minutes(crowd)
 

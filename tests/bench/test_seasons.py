@@ -25,7 +25,7 @@ def test_shapes_go_from_the_night_to_the_height_of_a_day() -> None:
 def test_an_even_rhythm_is_found_by_its_minutes() -> None:
     even = [one for _, one in lanes()][:: len(UNEVEN)]
     minutes = np.stack([one.rates_rps.reshape(-1, round(60.0 / STEP_SECONDS)).mean(axis=1) for one in even])
-    found = period_minutes(minutes.astype(np.float32), np.zeros(len(minutes)))
+    found = period_minutes(minutes.astype(np.float32), np.zeros(len(minutes)), np.zeros(len(minutes), dtype=np.bool_))
     assert np.allclose(found, np.tile(np.array(PERIODS_SECONDS) / 60.0, len(SHAPES)), atol=1.0)
 
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Container
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -65,6 +64,7 @@ async def act(
         before={},
         memory=lambda: memory,
         scales=[Scale(shown(deployment, present), status["desiredReplicas"])],
+        urgent=True,
     )
     assert written is not Written.POSTPONED
     return written is Written.DONE
@@ -258,7 +258,9 @@ def test_every_turn_comes_where_no_tick_has_time_for_all(services: int, seconds:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds - 0.5):
                 await all_of(
-                    actuator.act(keys[index], "uid", status=lambda: status, before={}, memory=str, scales=[])
+                    actuator.act(
+                        keys[index], "uid", status=lambda: status, before={}, memory=str, scales=[], urgent=True
+                    )
                     for index in actuator.in_turn(keys, urgent=urgent)
                 )
 
@@ -278,22 +280,19 @@ def test_in_a_tick_that_has_no_time_for_all_those_grow_that_must_and_the_others_
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("foretide.control.act.WRITES_AT_ONCE", AT_ONCE)
         actuator = Actuator(api, FakeEvents(), World(), patience_seconds=patience_seconds)
-    made: list[str] = []
 
     async def tick(number: int) -> None:
-        def status(index: int) -> dict[str, Any]:
-            made.append(keys[index].name)
-            return {**AT_REST, "desiredReplicas": number}
-
+        status = {**AT_REST, "desiredReplicas": number}
         order, began = actuator.in_turn(keys, urgent=grow), asyncio.get_running_loop().time()
         outcomes = await all_of(
             actuator.act(
                 keys[index],
                 "uid",
-                status=partial(status, index),
+                status=lambda: status,
                 before={},
                 memory=str,
                 scales=[Scale({"spec": {"replicas": 4}}, 5 if grow[index] else 3)],
+                urgent=grow[index],
                 decided=False,
             )
             for index in order
@@ -305,10 +304,9 @@ def test_in_a_tick_that_has_no_time_for_all_those_grow_that_must_and_the_others_
 
     async def ticks() -> None:
         for number in range(len(grow) + HEAD_START_TICKS):
-            before = len(made)
+            before = len(api.asked)
             await tick(number)
-            assert made[before:] == api.asked[before:], "what waits has no status"
-            assert {key.name for key, grows in zip(keys, grow, strict=True) if grows} <= set(made[before:])
+            assert {key.name for key, grows in zip(keys, grow, strict=True) if grows} <= set(api.asked[before:])
 
     run(ticks())
     assert set(api.asked) == {key.name for key in keys}
@@ -332,5 +330,5 @@ async def test_a_decision_whose_turn_does_not_come_is_in_no_log(
     actuator = Actuator(Slow(), FakeEvents(), World())
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.0):
-            await actuator.act(key(), "uid", status=lambda: STATUS, before={}, memory=str, scales=[])
+            await actuator.act(key(), "uid", status=lambda: STATUS, before={}, memory=str, scales=[], urgent=True)
     assert caplog.messages == []

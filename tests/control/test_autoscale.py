@@ -18,6 +18,7 @@ from foretide.adapters.prometheus import Pod
 from foretide.adapters.resources import DEPLOYMENT, POD, Object
 from foretide.adapters.triton import BatchCount
 from foretide.api import group
+from foretide.api.reasons import Reason
 from foretide.control.outcome import Outcome, Stage
 from foretide.serving.naming import deployment_name
 from tests.control import objects
@@ -543,20 +544,21 @@ async def test_a_fault_in_one_service_does_not_keep_the_others_from_being_writte
     assert (cluster.replicas("aardvark"), cluster.replicas()) == (1, 9)
 
 
+async def slow_apply(kubernetes: FakeKubernetes, *given: Any, **named: Any) -> Object:
+    """Of ticks of 15 s 3 s are for what is not urgent."""
+    await asyncio.sleep(4.0)
+    return await FakeKubernetes.apply(kubernetes, *given, **named)
+
+
 def test_a_tick_makes_those_grow_that_must_and_leaves_others_to_the_next_ones_where_it_has_no_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of ticks of 15 s 3 s are for those that do not grow; here each write takes 4 s."""
     monkeypatch.setattr("foretide.control.act.WRITES_AT_ONCE", 1)
-
-    async def slow(*given: Any, **named: Any) -> Object:
-        await asyncio.sleep(4.0)
-        return await FakeKubernetes.apply(*given, **named)
 
     async def main() -> None:
         cluster = Cluster(objects.hardware_class())
         await cluster.serve(*(objects.service(name) for name in ("a", "b", "c", "ranker")), replicas=1)
-        monkeypatch.setattr(cluster.kubernetes, "apply", partial(slow, cluster.kubernetes))
+        monkeypatch.setattr(cluster.kubernetes, "apply", partial(slow_apply, cluster.kubernetes))
         cluster.load(a=1.0, b=1.0, c=1.0, ranker=5 * ONE_REPLICA)
         outcomes = [await cluster.tick()]
         assert cluster.replicas() == 5
@@ -564,9 +566,45 @@ def test_a_tick_makes_those_grow_that_must_and_leaves_others_to_the_next_ones_wh
             assert "desiredReplicas" not in cluster.status(name)
             outcomes.append(await cluster.tick())
             assert cluster.status(name)["desiredReplicas"] == 1
-        outcomes.append(await cluster.tick())
-        assert [outcome.postponed for outcome in outcomes] == [3, 3, 3, 3, 0]
-        assert [outcome.failed_writes for outcome in outcomes] == [0] * 5
+        assert [outcome.postponed for outcome in outcomes] == [3, 2, 1, 0]
+        assert [outcome.failed_writes for outcome in outcomes] == [0] * 4
+
+    run(main())
+
+
+async def test_what_a_quota_takes_away_waits_for_no_later_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else has it already."""
+    monkeypatch.setattr("foretide.control.autoscale.PATIENCE", 0.0)
+    cluster = await up(replicas=5, ticks=1, ranker=18.0)
+    cluster.add(objects.hardware_class(quota={"maxReplicas": 3}))
+    await cluster.reconcile()
+    assert await cluster.live(1, ranker=18.0) == [3]
+
+
+def test_what_is_to_shrink_and_has_to_wait_shrinks_later_and_nobody_takes_it_for_a_change_by_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("foretide.control.act.WRITES_AT_ONCE", 1)
+
+    async def main() -> None:
+        services = [objects.service(name) for name in ("a", "b", "ranker")]
+        cluster = await up(*services, replicas=5, ticks=1, a=18.0, b=18.0, ranker=18.0)
+        loads = {"a": 1.0, "b": 1.0, "ranker": 4 * ONE_REPLICA}
+        while cluster.replicas("b") == 5:
+            await cluster.live(1, **loads)
+        before = cluster.replicas("b")
+        assert 1 < cluster.replicas("a") == before
+        monkeypatch.setattr(cluster.kubernetes, "apply", partial(slow_apply, cluster.kubernetes))
+        told = {name: cluster.status(name) for name in "ab"}
+        cluster.load(**{**loads, "ranker": 9 * ONE_REPLICA})
+        assert (await cluster.tick()).postponed == 2
+        assert [cluster.replicas(name) for name in ("a", "b", "ranker")] == [before, before, 9]
+        assert {name: cluster.status(name) for name in "ab"} == told
+        assert (await cluster.tick()).postponed == 1
+        assert cluster.replicas("a") < before == cluster.replicas("b")
+        assert (await cluster.tick()).failed_writes == 0
+        assert cluster.replicas("b") < before
+        assert not [event for event in cluster.events.emitted if event[1] is Reason.MANUAL_SCALE]
 
     run(main())
 

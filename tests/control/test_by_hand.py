@@ -60,6 +60,19 @@ async def test_the_event_says_who_it_was_where_the_api_server_knows(caplog: pyte
     assert told(cluster) == 1
 
 
+async def test_a_number_that_a_tick_had_no_time_to_write_is_not_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foretide.control.autoscale.PATIENCE", 0.0)
+    cluster = await up()
+    cluster.load(ranker=1.0)
+    postponed = await cluster.tick()
+    while postponed.decisions.desired[0] == cluster.replicas():  # until it has held
+        postponed = await cluster.tick()
+    assert postponed.postponed == 1
+    by_hand(cluster, int(postponed.decisions.desired[0]))
+    await cluster.tick()
+    assert told(cluster) == 1
+
+
 async def test_our_own_field_manager_is_nobody_else() -> None:
     """A number that the reconcile loop put back, say."""
     cluster = await up()

@@ -85,6 +85,27 @@ async def test_status_is_written_before_the_deployment_that_it_makes_necessary()
     assert asked(cluster) == {"gpu-t4": 2, "cpu-16": 2}
 
 
+async def test_a_service_that_needs_a_class_without_a_deployment_waits_for_no_later_tick(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("foretide.control.autoscale.PATIENCE", 0.0)
+    cluster = await up(2, gpu=quota(2))
+    assert (await cluster.tick()).postponed == 1, "for what is not urgent there is no time"
+    cluster.load(ranker=4 * ONE_REPLICA)
+    assert (await cluster.tick()).postponed == 0
+    await cluster.reconcile()
+    assert asked(cluster) == {"gpu-t4": 2, "cpu-16": 2}
+
+
+async def test_what_a_quota_takes_away_waits_for_no_later_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else has it already."""
+    monkeypatch.setattr("foretide.control.autoscale.PATIENCE", 0.0)
+    cluster = await up(2)
+    assert await step(cluster, 3, rps=5 * ONE_REPLICA) == {"gpu-t4": 5}
+    cluster.add(objects.hardware_class("gpu-t4", **quota(3)))
+    assert (await step(cluster, 1, rps=5 * ONE_REPLICA))["gpu-t4"] == 3
+
+
 async def test_what_has_no_room_is_filled_into_the_next_class_in_the_words_of_the_scheduler() -> None:
     cluster = await up(2)
     found = await step(cluster, 14, rps=5 * ONE_REPLICA, gpu_t4=2)

@@ -111,7 +111,7 @@ SCALE_WRITE_ERRORS: Final = _counter(
 )
 POSTPONED: Final = _counter(
     "postponed_writes",
-    "Services that had no turn in a tick, to be told of and scaled in; each was among the first of the next one.",
+    "Services whose status or scaling in a tick had no time for; those that wait the longest are first in the next.",
     "services",
 )
 DECISIONS: Final = _counter(

@@ -36,7 +36,11 @@ class Written(Enum):
 
     DONE = auto()
     FAILED = auto()  # the API server did not take all of it
-    POSTPONED = auto()  # it had no turn in this tick
+    POSTPONED = auto()  # the tick had no time for it
+
+
+class _NoTime(Exception):
+    """The tick has none left for this service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Actuator:
     """Writes the autoscale loop's part of status and /scale, for many services at once."""
 
     def __init__(self, api: Kubernetes, events: Events, world: World, *, patience_seconds: float = math.inf) -> None:
-        """`patience_seconds`: of a tick, after which only those that grow have their turn."""
+        """`patience_seconds`: of the writing of a tick, after which only what is urgent is written."""
         self._patience_seconds: Final = patience_seconds
         self._until_seconds = math.inf  # by the clock of the loop
         self._api: Final = api
@@ -109,12 +113,14 @@ class Actuator:
         before: Mapping[str, Any],
         memory: Callable[[], str],
         scales: Sequence[Scale],
+        urgent: bool,
         decided: bool = True,
     ) -> Written:
         """Status first, then the numbers of replicas, those that grow before those that shrink; where the API server
         does not take one of them, none that follows is written.
 
-        `status` is made when it is the service's turn: those of 5,000 services would wait in 40 MiB.
+        `status` is made when it is the service's turn: those of 5,000 services would wait in 40 MiB. Where the tick has
+        no time left for what is not `urgent`, nothing is written.
 
         A number is for the Deployment as it was decided on: one that was made anew or scaled by somebody else since is
         a Conflict, and the next tick decides anew. `decided` is false where the numbers only follow a decision of
@@ -126,15 +132,15 @@ class Actuator:
         """
         changes = sorted((scale for scale in scales if scale.change), key=lambda scale: scale.change < 0)
         try:
-            async with self._turn(key, grows=any(scale.change > 0 for scale in changes)) as has_time:
-                if not has_time:
-                    return Written.POSTPONED
+            async with self._turn(key):
                 made = status()
                 is_told = self._status.is_told(key, uid, made)
                 if not changes:
                     self._untaken.pop(key, None)
                     if is_told:
                         return Written.DONE
+                if not urgent and asyncio.get_running_loop().time() >= self._until_seconds:
+                    raise _NoTime
                 for entry in made["decisions"]:
                     if entry not in before.get("decisions", ()):
                         # Before it is written, so that no death in between loses it.
@@ -142,6 +148,8 @@ class Actuator:
                 if not is_told:
                     await self._status.write(key, uid, {**made, "memory": memory()})
                 written = await self._scaled(key, uid, changes)
+        except _NoTime:
+            return Written.POSTPONED
         except AdapterError as error:
             log.warning("%s/%s stays as it is, its status is not written: %s", *key, error)
             return Written.FAILED
@@ -165,15 +173,14 @@ class Actuator:
         self._untaken = {key: untaken for key, untaken in self._untaken.items() if key in keys}
 
     @asynccontextmanager
-    async def _turn(self, key: Key, *, grows: bool) -> AsyncIterator[bool]:
-        """A slot; False where the tick has no time for it. Whoever had one waits no longer, also after a refusal or a
-        fault, which keep nobody else waiting; but for one that a tick took away when it was given up."""
+    async def _turn(self, key: Key) -> AsyncIterator[None]:
+        """A slot. Whoever had one waits no longer, also after a refusal or a fault, which keep nobody else waiting; but
+        for one that the tick had no time for, or that it took away when it was given up."""
         async with self._slots:
-            if not grows and asyncio.get_running_loop().time() >= self._until_seconds:
-                yield False
-                return
             try:
-                yield True
+                yield
+            except _NoTime:
+                raise
             except Exception:  # a cancellation is none
                 self._waiting.pop(key, None)
                 raise

@@ -45,17 +45,18 @@ from foretide.control.statuses import Statuses
 from foretide.control.stuck import UNHINDERED, Hindered, hindered, stuck, without_age
 from foretide.control.table import Row
 from foretide.control.world import Key, Served, World
+from foretide.scaling.arbitrate import Why
 from foretide.scaling.brain import Brain
 from foretide.scaling.capacity import BatchCounts
-from foretide.scaling.decision import Decisions
+from foretide.scaling.decision import Bound, Decisions
 from foretide.scaling.journal import encode
 from foretide.scaling.memory import Memory
 from foretide.scaling.policy import Observation
 
 log: Final = logging.getLogger(__name__)
 
-# Share of the time between ticks in which services have their turn that do not grow: 5,000 of them are read, decided on
-# and written within two thirds of it.
+# Share of the time between ticks after which a tick writes only what is urgent. Of 15 s these are 3: a hundred services
+# that shrink, on two processors, beside the 6 s in which 5,000 are read and decided on.
 PATIENCE: Final = 0.2
 
 
@@ -126,10 +127,11 @@ class Autoscaler:
         )
         decided = seconds()
         scales = [self._scales(made, index, row) for index, row in enumerate(rows)]
-        grow = [any(scale.change > 0 for scale in its) for its in scales]
-        turns = self._actuator.in_turn([row.key for row in rows], urgent=grow)
+        urgent = [self._is_urgent(made, index, row) for index, row in enumerate(rows)]
+        turns = self._actuator.in_turn([row.key for row in rows], urgent=urgent)
         written = await all_of(
-            self._act(statuses, index, rows[index], identities[index], scales[index]) for index in turns
+            self._act(statuses, index, rows[index], identities[index], scales[index], urgent=urgent[index])
+            for index in turns
         )
         for index, outcome in zip(turns, written, strict=True):
             if isinstance(outcome, asyncio.CancelledError):
@@ -313,7 +315,23 @@ class Autoscaler:
             if place.deployment is not None
         ]
 
-    async def _act(self, statuses: Statuses, index: int, row: Row, whose: Identity, scales: Sequence[Scale]) -> Written:
+    def _is_urgent(self, made: Decisions, index: int, row: Row) -> bool:
+        """Whether it grows, on any class, one without a Deployment included, or makes room for others: more replicas
+        than a quota allows are asked for until it has."""
+        if policies.is_advisory(row.policy):
+            return False
+        if made.desired[index] > made.fleet.replicas[index] or made.bound[index] == Bound.QUOTA:
+            return True
+        if made.divided is None or not row.places:
+            return False
+        return any(
+            made.divided.replicas[unit] > place.running or made.divided.why[unit] == Why.QUOTA
+            for place, unit in self._divisions.of(row.key)
+        )
+
+    async def _act(
+        self, statuses: Statuses, index: int, row: Row, whose: Identity, scales: Sequence[Scale], *, urgent: bool
+    ) -> Written:
         made = statuses.made
         before = self._actuator.told(row.key, whose.uid) or row.raw.get("status", {})
         changes = any(scale.change for scale in scales)
@@ -341,6 +359,7 @@ class Autoscaler:
                 classes=self._divisions.remembered(row.key) if row.places else (),
             ),
             scales=scales,
+            urgent=urgent,
             decided=int(made.desired[index]) != int(made.fleet.replicas[index]),
         )
         if changes and written is not Written.POSTPONED:

@@ -33,6 +33,6 @@ class Outcome:
     queries: int  # sent to Prometheus
     scrapes: Scrapes  # of pods, while it is away
     failed_writes: int
-    postponed: int  # services that had no turn to be told and to shrink
+    postponed: int  # services whose status or scaling in the tick had no time for
     stage_seconds: Mapping[Stage, float]
     verdicts: Mapping[Key, Verdict] = field(default_factory=dict)  # on the policies that are tried in the shadow

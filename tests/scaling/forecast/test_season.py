@@ -36,8 +36,9 @@ def found(load: Floats) -> float:
     return float(periods(load)[0])
 
 
-def periods(*loads: Floats) -> Floats:
-    return season.period_minutes(history(*loads).last(DAY_MINUTES), np.full(len(loads), FLOOR))
+def periods(*loads: Floats, began_before: bool = False) -> Floats:
+    day, services = history(*loads).last(DAY_MINUTES), len(loads)
+    return season.period_minutes(day, np.full(services, FLOOR), np.full(services, began_before))
 
 
 @seldom
@@ -64,6 +65,16 @@ def test_a_service_that_waited_for_its_load_is_found_to_repeat_itself_a_minute_l
     load = ramps(10, 21)
     load[0] *= part
     assert found(np.concatenate([np.full(idle, tried), load])) == 10.0
+
+
+@seldom
+@given(st.integers(0, 419), seeds)
+def test_the_idle_time_at_the_beginning_of_the_last_day_belongs_to_a_load_that_is_older(offset: int, seed: int) -> None:
+    """An hour in seven, of which a day has three, or four less what is idle."""
+    random, minutes = np.random.default_rng(seed), np.arange(3 * DAY_MINUTES) + offset
+    load = np.where(minutes % 420 < 60, 100.0 * random.gamma(20.0, 1.0 / 20.0, len(minutes)), 0.0)
+    slow = features.Slow.of(history(load), floats(FLOOR))
+    assert slow.season_minutes[0] == pytest.approx(420.0, abs=2.0)
 
 
 @pytest.mark.parametrize("period", [10, 60, 120])

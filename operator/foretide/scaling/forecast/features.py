@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from foretide.scaling import rows
-from foretide.scaling.arrays import Floats, Ints
+from foretide.scaling.arrays import Bools, Floats, Ints
 from foretide.scaling.forecast import season
 from foretide.scaling.forecast.history import DAY_MINUTES, History, highest, lowest, mean
 
@@ -84,6 +84,8 @@ class Slow:
     def of(cls, history: History, floor: Floats) -> Slow:
         """Of the newest minutes, for all."""
         day = history.last(DAY_MINUTES)
+        yesterday = history.between(history.minute - 2 * DAY_MINUTES, history.minute - DAY_MINUTES - 1)
+        began_before: Bools = np.any(yesterday >= floor[:, None], axis=1)
         blocks = [highest(block) ** 2 for block in history.minutes[-WEEK_BLOCKS:]]
         return cls(
             slot=np.full(len(history), history.slot, dtype=np.int64),
@@ -91,7 +93,7 @@ class Slow:
             max_day=highest(day),
             max_week=highest(np.stack(blocks, axis=1)) if blocks else np.full(len(history), np.nan),
             idle_day=mean(np.where(np.isfinite(day), day < floor[:, None], np.nan)),
-            season_minutes=season.period_minutes(day, floor),
+            season_minutes=season.period_minutes(day, floor, began_before),
         )
 
     def renewed(self, history: History, floor: Floats) -> Slow:

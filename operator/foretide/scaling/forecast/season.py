@@ -50,11 +50,11 @@ COARSE_LEVEL_SECONDS: Final = 120.0
 Spectrum: TypeAlias = npt.NDArray[np.complexfloating]
 
 
-def period_minutes(day: Singles, floor: Floats) -> Floats:
+def period_minutes(day: Singles, floor: Floats, began_before: Bools) -> Floats:
     """[services], of the minutes of a day, [services, DAY_MINUTES]; NaN where it does not repeat itself. `floor`: the
-    demand that does not matter."""
+    demand that does not matter; `began_before`: whether there was more before that day."""
     # Square roots make the noise of counts the same at every level.
-    roots = np.sqrt(np.where(_begun(day, floor), day, np.nan))
+    roots = np.sqrt(np.where(_begun(day, floor, began_before), day, np.nan))
     known = np.isfinite(roots)
     moved = np.where(known, roots - mean(roots)[:, None], 0.0).astype(np.float32)
     there, away, power = (_spectrum(each) for each in (known, moved, np.square(moved)))
@@ -66,12 +66,12 @@ def period_minutes(day: Singles, floor: Floats) -> Floats:
     return _first_peak(alike, _repeated(pairs, alike))
 
 
-def _begun(day: Singles, floor: Floats) -> Bools:
-    """The minutes after the first with a demand that matters, which is seldom a whole one. Nobody asks for a service
-    before it is announced, and half a minute of that made two equal days of ten minutes 0.86 alike, not 0.98: the night
-    that followed had 2.7 times the replicas that it needed, not 1.8."""
-    begun = np.zeros(day.shape, dtype=np.bool_)
-    np.logical_or.accumulate(day[:, :-1] >= floor[:, None], axis=1, out=begun[:, 1:])
+def _begun(day: Singles, floor: Floats, began_before: Bools) -> Bools:
+    """All minutes, or of a load that began on that day those after the first with a demand that matters, which is
+    seldom a whole one. Nobody asks for a service before it is announced, and half a minute of that made two equal days
+    of ten minutes 0.86 alike, not 0.98: the night that followed had 2.7 times the replicas that it needed, not 1.8."""
+    matters = day[:, :-1] >= floor[:, None]
+    begun: Bools = np.logical_or.accumulate(np.column_stack([began_before, matters]), axis=1)
     return begun
 
 
