@@ -99,7 +99,7 @@ def write(rows: Sequence[Row], days: Iterable[Slower], folder: Path) -> None:
 
 def _runs() -> Iterator[str]:
     yield (
-        f"What each run measured is in [{FOLDER}/{RUNS}]({FOLDER}/{RUNS}), of which `make bench-live "
+        f"What each run measured is in `docs/benchmarks/{FOLDER}/{RUNS}`, of which `make bench-live "
         f"BENCH_ARGS='--runs docs/benchmarks/{FOLDER}/{RUNS}'` makes this page again; it runs what is not there."
     )
     yield ""

@@ -224,7 +224,7 @@ def test_the_page_links_its_runs_where_they_are_beside_it(tmp_path: Path) -> Non
     assert "live/runs" not in (tmp_path / "live.md").read_text()
     (tmp_path / "live" / "runs").mkdir()
     write(rows, [], tmp_path)
-    assert "[live/runs](live/runs)" in (tmp_path / "live.md").read_text()
+    assert "`docs/benchmarks/live/runs`" in (tmp_path / "live.md").read_text()
 
 
 def test_the_page_says_what_was_lost_and_how_far_the_simulator_was_off(tmp_path: Path) -> None:
