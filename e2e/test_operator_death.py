@@ -25,6 +25,8 @@ def test_kills_during_growth_rollout_and_hold_change_no_end_and_shrink_nothing_e
     for service in (rolled, grown, held):
         service.until_ready()
         service.until_answers()
+    # A Deployment begins with one replica; the first tick writes how many it is to have.
+    rolled.until_ready(replicas=2)
     held.until_ready(replicas=3)
 
     with tenant.record(DEPLOYMENT) as deployments, Traffic(grown.load(200.0, seconds=120)) as load:
