@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 from foretide.adapters import events as module
 from foretide.adapters.clock import SystemClock
 from foretide.adapters.errors import MESSAGE_LIMIT, AdapterError, Conflict, Rejected, Unavailable
-from foretide.adapters.events import NOTE_LIMIT, KubernetesEvents
+from foretide.adapters.events import NOTE_LIMIT, TIMEOUT_SECONDS, WAITING_LIMIT, KubernetesEvents
 from foretide.adapters.resources import Object
 from foretide.api.reasons import Reason
+from tests.virtual_time import now_seconds, run
 
 
 class Api:
@@ -36,8 +38,17 @@ class Clock:
 
 
 async def emit(api: Any, *, note: str = "3 -> 5: because", warning: bool = False) -> None:
-    events = KubernetesEvents(api, Clock(), instance="foretide-operator-abc")
-    await events.emit(namespace="shop", name="ranker", uid="u1", reason=Reason.SCALED_UP, note=note, warning=warning)
+    events = on(api)
+    async with events.posting():
+        say(events, note=note, warning=warning)
+
+
+def on(api: Any) -> KubernetesEvents:
+    return KubernetesEvents(api, Clock(), instance="foretide-operator-abc")
+
+
+def say(events: KubernetesEvents, *, note: str, warning: bool = False) -> None:
+    events.emit(namespace="shop", name="ranker", uid="u1", reason=Reason.SCALED_UP, note=note, warning=warning)
 
 
 async def test_an_event_is_about_the_service_and_says_why() -> None:
@@ -82,14 +93,102 @@ async def test_a_lost_event_harms_nobody(error: AdapterError) -> None:
     await emit(Api(error))
 
 
-async def test_slow_storage_of_events_delays_nothing_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Slow(Api):
-        async def create(self, obj: Object) -> Object:
-            await asyncio.sleep(60)
-            raise AssertionError
+class Slow(Api):
+    """Takes so long for each."""
 
-    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 0.01)
-    await emit(Slow())
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    async def create(self, obj: Object) -> Object:
+        await asyncio.sleep(self.seconds)
+        return await super().create(obj)
+
+
+def notes(api: Api) -> list[str]:
+    return [event["note"] for event in api.created]
+
+
+def test_nothing_waits_for_an_event_and_all_are_posted_in_their_order() -> None:
+    async def main() -> tuple[float, list[str]]:
+        api = Slow(0.5)
+        events = on(api)
+        async with events.posting():
+            for number in range(4):
+                say(events, note=f"{number}")
+            emitted_at = now_seconds()
+            await asyncio.sleep(60)
+            return emitted_at, notes(api)
+
+    assert run(main()) == (0.0, ["0", "1", "2", "3"])
+
+
+def test_those_that_wait_at_the_end_are_posted_as_long_as_one_may_take() -> None:
+    async def main(slow_seconds: float) -> tuple[float, list[str]]:
+        api = Slow(slow_seconds)
+        events = on(api)
+        async with events.posting():
+            for number in range(4):
+                say(events, note=f"{number}")
+        return now_seconds(), notes(api)
+
+    assert run(main(0.25)) == (1.0, ["0", "1", "2", "3"])
+    assert run(main(0.75)) == (TIMEOUT_SECONDS, ["0", "1"])
+
+
+def test_who_has_lost_the_lease_posts_nothing_more() -> None:
+    async def lose(events: KubernetesEvents) -> None:
+        async with events.posting():
+            say(events, note="of another's service")
+            raise RuntimeError("the Lease is lost")
+
+    async def main() -> list[str]:
+        api = Slow(0.5)
+        with pytest.raises(RuntimeError):
+            await lose(on(api))
+        await asyncio.sleep(60)
+        return notes(api)
+
+    assert run(main()) == []
+
+
+def test_storage_that_is_slow_or_fails_loses_that_event_and_no_other() -> None:
+    class Moody(Api):
+        async def create(self, obj: Object) -> Object:
+            match obj["note"]:
+                case "slow":
+                    await asyncio.sleep(60)
+                case "a fault":
+                    raise KeyError(obj["note"])
+                case "refused":
+                    raise Rejected("no", reason="Forbidden")
+            return await super().create(obj)
+
+    async def main() -> list[str]:
+        api = Moody()
+        events = on(api)
+        async with events.posting():
+            for note in ("slow", "1", "a fault", "2", "refused", "3"):
+                say(events, note=note)
+            await asyncio.sleep(10)
+        return notes(api)
+
+    assert run(main()) == ["1", "2", "3"]
+
+
+def test_more_than_may_wait_are_lost_and_emitting_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> list[str]:
+        api = Api()
+        events = on(api)
+        with caplog.at_level(logging.INFO, logger=module.__name__):
+            for number in range(WAITING_LIMIT + 1):
+                say(events, note=f"{number}")
+        async with events.posting():
+            pass
+        return notes(api)
+
+    assert run(main()) == [f"{number}" for number in range(WAITING_LIMIT)]
+    assert caplog.messages == [f"event ScaledUp of shop/ranker is lost: {WAITING_LIMIT} wait already"]
 
 
 def test_a_conflict_is_a_refusal_and_no_refusal_is_unavailable() -> None:

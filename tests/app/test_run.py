@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from foretide.app.metrics import SelfMetrics
 from foretide.app.run import LeaseLost, _access, _lead, _loops, _stuck
 from foretide.app.settings import Settings
 from foretide.app.stopping import unless
-from tests.control.fakes import DOWN, FakeKubernetes, FakePrometheus
+from tests.control.fakes import DOWN, FakeEvents, FakeKubernetes, FakePrometheus
 from tests.virtual_time import now_seconds, run
 
 Step = Callable[[], Coroutine[Any, Any, None]]
@@ -48,8 +49,13 @@ class Story:
         finally:
             self.told.append(f"stops at {now_seconds():g}")
 
+    @asynccontextmanager
+    async def posting(self) -> AsyncIterator[None]:
+        yield
+        self.told.append("posts what waits")
+
     async def lead(self) -> None:
-        fakes: Any = (Settings(), self, self, self.metrics, self.stop)
+        fakes: Any = (Settings(), self, self, self, self.metrics, self.stop)
         await _lead(*fakes, identity="me")
 
 
@@ -63,14 +69,14 @@ def test_nothing_works_before_the_lease_is_held() -> None:
     assert run(main()) == ["released"], "for it may have been taken just then"
 
 
-def test_a_stop_ends_the_work_and_then_gives_the_lease_back() -> None:
+def test_a_stop_ends_the_work_and_posts_what_waits_and_then_gives_the_lease_back() -> None:
     async def main() -> list[str]:
         story = Story()
         asyncio.get_running_loop().call_later(20, story.stop.set)
         await story.lead()
         return story.told
 
-    assert run(main()) == ["acquired", "works", "stops at 20", "released"]
+    assert run(main()) == ["acquired", "works", "stops at 20", "posts what waits", "released"]
 
 
 def test_a_lost_lease_ends_the_work_and_the_process() -> None:
@@ -124,8 +130,8 @@ def test_only_a_leader_whose_ticks_ended_is_stuck(started: bool, age_seconds: fl
 
 
 def test_the_parts_fit_together() -> None:
-    fakes: Any = (Settings(tick_seconds=5), FakeKubernetes(), FakePrometheus(), PodHttp(), SelfMetrics())
-    loops = _loops(*fakes, identity="me")
+    fakes: Any = (Settings(tick_seconds=5), FakeKubernetes(), FakeEvents(), FakePrometheus(), PodHttp(), SelfMetrics())
+    loops = _loops(*fakes)
     assert not loops.started
     assert loops.tick_deadline_seconds == 30
 
@@ -134,8 +140,8 @@ def test_prometheus_is_asked_of_the_namespaces_that_are_watched() -> None:
     async def main() -> list[str]:
         prometheus = FakePrometheus(down=DOWN)
         settings = Settings(watch_namespaces="shop search")
-        fakes: Any = (settings, FakeKubernetes(), prometheus, PodHttp(), SelfMetrics())
-        loops = _loops(*fakes, identity="me")
+        fakes: Any = (settings, FakeKubernetes(), FakeEvents(), prometheus, PodHttp(), SelfMetrics())
+        loops = _loops(*fakes)
         await loops._autoscaler.tick()
         return prometheus.queries
 

@@ -297,5 +297,5 @@ class FakeEvents:
 
     emitted: list[tuple[str, Reason, bool]] = field(default_factory=list)
 
-    async def emit(self, *, namespace: str, name: str, uid: str, reason: Reason, note: str, warning: bool) -> None:
+    def emit(self, *, namespace: str, name: str, uid: str, reason: Reason, note: str, warning: bool) -> None:
         self.emitted.append((name, reason, warning))

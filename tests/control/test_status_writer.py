@@ -155,9 +155,9 @@ async def test_an_answer_that_comes_late_does_not_hide_a_newer_spec() -> None:
         ({"Reconciling": "False UpToDate"}, {"Reconciling": "True Creating"}, []),
     ],
 )
-async def test_each_turn_of_a_condition_is_told(
+def test_each_turn_of_a_condition_is_told(
     before: dict[str, str], after: dict[str, str], told: list[tuple[Reason, bool]]
 ) -> None:
     case = Case()
-    await case.status.tell(key(), UID, conditions(**after), before=conditions(**before))
+    case.status.tell(key(), UID, conditions(**after), before=conditions(**before))
     assert [(reason, warning) for _, reason, warning in case.cluster.events.emitted] == told

@@ -57,7 +57,8 @@ async def run(settings: Settings) -> None:
             election(connect, namespace=settings.pod_namespace, name=LEASE_NAME, identity=identity) as lease,
         ):
             fenced = api.fenced(lambda: lease.is_held)
-            loops = _loops(settings, fenced, prometheus, pods, metrics, identity=identity)
+            events = KubernetesEvents(fenced, SystemClock(), instance=identity)
+            loops = _loops(settings, fenced, events, prometheus, pods, metrics)
             endpoint = Endpoint(
                 port=settings.listen_port,
                 alive=lambda: _stuck(loops),
@@ -66,7 +67,7 @@ async def run(settings: Settings) -> None:
             )
             runner = await endpoint.start()
             try:
-                await _lead(settings, lease, loops, metrics, stop, identity=identity)
+                await _lead(settings, lease, loops, events, metrics, stop, identity=identity)
             finally:
                 await runner.cleanup()
     finally:
@@ -78,6 +79,7 @@ async def _lead(
     settings: Settings,
     lease: Election,
     loops: Loops,
+    events: KubernetesEvents,
     metrics: SelfMetrics,
     stop: asyncio.Event,
     *,
@@ -92,10 +94,11 @@ async def _lead(
     holding = asyncio.create_task(lease.hold())
     working = asyncio.create_task(loops.run(stop))
     try:
-        await asyncio.wait({holding, working}, return_when=asyncio.FIRST_COMPLETED)
-        if holding.done():
-            raise LeaseLost(f"Lease {settings.pod_namespace}/{LEASE_NAME} could not be renewed in time")
-        working.result()
+        async with events.posting():
+            await asyncio.wait({holding, working}, return_when=asyncio.FIRST_COMPLETED)
+            if holding.done():
+                raise LeaseLost(f"Lease {settings.pod_namespace}/{LEASE_NAME} could not be renewed in time")
+            working.result()
     finally:
         working.cancel()
         holding.cancel()
@@ -116,14 +119,12 @@ def _access(settings: Settings) -> Access:
 def _loops(
     settings: Settings,
     api: KubernetesApi,
+    events: KubernetesEvents,
     prometheus: PrometheusApi,
     pods: PodHttp,
     metrics: SelfMetrics,
-    *,
-    identity: str,
 ) -> Loops:
     world, clock = World(), SystemClock()
-    events = KubernetesEvents(api, clock, instance=identity)
     ports = Ports(
         kubernetes=api,
         prometheus=prometheus,

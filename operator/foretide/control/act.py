@@ -133,18 +133,18 @@ class Actuator:
         changes = sorted((scale for scale in scales if scale.change), key=lambda scale: scale.change < 0)
         try:
             async with self._turn(key):
+                has_time = urgent or asyncio.get_running_loop().time() < self._until_seconds
+                if changes and not has_time:
+                    raise _NoTime
                 made = status()
                 is_told = self._status.is_told(key, uid, made)
                 if not changes:
                     self._untaken.pop(key, None)
                     if is_told:
                         return Written.DONE
-                if not urgent and asyncio.get_running_loop().time() >= self._until_seconds:
+                if not has_time:
                     raise _NoTime
-                for entry in made["decisions"]:
-                    if entry not in before.get("decisions", ()):
-                        # Before it is written, so that no death in between loses it.
-                        log.info("%s/%s %s", *key, entry["text"], extra={"service": "/".join(key), "decision": entry})
+                _log(key, made, before)  # before it is written, so that no death in between loses it
                 if not is_told:
                     await self._status.write(key, uid, {**made, "memory": memory()})
                 written = await self._scaled(key, uid, changes)
@@ -153,11 +153,10 @@ class Actuator:
         except AdapterError as error:
             log.warning("%s/%s stays as it is, its status is not written: %s", *key, error)
             return Written.FAILED
-        # Events last: their storage may be slow, and nothing waits for them.
-        await self._status.tell(key, uid, made, before=before)
+        self._status.tell(key, uid, made, before=before)
         if written is Written.DONE and decided and changes:
             decision = made["decisions"][-1]
-            await self._events.emit(
+            self._events.emit(
                 namespace=key.namespace,
                 name=key.name,
                 uid=uid,
@@ -208,6 +207,13 @@ class Actuator:
         self._untaken.pop(key, None)
         self._world.scaled(key, deployment, replicas, version=version)
         return True
+
+
+def _log(key: Key, made: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """The decisions that are new."""
+    for entry in made["decisions"]:
+        if entry not in before.get("decisions", ()):
+            log.info("%s/%s %s", *key, entry["text"], extra={"service": "/".join(key), "decision": entry})
 
 
 def _refusal(error: AdapterError) -> Reason | None:

@@ -368,7 +368,7 @@ class Autoscaler:
         if row.by_hand.change:
             log.info("%s/%s %s", *row.key, row.by_hand.change)
             note = f"{row.by_hand.change}; {'it is left there' if row.is_left_alone else 'the load decides on'}"
-            await self._ports.events.emit(
+            self._ports.events.emit(
                 namespace=row.key.namespace,
                 name=row.key.name,
                 uid=whose.uid,

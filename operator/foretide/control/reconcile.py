@@ -276,7 +276,7 @@ class Reconciler:
         )
         if not self._status.is_told(key, metadata["uid"], status):
             await self._status.write(key, metadata["uid"], status)
-            await self._status.tell(key, metadata["uid"], status, before=before)
+            self._status.tell(key, metadata["uid"], status, before=before)
 
     def _fleet(self, key: Key, uid: str) -> serving_status.Rollout | None:
         """All pods of the service, also those of a hardware class that it is leaving; None while there are none."""

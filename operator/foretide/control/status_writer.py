@@ -95,10 +95,10 @@ class StatusWriter:
             and drift(value, status.get(name)) is not None
         ]
 
-    async def tell(self, key: Key, uid: str, status: Mapping[str, Any], *, before: Mapping[str, Any]) -> None:
-        """Posts an Event for each condition that turned since `before`."""
+    def tell(self, key: Key, uid: str, status: Mapping[str, Any], *, before: Mapping[str, Any]) -> None:
+        """Emits an Event for each condition that turned since `before`."""
         for turned in _turned(before, status):
-            await self._events.emit(
+            self._events.emit(
                 namespace=key.namespace,
                 name=key.name,
                 uid=uid,

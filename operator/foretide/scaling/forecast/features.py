@@ -83,8 +83,7 @@ class Slow:
     @classmethod
     def of(cls, history: History, floor: Floats) -> Slow:
         """Of the newest minutes, for all."""
-        day = history.last(DAY_MINUTES)
-        yesterday = history.between(history.minute - 2 * DAY_MINUTES, history.minute - DAY_MINUTES - 1)
+        yesterday, day = np.split(history.last(2 * DAY_MINUTES), 2, axis=1)
         began_before: Bools = np.any(yesterday >= floor[:, None], axis=1)
         blocks = [highest(block) ** 2 for block in history.minutes[-WEEK_BLOCKS:]]
         return cls(
