@@ -9,7 +9,6 @@ from typing import Final
 from e2e.exhaustive.stage import Event, Stage
 from foretide.adapters.clock import Clock
 from foretide.adapters.errors import AdapterError
-from foretide.adapters.events import KubernetesEvents
 from foretide.adapters.kubernetes import Known, KubernetesApi, nothing_known
 from foretide.adapters.pod_http import PodHttp
 from foretide.adapters.prometheus import PrometheusApi
@@ -17,6 +16,7 @@ from foretide.adapters.prometheus_access import Access
 from foretide.adapters.resources import DEPLOYMENT, Object, Resource, resource_of
 from foretide.adapters.scrape import ScrapeHttp
 from foretide.adapters.triton import TritonHttp
+from foretide.api.reasons import Reason
 from foretide.app.watching import WATCHED
 from foretide.control.autoscale import Autoscaler, Ports
 from foretide.control.backfill import Backfill
@@ -70,8 +70,8 @@ class Diary:
     writes: list[Write] = field(default_factory=list)
 
     def changes(self) -> list[str]:
-        """Those that changed something, Events apart: each is posted once at most, and lost with its process."""
-        return sorted(f"{each.verb} {each.what}" for each in self.writes if each.changed and each.verb != "create")
+        """Those that changed something."""
+        return sorted(f"{each.verb} {each.what}" for each in self.writes if each.changed)
 
     def child_changes(self) -> list[str]:
         """The same without those of status."""
@@ -116,11 +116,7 @@ class Mortal:
         self._ends("delete", resource, name, before, None)
 
     async def create(self, obj: Object) -> Object:
-        self._begins()
-        answer = await self.api.create(obj)
-        self.diary.writes.append(Write("create", obj["kind"], changed=True))
-        self._may_die(after=True)
-        return answer
+        raise NotImplementedError("of Events and of the Lease, which these lives do not need")
 
     async def get(self, resource: Resource, *, namespace: str | None, name: str) -> Object | None:
         self._lives()
@@ -172,6 +168,13 @@ class Mortal:
         self._may_die(after=True)
 
 
+class Silent:
+    """No Events: each is posted once at most, beside all else, and lost with its process."""
+
+    def emit(self, *, namespace: str, name: str, uid: str, reason: Reason, note: str, warning: bool) -> None:
+        pass
+
+
 class Life:
     """What one process remembers and does."""
 
@@ -179,7 +182,7 @@ class Life:
         self._stage, self._time = stage, time
         self.gateway = Mortal(api, stage, diary, death)
         self._world = world = World()
-        events = KubernetesEvents(self.gateway, time, instance="exhaustive")
+        silent = Silent()
         prometheus = PrometheusApi(Access(url=NO_PROMETHEUS), time)
         settings = ScalingSettings(tick_seconds=TICK_SECONDS)
         # What they foresee is not what is written here twice or not at all, and takes most of a tick.
@@ -192,9 +195,9 @@ class Life:
             rate_window_seconds=settings.rate_window_seconds,
             history_seconds=policies.history_seconds,
         )
-        ports = Ports(self.gateway, prometheus, TritonHttp(pods), ScrapeHttp(pods), events, time)
+        ports = Ports(self.gateway, prometheus, TritonHttp(pods), ScrapeHttp(pods), silent, time)
         self._reconciler = Reconciler(
-            api=self.gateway, events=events, world=world, clock=time, settings=ServingSettings()
+            api=self.gateway, events=silent, world=world, clock=time, settings=ServingSettings()
         )
         self._autoscaler = Autoscaler(ports, world, brain, backfill, policies)
         self._due: set[Key] = set()

@@ -1,4 +1,4 @@
-"""SIGTERM in the middle of a write: a child, a status, a number; answered late, or by nobody."""
+"""SIGTERM in the middle of a write: a child, a status, a number, an Event; answered late, or by nobody."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ LATE_SECONDS = 30.0
 STATUS, SCALE, DEPLOYMENT = (
     rf".*/{path}\?.*" for path in ("inferenceservices/[^/]+/status", "deployments/[^/]+/scale", "deployments/[^/]+")
 )
+EVENTS = r".*/events.*"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,20 @@ def test_a_silent_api_server_keeps_nobody(team: Team) -> None:
         assert operator.terminate(within_seconds=ENDS_WITHIN_SECONDS) == 0, operator.program.last_words()
     operator.start()
     service.until_replicas(1, within_seconds=120)
+    team.settle(service)
+
+
+def test_events_that_nobody_takes_keep_nobody(team: Team) -> None:
+    proxy, operator = team.stand.proxy, team.stand.operator
+    service = team.serve(rate_rps=ONE_POD_RPS)
+    service.until_replicas(1, within_seconds=120)
+    with proxy.hurting(KUBERNETES, Fault.DELAY, method="POST", path=EVENTS, seconds=LATE_SECONDS):
+        team.behave(service.name, rate_rps=FOUR_PODS_RPS)
+        until("an event waits", lambda: proxy.hurt_so_far(KUBERNETES) > 0, within_seconds=120)
+        team.until_four(service)
+        assert operator.terminate(within_seconds=ENDS_WITHIN_SECONDS) == 0, operator.program.last_words()
+        nothing_is_left_behind(team, service)
+    operator.start()
     team.settle(service)
 
 

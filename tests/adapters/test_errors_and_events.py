@@ -11,8 +11,8 @@ import pytest
 
 from foretide.adapters import events as module
 from foretide.adapters.clock import SystemClock
-from foretide.adapters.errors import MESSAGE_LIMIT, AdapterError, Conflict, Rejected, Unavailable
-from foretide.adapters.events import NOTE_LIMIT, TIMEOUT_SECONDS, WAITING_LIMIT, KubernetesEvents
+from foretide.adapters.errors import LEASE_LOST, MESSAGE_LIMIT, AdapterError, Conflict, Rejected, Unavailable
+from foretide.adapters.events import LAST_SECONDS, NOTE_LIMIT, WAITING_LIMIT, KubernetesEvents
 from foretide.adapters.resources import Object
 from foretide.api.reasons import Reason
 from tests.virtual_time import now_seconds, run
@@ -86,13 +86,6 @@ async def test_a_warning_is_one_and_a_long_note_is_cut() -> None:
     assert len(api.created[0]["note"]) == NOTE_LIMIT
 
 
-@pytest.mark.parametrize(
-    "error", [Unavailable("down", reason="Timeout"), Rejected("namespace is being terminated", reason="Forbidden")]
-)
-async def test_a_lost_event_harms_nobody(error: AdapterError) -> None:
-    await emit(Api(error))
-
-
 class Slow(Api):
     """Takes so long for each."""
 
@@ -123,7 +116,9 @@ def test_nothing_waits_for_an_event_and_all_are_posted_in_their_order() -> None:
     assert run(main()) == (0.0, ["0", "1", "2", "3"])
 
 
-def test_those_that_wait_at_the_end_are_posted_as_long_as_one_may_take() -> None:
+def test_those_that_wait_at_the_end_are_posted_for_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger=module.__name__)
+
     async def main(slow_seconds: float) -> tuple[float, list[str]]:
         api = Slow(slow_seconds)
         events = on(api)
@@ -132,8 +127,9 @@ def test_those_that_wait_at_the_end_are_posted_as_long_as_one_may_take() -> None
                 say(events, note=f"{number}")
         return now_seconds(), notes(api)
 
-    assert run(main(0.25)) == (1.0, ["0", "1", "2", "3"])
-    assert run(main(0.75)) == (TIMEOUT_SECONDS, ["0", "1"])
+    assert run(main(0.125)) == (0.5, ["0", "1", "2", "3"])
+    assert run(main(0.375)) == (LAST_SECONDS, ["0", "1"])
+    assert caplog.messages == ["1 events are lost: the operator ends"], "the third was under way"
 
 
 def test_who_has_lost_the_lease_posts_nothing_more() -> None:
@@ -152,7 +148,7 @@ def test_who_has_lost_the_lease_posts_nothing_more() -> None:
     assert run(main()) == []
 
 
-def test_storage_that_is_slow_or_fails_loses_that_event_and_no_other() -> None:
+def test_storage_that_is_slow_or_fails_loses_that_event_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
     class Moody(Api):
         async def create(self, obj: Object) -> Object:
             match obj["note"]:
@@ -161,34 +157,46 @@ def test_storage_that_is_slow_or_fails_loses_that_event_and_no_other() -> None:
                 case "a fault":
                     raise KeyError(obj["note"])
                 case "refused":
-                    raise Rejected("no", reason="Forbidden")
+                    raise Rejected("namespace is being terminated", reason="Forbidden")
+                case "away":
+                    raise Unavailable("down", reason="Timeout")
+                case "no longer ours":
+                    raise Unavailable("the Lease is lost", reason=LEASE_LOST)
             return await super().create(obj)
 
     async def main() -> list[str]:
         api = Moody()
         events = on(api)
         async with events.posting():
-            for note in ("slow", "1", "a fault", "2", "refused", "3"):
+            for note in ("slow", "1", "a fault", "2", "refused", "3", "away", "4", "no longer ours", "5"):
                 say(events, note=note)
             await asyncio.sleep(10)
         return notes(api)
 
-    assert run(main()) == ["1", "2", "3"]
+    with caplog.at_level(logging.INFO, logger=module.__name__):
+        assert run(main()) == ["1", "2", "3", "4", "5"]
+    lost = "event ScaledUp of shop/ranker is lost: "
+    assert caplog.messages == [
+        f"{lost}no answer in 2 s",
+        "an event: a fault of the operator; others are posted",
+        f"{lost}namespace is being terminated",
+        f"{lost}down",
+    ]
 
 
-def test_more_than_may_wait_are_lost_and_emitting_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_of_more_than_may_wait_the_oldest_is_lost_and_nobody_waits(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> list[str]:
         api = Api()
         events = on(api)
-        with caplog.at_level(logging.INFO, logger=module.__name__):
-            for number in range(WAITING_LIMIT + 1):
-                say(events, note=f"{number}")
+        for number in range(WAITING_LIMIT + 1):
+            say(events, note=f"{number}")
         async with events.posting():
             pass
         return notes(api)
 
-    assert run(main()) == [f"{number}" for number in range(WAITING_LIMIT)]
-    assert caplog.messages == [f"event ScaledUp of shop/ranker is lost: {WAITING_LIMIT} wait already"]
+    with caplog.at_level(logging.INFO, logger=module.__name__):
+        assert run(main()) == [f"{number}" for number in range(1, WAITING_LIMIT + 1)]
+    assert caplog.messages == [f"event ScaledUp of shop/ranker is lost: {WAITING_LIMIT} newer ones wait"]
 
 
 def test_a_conflict_is_a_refusal_and_no_refusal_is_unavailable() -> None:

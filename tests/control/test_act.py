@@ -261,7 +261,7 @@ def test_every_turn_comes_where_no_tick_has_time_for_all(services: int, seconds:
                     actuator.act(
                         keys[index], "uid", status=lambda: status, before={}, memory=str, scales=[], urgent=True
                     )
-                    for index in actuator.in_turn(keys, urgent=urgent)
+                    for index in actuator.in_turn(keys, urgent=urgent, changing=urgent)
                 )
 
     async def ticks() -> None:
@@ -282,13 +282,19 @@ def test_in_a_tick_that_has_no_time_for_all_those_grow_that_must_and_the_others_
         actuator = Actuator(api, FakeEvents(), World(), patience_seconds=patience_seconds)
 
     async def tick(number: int) -> None:
-        status = {**AT_REST, "desiredReplicas": number}
-        order, began = actuator.in_turn(keys, urgent=grow), asyncio.get_running_loop().time()
+        made: list[int] = []
+
+        def status() -> dict[str, Any]:
+            made.append(number)
+            return {**AT_REST, "desiredReplicas": number}
+
+        began = asyncio.get_running_loop().time()
+        order = actuator.in_turn(keys, urgent=grow, changing=[True] * len(keys))
         outcomes = await all_of(
             actuator.act(
                 keys[index],
                 "uid",
-                status=lambda: status,
+                status=status,
                 before={},
                 memory=str,
                 scales=[Scale({"spec": {"replicas": 4}}, 5 if grow[index] else 3)],
@@ -301,6 +307,7 @@ def test_in_a_tick_that_has_no_time_for_all_those_grow_that_must_and_the_others_
         assert took <= patience_seconds + 1.0 + sum(grow)  # of one that had begun, and of those that grow
         for index, outcome in zip(order, outcomes, strict=True):
             assert outcome is Written.DONE or (outcome is Written.POSTPONED and not grow[index])
+        assert len(made) == outcomes.count(Written.DONE), "a status that nobody has the time to write is not made"
 
     async def ticks() -> None:
         for number in range(len(grow) + HEAD_START_TICKS):
@@ -314,12 +321,34 @@ def test_in_a_tick_that_has_no_time_for_all_those_grow_that_must_and_the_others_
 
 async def test_the_urgent_have_a_start_of_some_ticks() -> None:
     actuator, keys = Actuator(Slow(), FakeEvents(), World()), [Key("shop", name) for name in "abcd"]
-    assert actuator.in_turn(keys, urgent=[False, True, False, True]) == [1, 3, 0, 2]
+    urgent = [False, True, False, True]
+    assert actuator.in_turn(keys, urgent=urgent, changing=[True] * 4) == [1, 3, 0, 2]
     for _ in range(HEAD_START_TICKS):
         keys.append(Key("shop", f"e{len(keys)}"))
-        last = len(keys) - 1
-        order = actuator.in_turn(keys, urgent=[*[False] * last, True])
-    assert order[:5] == [0, 1, 2, 3, last]  # those wait for as long as the start is
+        urgent = [*[False] * (len(keys) - 1), True]
+        order = actuator.in_turn(keys, urgent=urgent, changing=[True] * len(keys))
+    assert order[:5] == [0, 1, 2, 3, len(keys) - 1]  # those wait for as long as the start is
+
+
+async def test_of_those_who_wait_for_as_long_who_changes_is_first() -> None:
+    actuator, keys = Actuator(Slow(), FakeEvents(), World()), [Key("shop", name) for name in "abcd"]
+    changing = [False, False, True, False]
+    assert actuator.in_turn(keys, urgent=[False] * 4, changing=changing) == [2, 0, 1, 3]
+    keys.append(Key("shop", "e"))
+    assert actuator.in_turn(keys, urgent=[False] * 5, changing=[*changing, True]) == [2, 0, 1, 3, 4]
+
+
+async def test_who_is_at_rest_does_not_wait_for_those_that_are_written(
+    cluster: Cluster, actuator: Actuator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await act(actuator, AT_REST)
+    monkeypatch.setattr(actuator, "_slots", asyncio.Semaphore(0))
+    async with asyncio.timeout(1.0):
+        assert await act(actuator, AT_REST)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.0):
+            await act(actuator, STATUS)
+    assert cluster.written("scale") == []
 
 
 async def test_a_decision_whose_turn_does_not_come_is_in_no_log(

@@ -1,5 +1,6 @@
-"""Kubernetes Events: what `kubectl describe` shows. Posted on changes only, and by themselves: of the requests for a
-service that is scaled a third was its Event, which a tick with 88 of them waited for. A lost event harms nobody."""
+"""Kubernetes Events: what `kubectl describe` shows. Posted on changes only, and beside the tick: of the three requests
+for a service that is scaled one is its Event, and ticks that scaled 88 services waited for theirs. A lost event harms
+nobody."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from foretide.adapters.clock import Clock
-from foretide.adapters.errors import AdapterError
+from foretide.adapters.errors import LEASE_LOST, AdapterError
 from foretide.adapters.kubernetes import Kubernetes
 from foretide.adapters.resources import EVENT, INFERENCE_SERVICE, Object
 from foretide.api import group
@@ -21,8 +22,10 @@ from foretide.api.reasons import Reason
 log: Final = logging.getLogger(__name__)
 
 NOTE_LIMIT: Final = 1024  # of the API
-WAITING_LIMIT: Final = 2_000  # of 2.5 KiB each; an API server takes a hundred in a second
-TIMEOUT_SECONDS: Final = 2.0  # of one, and of all those that wait when the operator ends
+WAITING_LIMIT: Final = 2_000  # of 2.5 KiB each; those that have waited the longest are lost then
+TIMEOUT_SECONDS: Final = 2.0
+# For all those that wait when the operator ends; of the 10 s that this may take in all.
+LAST_SECONDS: Final = 1.0
 CONTROLLER: Final = f"{group.GROUP}/operator"
 
 
@@ -63,23 +66,25 @@ class KubernetesEvents:
                 "uid": uid,
             },
         }
-        try:
-            self._waiting.put_nowait(event)
-        except asyncio.QueueFull:
-            _lost(event, f"{WAITING_LIMIT} wait already")
+        if self._waiting.full():
+            _lost(self._waiting.get_nowait(), f"{WAITING_LIMIT} newer ones wait")
+            self._waiting.task_done()
+        self._waiting.put_nowait(event)
 
     @asynccontextmanager
     async def posting(self) -> AsyncIterator[None]:
-        """Posts what is emitted. Those that wait at the end are posted before it, if it is not an error and they do not
-        take longer than one may."""
+        """Posts what is emitted. At an end that is no error those that wait are still posted, in LAST_SECONDS."""
         posting = asyncio.create_task(self._post_for_ever())
         try:
             yield
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._waiting.join(), TIMEOUT_SECONDS)
+                async with asyncio.timeout(LAST_SECONDS):
+                    await self._waiting.join()
         finally:
             posting.cancel()
             await asyncio.gather(posting, return_exceptions=True)
+            if waiting := self._waiting.qsize():
+                log.info("%d events are lost: the operator ends", waiting)
 
     async def _post_for_ever(self) -> None:
         while True:
@@ -87,8 +92,10 @@ class KubernetesEvents:
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
                     await self._api.create(event)
-            except (AdapterError, TimeoutError) as error:
+            except AdapterError as error:
                 _lost(event, error)
+            except TimeoutError:
+                _lost(event, f"no answer in {TIMEOUT_SECONDS:g} s")
             except Exception:
                 log.exception("an event: a fault of the operator; others are posted")
             finally:
@@ -97,4 +104,6 @@ class KubernetesEvents:
 
 def _lost(event: Object, why: object) -> None:
     of = event["regarding"]
-    log.info("event %s of %s/%s is lost: %s", event["reason"], of["namespace"], of["name"], why)
+    # That the Lease is lost is told once, by itself.
+    level = logging.DEBUG if isinstance(why, AdapterError) and why.reason == LEASE_LOST else logging.INFO
+    log.log(level, "event %s of %s/%s is lost: %s", event["reason"], of["namespace"], of["name"], why)

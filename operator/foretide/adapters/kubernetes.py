@@ -21,7 +21,8 @@ from foretide.adapters.resources import DEPLOYMENT, POD, Object, Resource, resou
 from foretide.adapters.trimmed import trimmed
 
 REQUEST_TIMEOUT_SECONDS: Final = 10.0
-# The reconcile workers (16) and the tick (32 writes at once) share these; kopf's watches and the Lease have their own.
+# The reconcile workers (16), the tick (32 writes at once) and Events (one) share these; kopf's watches and the Lease
+# have their own.
 CONNECTIONS: Final = 64
 # A page is held whole, with managedFields and the specs of pods, and at a start all kinds are listed at once.
 PAGE_SIZE: Final = 250

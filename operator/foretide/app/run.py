@@ -1,4 +1,4 @@
-"""The order of start and stop: endpoint, Lease, loops; then the Lease is given back."""
+"""The order of start and stop: endpoint, Lease, loops; then the last Events, and the Lease is given back."""
 
 from __future__ import annotations
 

@@ -128,7 +128,8 @@ class Autoscaler:
         decided = seconds()
         scales = [self._scales(made, index, row) for index, row in enumerate(rows)]
         urgent = [self._is_urgent(made, index, row) for index, row in enumerate(rows)]
-        turns = self._actuator.in_turn([row.key for row in rows], urgent=urgent)
+        changing = [any(scale.change for scale in each) for each in scales]
+        turns = self._actuator.in_turn([row.key for row in rows], urgent=urgent, changing=changing)
         written = await all_of(
             self._act(statuses, index, rows[index], identities[index], scales[index], urgent=urgent[index])
             for index in turns

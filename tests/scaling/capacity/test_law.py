@@ -114,9 +114,17 @@ def test_no_gpu_is_counted_on_for_more_than_its_full_batches_give(
 
 
 def test_full_batches_that_take_longer_than_smaller_ones_would_are_believed_to_three_times_the_line() -> None:
-    """A shape that is compiled at each start, say: 5 s of 200 executions."""
+    """A shape that is compiled at each start, say: 30 s of 200 executions."""
     law = law_of({1: 0.009, 2: 0.009, 4: 0.009, 8: 0.009, 16: 0.16})
     assert law.per_item_seconds[0] * 16 + law.fixed_seconds[0] == pytest.approx(3 * 0.009, rel=0.1)
+
+
+def test_of_far_smaller_ones_nearly_everything_follows_for_full_batches() -> None:
+    """Nobody can tell a shape that is compiled from a GPU that is full: too many replicas for a while, not too few."""
+    executions, seconds = {1: 1000.0, 2: 1000.0, 3: 500.0, 4: 500.0, 64: 120.0}, {64: 0.160}
+    counts = {size: (times, times * seconds.get(size, 0.009)) for size, times in executions.items()}
+    law = fit(learn(Evidence.none(1), BatchCounts.gather([(0, counts)])))
+    assert law.per_item_seconds[0] * 64 + law.fixed_seconds[0] == pytest.approx(64 * 0.009 / 4)
 
 
 def test_with_one_size_seen_all_of_its_time_is_taken_for_fixed() -> None:
