@@ -12,7 +12,7 @@ from foretide.adapters.kubernetes import KubernetesApi
 pytestmark = pytest.mark.timeout(240)
 
 # Of creation, update, scaling, a move to another class and deletion. One more or less, and not every one is tried.
-WRITES = 37
+WRITES = 30
 
 
 def test_every_write_is_known(undisturbed: Story) -> None:
