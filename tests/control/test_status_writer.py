@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from foretide.adapters.errors import Conflict, Unavailable
+from foretide.adapters.resources import Object
 from foretide.api import group
 from foretide.api.reasons import Reason
 from foretide.control.status_writer import StatusWriter
@@ -49,6 +50,27 @@ async def test_what_is_written_is_told_until_it_changes() -> None:
     assert not case.is_told({"replicas": 2})
     await case.write({"replicas": 2})
     assert [write.body["status"] for write in case.api.writes] == [{"replicas": 1}, {"replicas": 2}]
+
+
+async def test_what_is_kept_of_it_is_what_was_answered_where_that_is_the_same() -> None:
+    """Which the world keeps, too; what the API server made of it is not taken for what was written."""
+    case = Case()
+    answers: list[Object] = []
+    apply = case.api.apply
+
+    async def rounded(obj: Object, **how: Any) -> Object:
+        answer = await apply(obj, **how)
+        answers.append({**answer, "status": {**answer["status"], "replicas": 2}})
+        return answers[-1]
+
+    case.api.apply = rounded  # type: ignore[method-assign]
+    written = {"replicas": 2.5, "slo": {"target": "0.99"}, **conditions(Ready="True Available", Stalled="False Up")}
+    await case.write(written)
+    last, answered = case.status.last(key(), UID), answers[-1]["status"]
+    assert last == written
+    assert last is not None
+    assert last["slo"] is answered["slo"]
+    assert [id(one) for one in last["conditions"]] == [id(one) for one in answered["conditions"]]
 
 
 async def test_a_status_that_somebody_erased_or_edited_is_not_told() -> None:
