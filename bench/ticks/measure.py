@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from kubernetes.aio import client, config
 
 from bench.places import REPOSITORY
 from bench.ticks import past, plane
-from bench.ticks.loads import NAMESPACE, Loads
+from bench.ticks.loads import Loads, namespace
 from bench.ticks.nodes import EXPORTER_PORT, POD_NETWORK, SHARDS
 from bench.ticks.seed import seed
 from foretide.adapters.kubernetes import opened
@@ -93,7 +93,7 @@ def measure(order: Order, say: Any) -> dict[str, Any]:
         subprocess.run(words, check=True)
     with ExitStack() as stack:
         kubeconfig = stack.enter_context(plane.running(order.programs, order.folder))
-        _prepare(order.programs, kubeconfig)
+        _prepare(order.programs, kubeconfig, {*map(namespace, range(order.services)), OPERATOR_NAMESPACE})
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
         stack.enter_context(
             plane.started(
@@ -175,11 +175,14 @@ def _summary(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _prepare(programs: Path, kubeconfig: Path) -> None:
+def _prepare(programs: Path, kubeconfig: Path, namespaces: Set[str]) -> None:
     """Namespaces, and the kinds of the operator."""
     kubectl = [str(programs / "kubectl"), f"--kubeconfig={kubeconfig}"]
-    for namespace in (NAMESPACE, OPERATOR_NAMESPACE):
-        subprocess.run([*kubectl, "create", "namespace", namespace], check=True, stdout=subprocess.DEVNULL)
+    kind = {"apiVersion": "v1", "kind": "Namespace"}
+    items = [{**kind, "metadata": {"name": each}} for each in sorted(namespaces)]
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    create = [*kubectl, "create", "-f", "-"]
+    subprocess.run(create, input=listed, text=True, check=True, stdout=subprocess.DEVNULL)
     crds = str(REPOSITORY / "crds")
     subprocess.run([*kubectl, "apply", "--server-side", "-f", crds], check=True, stdout=subprocess.DEVNULL)
     wait = ["wait", "--for=condition=Established", "-f", crds, "--timeout=60s"]

@@ -21,7 +21,7 @@ import uvloop
 from aiohttp import web
 from kubernetes.aio import client, config
 
-from bench.ticks.loads import FIXED_SECONDS, MAX_BATCH, NAMESPACE, PER_ITEM_SECONDS, Loads
+from bench.ticks.loads import FIXED_SECONDS, MAX_BATCH, PER_ITEM_SECONDS, Loads, name, namespace
 from foretide.adapters.errors import AdapterError
 from foretide.adapters.kubernetes import KubernetesApi, connect
 from foretide.adapters.resources import POD, Object
@@ -105,9 +105,10 @@ class Fleet:
 
 def _series(server: Server) -> Iterator[str]:
     """Of what Triton tells of a model, that which the operator reads."""
-    own = f'model="s{server.service:04d}",version="1",namespace="{NAMESPACE}",pod="{server.pod}"'
-    for name in ("request_success", "count", "exec_count", "request_duration_us", "pending_request_count"):
-        yield f"nv_inference_{name}{{{own}}}"
+    place = f'namespace="{namespace(server.service)}",pod="{server.pod}"'
+    own = f'model="{name(server.service)}",version="1",{place}'
+    for counter in ("request_success", "count", "exec_count", "request_duration_us", "pending_request_count"):
+        yield f"nv_inference_{counter}{{{own}}}"
     for reason in FAILURES:
         yield f'nv_inference_request_failure{{{own},reason="{reason}"}}'
     for quantile in SUMMARY:
@@ -129,7 +130,7 @@ def _statistics(server: Server) -> str:
         phases = {"compute_input": 0.01, "compute_infer": 0.98, "compute_output": 0.01}
         told = {phase: {"count": count, "ns": int(share * seconds * 1e9)} for phase, share in phases.items()}
         batches.append({"batch_size": size, **told})
-    return json.dumps({"model_stats": [{"name": f"s{server.service:04d}", "version": "1", "batch_stats": batches}]})
+    return json.dumps({"model_stats": [{"name": name(server.service), "version": "1", "batch_stats": batches}]})
 
 
 def _ready(server: Server, pod: Object) -> dict[str, Any]:
@@ -140,7 +141,7 @@ def _ready(server: Server, pod: Object) -> dict[str, Any]:
     return {
         "apiVersion": POD.api_version,
         "kind": POD.kind,
-        "metadata": {"namespace": NAMESPACE, "name": server.pod, "uid": server.uid},
+        "metadata": {"namespace": namespace(server.service), "name": server.pod, "uid": server.uid},
         "status": {
             "phase": "Running",
             "podIP": server.address,
@@ -178,7 +179,7 @@ async def _watch(api_client: client.ApiClient, fleet: Fleet, queue: asyncio.Queu
 async def _events(api_client: client.ApiClient) -> AsyncIterator[tuple[str, Object]]:
     core = client.CoreV1Api(api_client)
     # Without a resourceVersion a watch begins with all that there is.
-    answer = await core.list_namespaced_pod_without_preload_content(NAMESPACE, watch=True, _request_timeout=3_600)
+    answer = await core.list_pod_for_all_namespaces_without_preload_content(watch=True, _request_timeout=3_600)
     while line := await answer.content.readline():
         event = json.loads(line)
         yield event["type"], event["object"]

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from bench.ticks.loads import NAMESPACE, NOISE, Loads, workload
+from bench.ticks.loads import NOISE, Loads, namespace, workload
 from foretide.adapters.promql import record
 from foretide.scaling.arrays import Floats, Ints
 from foretide.scaling.policy import Quantity
@@ -48,7 +48,7 @@ def backfill(promtool: Path, folder: Path, loads: Loads, *, end_seconds: float) 
             [
                 promtool,
                 *("tsdb", "create-blocks-from", "openmetrics", "--quiet"),
-                *(f"--max-block-duration={BLOCK_HOURS}h", f"--label=namespace={NAMESPACE}"),
+                f"--max-block-duration={BLOCK_HOURS}h",
                 *(text, unfinished / "blocks"),
             ],
             check=True,
@@ -75,7 +75,8 @@ def _write(path: Path, loads: Loads, minutes: Ints) -> None:
         for quantity in (Quantity.SUCCESS, Quantity.INFERENCE, Quantity.FAILURE):
             file.write(f"# TYPE {record(quantity)} gauge\n")
             for service in range(len(loads)):
-                series = f'{record(quantity)}{{workload="{workload(service)}"}} '
+                labels = f'namespace="{namespace(service)}",workload="{workload(service)}"'
+                series = f"{record(quantity)}{{{labels}}} "
                 if quantity is Quantity.FAILURE:
                     file.write("".join([f"{series}0{time}" for time in times]))
                     continue

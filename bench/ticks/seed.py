@@ -16,11 +16,11 @@ from bench.ticks.loads import (
     FIXED_SECONDS,
     HARDWARE_CLASS,
     MAX_BATCH,
-    NAMESPACE,
     PER_ITEM_SECONDS,
     SLO_LATENCY,
     Loads,
     name,
+    namespace,
 )
 from foretide.adapters.errors import Conflict, Unavailable
 from foretide.adapters.kubernetes import KubernetesApi
@@ -42,7 +42,7 @@ Written = TypeVar("Written")
 
 
 async def seed(api: KubernetesApi, loads: Loads) -> int:
-    """Makes them all where the kinds and the namespace are there; returns how many pods there are going to be."""
+    """Makes them all where the kinds and the namespaces are there; returns how many pods there are going to be."""
     hardware_class = parse.hardware_class(await api.create(_hardware_class()))
     if not isinstance(hardware_class, HardwareClass):
         raise TypeError(hardware_class.message)
@@ -81,7 +81,7 @@ async def _serve(
 async def _made(api: KubernetesApi, obj: Object) -> Object:
     with suppress(Conflict):
         return await _again(partial(api.create, obj))
-    found = await api.get(INFERENCE_SERVICE, namespace=NAMESPACE, name=obj["metadata"]["name"])
+    found = await api.get(INFERENCE_SERVICE, **obj["metadata"])
     if found is None:
         raise LookupError(f"{obj['metadata']['name']} is there, and is not")
     return found
@@ -115,7 +115,7 @@ def _service(service: int) -> dict[str, Any]:
     return {
         "apiVersion": group.API_VERSION,
         "kind": group.INFERENCE_SERVICE_KIND,
-        "metadata": {"namespace": NAMESPACE, "name": name(service)},
+        "metadata": {"namespace": namespace(service), "name": name(service)},
         "spec": {
             "model": {"backend": "python", "source": {"configMap": {"name": "code"}}, "maxBatchSize": MAX_BATCH},
             "hardware": {"classes": [HARDWARE_CLASS]},

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.ticks import measure, page, past
-from bench.ticks.loads import DAY_SECONDS, MEAN_REPLICAS, RPS_A_REPLICA, Loads, name, workload
+from bench.ticks.loads import DAY_SECONDS, MEAN_REPLICAS, RPS_A_REPLICA, Loads, name, namespace, workload
 from foretide.app.families import TickResult
 from foretide.app.metrics import SelfMetrics
 
@@ -80,6 +80,11 @@ def test_the_past_is_written_as_promtool_reads_it(tmp_path: Path) -> None:
     assert all(f'workload="{workload(service)}"' in "".join(series) for service in (0, 1))
     assert series[0].endswith(" 1740000000")
     assert name(1) == "s0001"
+    assert all(f'{{namespace="{namespace(0)}",workload=' in line for line in series)
+
+
+def test_a_team_has_fifty_services() -> None:
+    assert [namespace(service) for service in (0, 49, 50, 4_999)] == ["team-000", "team-000", "team-001", "team-099"]
 
 
 def test_the_page_keeps_what_people_wrote_and_the_runs_of_before(tmp_path: Path) -> None:
