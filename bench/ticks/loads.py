@@ -11,8 +11,8 @@ import numpy.typing as npt
 from foretide.scaling.arrays import Floats, Ints
 from foretide.serving.naming import deployment_name
 
-# A team's. Kubernetes' Deployment controller looks at all pods of a namespace at each change of a Deployment: with 20,000
-# in one, a hundred services that were scaled took it seven seconds of a processor.
+# A team's. Kubernetes' Deployment controller looks at all pods of a namespace at each change of a Deployment: with
+# 20,000 in one, a hundred services that were scaled took it seven seconds of a processor.
 SERVICES_A_NAMESPACE: Final = 50
 HARDWARE_CLASS: Final = "cpu"
 # What loads need in the mean, in whole replicas four: a third of all services has one or two.
