@@ -85,8 +85,7 @@ class Actuator:
     def in_turn(self, keys: Sequence[Key], *, urgent: Sequence[bool], changing: Sequence[bool]) -> list[int]:
         """The order in which this tick is to act, as positions in `keys`: who has waited the longest first, over ticks
         in which not all had their turn; the urgent ones as if for HEAD_START_TICKS more. Of those who have waited for
-        as long whoever is `changing` is first: the API server works on them while it is looked at the others. Once a
-        tick.
+        as long, who is `changing` is first: the API server works on these while the others are looked at. Once a tick.
 
         5,000 services that all want another number at a start are 10,000 requests, more than a busy API server answers
         within a tick: those at the end of the alphabet waited for ever. And 2,000 that all shrink made ticks of half a
