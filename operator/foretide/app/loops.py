@@ -70,6 +70,7 @@ class Loops:
         self._namespaces: tuple[str, ...] = ()  # that are watched; empty: all
         self._newer: Final[set[ObjectId]] = set()  # objects that an event showed since the sweep asked for its list
         self._unsure: Final[WorkQueue[watching.Place]] = WorkQueue()  # what a sweep has to show
+        self._between_ticks: Final = asyncio.Event()
         self._ticked = time.monotonic()
         self.started = False
         metrics.tick_interval.set(settings.tick_seconds)
@@ -158,14 +159,17 @@ class Loops:
         return await self._api.list(resource, label_selector=selector, namespace=namespace, known=known)
 
     async def _sweep_for_ever(self, stop: asyncio.Event) -> None:
+        """One kind after the other: all at once would hold up a tick (of 1,000 services for 1.5 s)."""
         while True:
-            await asyncio.sleep(self._settings.sweep_seconds)
-            await self._look_for_namespaces(stop)
-            for place in watching.places(self._namespaces):
+            places = watching.places(self._namespaces)
+            for place in places:
+                await asyncio.sleep(self._settings.sweep_seconds / len(places))
                 self._unsure.add(place)
+            await self._look_for_namespaces(stop)
 
     async def _sweep(self, place: watching.Place, *, stop: asyncio.Event) -> None:
         """At its time, or while kopf does not show it; one that fails is tried again after the others."""
+        await self._between_ticks.wait()
         plural = place[0].plural
         try:
             self._take(place, await self._listed(place))
@@ -191,6 +195,7 @@ class Loops:
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
+            self._between_ticks.clear()
             try:
                 async with asyncio.timeout(self.tick_deadline_seconds):
                     with self._metrics.tick_seconds.time():
@@ -202,6 +207,7 @@ class Loops:
             except Exception:
                 self._metrics.not_ticked(TickResult.FAULT)
                 log.exception("tick: a fault of the operator; replicas stay as they are until the next tick")
+            self._between_ticks.set()
             self._ticked = time.monotonic()
             period_seconds = self._settings.tick_seconds
             due = max(due + period_seconds, loop.time() + LEAST_PAUSE_PERIODS * period_seconds)
