@@ -556,7 +556,7 @@ def test_a_fault_in_back_filling_does_not_end_the_loops() -> None:
         operator.on_tick()
         begun: list[float] = []
 
-        async def fail() -> None:
+        async def fail(between_ticks: asyncio.Event) -> None:
             begun.append(now_seconds())
             raise ZeroDivisionError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import itertools
 from collections.abc import Callable, Iterable, Mapping
@@ -299,3 +300,10 @@ class FakeEvents:
 
     def emit(self, *, namespace: str, name: str, uid: str, reason: Reason, note: str, warning: bool) -> None:
         self.emitted.append((name, reason, warning))
+
+
+def between_ticks() -> asyncio.Event:
+    """Where no tick ever runs."""
+    event = asyncio.Event()
+    event.set()
+    return event

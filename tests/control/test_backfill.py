@@ -28,7 +28,7 @@ from foretide.control.world import Key, Served, ServedClass, World
 from foretide.scaling.policy import Quantity
 from foretide.serving.naming import deployment_name
 from tests.control import objects
-from tests.control.fakes import DOWN, FakePrometheus, Range
+from tests.control.fakes import DOWN, FakePrometheus, Range, between_ticks
 from tests.virtual_time import now_seconds, run
 
 NOW: Final = 1_763_800_030.0
@@ -88,7 +88,7 @@ class Operator:
 
     async def run(self, seconds: float, *, ticks: bool = True) -> None:
         """Reads for that long; ticks take what was read."""
-        reading = asyncio.create_task(self.backfill.run())
+        reading = asyncio.create_task(self.backfill.run(between_ticks()))
         for _ in range(round(seconds)):
             await asyncio.sleep(1)
             if ticks:
@@ -346,7 +346,7 @@ def test_where_no_tick_takes_it_no_more_is_read() -> None:
     async def main() -> tuple[int, int, Operator, ServiceId]:
         operator = Operator()
         service = operator.add(age=14 * DAY)
-        reading = asyncio.create_task(operator.backfill.run())
+        reading = asyncio.create_task(operator.backfill.run(between_ticks()))
         await asyncio.sleep(100)
         read = len(operator.asked())
         await asyncio.sleep(10_000)
@@ -360,6 +360,27 @@ def test_where_no_tick_takes_it_no_more_is_read() -> None:
     read, still, operator, service = run(main())
     assert read == still == module.MOST_WAITING + 1
     assert len(set(operator.minutes(service))) == len(operator.minutes(service)) >= 14 * 1_440 - 3
+
+
+def test_nothing_is_asked_for_in_a_tick() -> None:
+    """Chunks of 5,000 services that were read while a tick wrote took it half of its processor."""
+
+    async def main() -> tuple[int, int, int]:
+        operator, between = Operator(), asyncio.Event()
+        operator.add(age=14 * DAY)
+        reading = asyncio.create_task(operator.backfill.run(between))
+        await asyncio.sleep(100)
+        before = len(operator.asked())
+        between.set()
+        await asyncio.sleep(1)
+        after = len(operator.asked())
+        between.clear()
+        operator.backfill.take()
+        await asyncio.sleep(100)
+        reading.cancel()
+        return before, after, len(operator.asked())
+
+    assert run(main()) == (0, module.MOST_WAITING + 1, module.MOST_WAITING + 1)
 
 
 def test_what_is_taken_is_taken_once() -> None:

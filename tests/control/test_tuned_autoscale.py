@@ -16,7 +16,7 @@ from foretide.scaling.policy import Past, Quantity
 from foretide.scaling.readings import Readings
 from tests.control import objects
 from tests.control.cluster import Cluster, key
-from tests.control.fakes import DOWN
+from tests.control.fakes import DOWN, between_ticks
 from tests.control.test_policies import policy, profile
 from tests.virtual_time import run
 
@@ -132,7 +132,7 @@ def test_the_past_in_prometheus_reaches_the_memory_no_further_back_than_the_poli
             cluster.prometheus.past[expression] = {workload: lambda _, rate=rate: rate}  # type: ignore[misc]
         raw = cluster.world.services[key()]
         cluster.seen({**raw, "metadata": {**raw["metadata"], "creationTimestamp": "2025-11-01T00:00:00Z"}})
-        reading = asyncio.create_task(cluster.backfill.run())
+        reading = asyncio.create_task(cluster.backfill.run(between_ticks()))
         await asyncio.sleep(60)
         cluster.load(ranker=6.0)
         outcome = await cluster.tick()

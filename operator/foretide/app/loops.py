@@ -216,7 +216,7 @@ class Loops:
     async def _backfill_for_ever(self) -> None:
         while True:
             try:
-                await self._backfill.run()
+                await self._backfill.run(self._between_ticks)
             except Exception:
                 log.exception("back-filling: a fault of the operator; ticks go on without the past")
             await asyncio.sleep(BACKFILL_FAULT_PAUSE_SECONDS)
