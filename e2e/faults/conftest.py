@@ -35,6 +35,13 @@ def team(stand: Stand, request: pytest.FixtureRequest) -> Iterator[Team]:
     team.move_out()
 
 
+@pytest.fixture
+def unswept(team: Team) -> Iterator[None]:
+    """No sweep shows what the watches do not."""
+    with team.stand.operator.with_settings(FORETIDE_SWEEP_SECONDS="3600"):
+        yield
+
+
 @pytest.fixture(scope="session")
 def _long_there(stand: Stand) -> Iterator[tuple[Team, Service]]:
     team = Team.move_in(stand, "steady")

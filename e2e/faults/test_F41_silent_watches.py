@@ -14,7 +14,7 @@ from e2e.scenarios.waiting import until
 from foretide.adapters.resources import INFERENCE_SERVICE, POD, Resource
 from foretide.app.watching import SILENCE_SECONDS
 
-pytestmark = pytest.mark.slow_fault
+pytestmark = [pytest.mark.slow_fault, pytest.mark.usefixtures("unswept")]
 
 SILENT: Final = (INFERENCE_SERVICE, POD)
 WATCHES: Final = rf".*/({'|'.join(kind.plural for kind in SILENT)})\?.*watch=.*"
@@ -25,8 +25,6 @@ OPENED_ANEW_WITHIN_SECONDS: Final = SILENCE_SECONDS + 20.0
 
 def test_what_happened_in_the_silence_is_acted_on(team: Team) -> None:
     service = team.serve_four()
-    team.stand.operator.restart()  # the next sweep, which would see it too, is in 300 s
-    team.until_four(service)
     pods = {pod["metadata"]["name"] for pod in service.pods()}
     with team.in_the_dark(service):
         team.stand.proxy.hurt(KUBERNETES, Fault.FREEZE, path=WATCHES)

@@ -58,6 +58,7 @@ def test_a_watch_that_cannot_be_opened_at_its_version_begins_anew(team: Team) ->
     team.settle(service)
 
 
+@pytest.mark.usefixtures("unswept")
 def test_a_service_that_vanishes_meanwhile_is_not_served_any_more(team: Team) -> None:
     """The bait: its deletion is the event that is lost, and a list does not show what is gone."""
     service = team.serve(rate_rps=ONE_POD_RPS)
@@ -66,7 +67,7 @@ def test_a_service_that_vanishes_meanwhile_is_not_served_any_more(team: Team) ->
     until("the operator knows it", lambda: bool(_told_of(team)), within_seconds=30)
     proxy.hurt(KUBERNETES, Fault.GARBLE, path=OF_SERVICES)
     team.stand.api.delete(INFERENCE_SERVICE, service.name, namespace=team.namespace)
-    # Much sooner than the next sweep; until then it may make children once more, which go as their owner did.
+    # Until then it may make children once more, which go as their owner did.
     until("the operator forgets it", lambda: operator.metrics() and not _told_of(team), within_seconds=60)
     assert proxy.hurt_so_far(KUBERNETES)
     proxy.heal()

@@ -286,7 +286,9 @@ def test_what_cannot_be_swept_delays_no_other(error: Exception, told: str, caplo
 
         kubernetes.list = choosy  # type: ignore[method-assign]
         kubernetes.objects["InferenceService", objects.NAMESPACE, "ranker"] = objects.service()
-        await asyncio.sleep(SETTINGS.sweep_seconds + 1)
+        places = watching.places(())
+        before = places.index((INFERENCE_SERVICE, None))
+        await asyncio.sleep(SETTINGS.sweep_seconds * (before + 1) / len(places))
         served = list(operator.cluster.world.served)
         await running
         return operator, served
@@ -312,13 +314,36 @@ def test_kinds_are_swept_one_after_the_other_and_never_in_a_tick() -> None:
 
         operator.cluster.kubernetes.list = noted  # type: ignore[method-assign]
         operator.on_tick(lambda: asyncio.sleep(6))
-        await operator.run(seconds=SETTINGS.sweep_seconds + 7)
+        await operator.run(seconds=SETTINGS.sweep_seconds + 10)
         return operator
 
     operator = run(main())
     assert len(lists) == len(watching.places(()))
     assert min(after - before for before, after in pairwise(lists)) >= SETTINGS.tick_seconds
-    assert not [each for each in lists for tick in operator.ticks if tick <= each < tick + 6]
+    assert not [each for each in lists for tick in operator.ticks if tick - module.CLOSED_SECONDS < each < tick + 6]
+
+
+@pytest.mark.parametrize("takes_seconds", [0.0, 1e9])
+def test_where_each_tick_fails_or_hangs_all_is_swept_and_the_past_is_read(takes_seconds: float) -> None:
+    async def main() -> Operator:
+        raw = objects.service()
+        raw["metadata"]["creationTimestamp"] = objects.SINCE
+        operator = Operator(raw, objects.hardware_class())
+
+        async def fail() -> None:
+            await asyncio.sleep(takes_seconds)
+            raise ZeroDivisionError
+
+        operator.on_tick(fail)
+        running = asyncio.create_task(operator.run(seconds=SETTINGS.sweep_seconds + 40))
+        await asyncio.sleep(1)
+        operator.cluster.kubernetes.listed.clear()  # of the first view
+        await running
+        return operator
+
+    operator = run(main())
+    assert operator.cluster.kubernetes.listed >= {(kind.kind, place) for kind, place in watching.places(())}
+    assert operator.cluster.prometheus.ranges
 
 
 def test_a_sweep_of_one_namespace_says_nothing_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -530,7 +555,7 @@ def test_a_standby_that_takes_over_after_a_day_is_not_taken_for_stuck() -> None:
     assert run(main()) <= 1
 
 
-def test_the_past_is_read_beside_the_ticks() -> None:
+def test_a_past_that_is_not_told_holds_up_no_tick() -> None:
     async def main() -> tuple[Operator, str]:
         raw = objects.service()
         raw["metadata"]["creationTimestamp"] = objects.SINCE
@@ -588,7 +613,7 @@ def test_of_namespaces_that_it_was_not_told_it_knows_nothing_and_writes_nothing(
 
     cluster = run(main()).cluster
     assert watched == [(objects.NAMESPACE, "search")]
-    assert list(cluster.world.services) == [key()], "the first sweep and the second"
+    assert list(cluster.world.services) == [key()], "the first view and a sweep"
     assert "status" not in cluster.object("InferenceService", "ranker", "foreign")
     places = {namespace for kind, namespace in cluster.kubernetes.listed if kind != HARDWARE_CLASS.kind}
     assert places == {objects.NAMESPACE, "search"}

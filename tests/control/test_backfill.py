@@ -363,7 +363,7 @@ def test_where_no_tick_takes_it_no_more_is_read() -> None:
 
 
 def test_nothing_is_asked_for_in_a_tick() -> None:
-    """Chunks of 5,000 services that were read while a tick wrote took it half of its processor."""
+    """Chunks of 5,000 services that were read while a tick wrote left it half of the processor."""
 
     async def main() -> tuple[int, int, int]:
         operator, between = Operator(), asyncio.Event()

@@ -57,7 +57,7 @@ class Settings(BaseModel):
     scale_down_hold_seconds: Seconds = 300.0
     """How long a need must have been gone before replicas go."""
     sweep_seconds: Seconds = 300.0
-    """Time between two full comparisons of the caches with the cluster."""
+    """Time in which each kind is compared once with the cluster, one after the other."""
     drain_seconds: Annotated[int, Field(ge=1, le=300)] = 5
     """How long a leaving pod goes on serving while endpoints forget it."""
     download_image: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$")] = DownloadSettings().image

@@ -1,5 +1,5 @@
-"""Reads the past of services from Prometheus, beside the ticks: in bounded chunks, for all services at once, the newest
-first. What was read waits until a tick takes it.
+"""Reads the past of services from Prometheus, between the ticks: in bounded chunks, for all services at once, the
+newest first. What was read waits until a tick takes it.
 
 Nothing here is awaited by a tick, and nothing is decided: a Prometheus that is slow or away leaves the past unknown.
 """
@@ -65,8 +65,8 @@ class Backfill:
         self.known_minutes = 0  # read so far, over all services
 
     async def run(self, between_ticks: asyncio.Event) -> None:
-        """Reads what there is to read, and the past of what appears later, for ever. A chunk is asked for between
-        ticks: those of 5,000 services, read in threads while a tick wrote, took it half of its processor."""
+        """Reads what there is to read, and the past of what appears later, for ever. A chunk is begun
+        between ticks: those of 5,000 services, read in threads while a tick wrote, left it half of the processor."""
         while True:
             owners = await self._next()
             await self._read_all(owners, between_ticks)
