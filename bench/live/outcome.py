@@ -15,10 +15,12 @@ from e2e.load import Outcome, Result
 from e2e.load.report import totals, within
 from e2e.scenarios.each_second import each_second
 from e2e.scenarios.recording import State
-from foretide.scaling.arrays import Floats
+from foretide.scaling.arrays import Bools, Floats, Ints
 
 MINUTE_SECONDS: Final = 60.0
 BIN_SECONDS: Final = 15
+# When a crowd is served in time again: at most 70 s after it came. 150 requests/s are 750 in each.
+RECOVERY_BIN_SECONDS: Final = 5
 
 
 class LateSenderError(Exception):
@@ -108,27 +110,33 @@ def run_of(
 
     edges = np.arange(warm, seconds + 1, BIN_SECONDS)
     asked = np.histogram(result.planned_at, edges)[0]
-    good = np.histogram(result.planned_at[in_time], edges)[0]
-    share = np.divide(good, asked, out=np.ones(len(asked)), where=asked > 0)
     return Run(
         system=system,
         load=load,
         whole=part(0.0),
         last=None if load.last_part_seconds is None else part(load.last_part_seconds),
         scale_events=int(np.count_nonzero(np.diff(wanted[warm:]))),
-        recovered_seconds=_recovered(load, share),
+        recovered_seconds=_recovered(load, result.planned_at, in_time),
         started_in_seconds=started_in_seconds,
         asked_rps=(asked / BIN_SECONDS).tolist(),
-        share_within_slo=share.tolist(),
+        share_within_slo=_share(result.planned_at, in_time, edges).tolist(),
         wanted=wanted[edges[:-1]].tolist(),
         ready=ready[edges[:-1]].tolist(),
     )
 
 
-def _recovered(load: Load, share: Floats) -> float | None:
-    """From the step until the end of the last 15 s below the objective, as long as the load is high."""
+def _recovered(load: Load, planned_at: Floats, in_time: Bools) -> float | None:
+    """From the step until the end of the last 5 s below the objective, as long as the load is high."""
     if load.step_at_seconds is None or load.step_ends_seconds is None:
         return None
-    first, end = round(load.step_at_seconds / BIN_SECONDS), round(load.step_ends_seconds / BIN_SECONDS)
-    bad = np.flatnonzero(share[first:end] < OBJECTIVE)
-    return float(BIN_SECONDS * (bad[-1] + 1)) if len(bad) else 0.0
+    first, end = round(WARM_UP_SECONDS + load.step_at_seconds), round(WARM_UP_SECONDS + load.step_ends_seconds)
+    share = _share(planned_at, in_time, np.arange(first, end + 1, RECOVERY_BIN_SECONDS))
+    bad = np.flatnonzero(share < OBJECTIVE)
+    return float(RECOVERY_BIN_SECONDS * (bad[-1] + 1)) if len(bad) else 0.0
+
+
+def _share(planned_at: Floats, in_time: Bools, edges: Ints) -> Floats:
+    """In time, of what was asked for between two edges; 1 where that is nothing."""
+    asked, good = (np.histogram(at, edges)[0] for at in (planned_at, planned_at[in_time]))
+    share: Floats = np.divide(good, asked, out=np.ones(len(asked)), where=asked > 0)
+    return share

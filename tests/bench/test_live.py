@@ -246,12 +246,12 @@ def test_the_page_says_what_was_lost_and_how_far_the_simulator_was_off(tmp_path:
 
 
 def test_a_run_is_judged_after_its_warm_up() -> None:
-    """Two replicas are paid from second 200 on; a request at 150 s is in time, one at 250 s is not answered."""
+    """Two replicas are paid from second 200 on; a request at 150 s is in time, one at 246 s is not answered."""
     requests = [
         Request(100.0, 100.0, 9.0, Outcome.OK, 200),
         Request(150.0, 150.0, 0.1, Outcome.OK, 200),
-        Request(250.0, 250.0, 5.0, Outcome.TIMED_OUT),
-        Request(251.0, 251.0, 0.1, Outcome.BROKEN),
+        Request(246.0, 246.0, 5.0, Outcome.TIMED_OUT),
+        Request(247.0, 247.0, 0.1, Outcome.BROKEN),
     ]
     states = [State(at, deployment(replicas), deleted=False) for at, replicas in ((990.0, 1), (1_200.0, 2))]
     run = run_of(
@@ -265,7 +265,7 @@ def test_a_run_is_judged_after_its_warm_up() -> None:
     assert (run.whole.requests, run.whole.within_slo, run.whole.failed, run.whole.lost) == (3, 1 / 3, 2, 1)
     assert run.whole.replica_minutes == pytest.approx((judged_seconds + CROWD.profile.seconds - 200) / 60)
     assert run.scale_events == 1
-    assert run.recovered_seconds == 15.0
+    assert run.recovered_seconds == 10.0
     assert json.loads(json.dumps(run.row()))["requests"] == 3
 
 
