@@ -91,10 +91,10 @@ class Team:
         self.stand.fleet.change(self.namespace, service, **changes)
 
     @contextmanager
-    def in_the_dark(self, service: Service) -> Iterator[None]:
-        """Inside `with` nobody can know its load: it must not shrink, and replicas are those of before."""
+    def in_the_dark(self, service: Service) -> Iterator[int]:
+        """Inside `with` nobody can know its load: it must not shrink. Yields its replicas of before."""
         before, start = service.replicas(), time.time()
-        yield
+        yield before
         self.unknown.append(((self.namespace, service.name), start, time.time()))
         assert service.replicas() >= before, f"{service.name} shrank in the dark: {service.story()}"
 

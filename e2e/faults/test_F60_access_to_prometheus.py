@@ -40,8 +40,8 @@ def basic(password: str) -> str:
 @contextmanager
 def told_as(team: Team, service: Service, reason: str, *words: str) -> Iterator[None]:
     """Inside `with` the load falls, and nothing shrinks, for no answer of Prometheus says so."""
-    with team.in_the_dark(service):
-        before = service.replicas()  # not always four: the load that came back a round ago may have asked for five
+    # Before is not always four: the load that came back a round ago may have asked for five.
+    with team.in_the_dark(service) as before:
         service.until(
             f"it says {reason}: {words}",
             lambda live: (
@@ -51,7 +51,7 @@ def told_as(team: Team, service: Service, reason: str, *words: str) -> Iterator[
             within_seconds=30,
         )
         team.behave(service.name, rate_rps=ONE_POD_RPS)
-        team.stays(f"{before} replicas or more", lambda: service.replicas() >= before, seconds=8)
+        team.stays(f"{before} replicas", lambda: service.replicas() == before, seconds=8)
         yield
         team.behave(service.name, rate_rps=FOUR_PODS_RPS)
         team.stand.operator.until_ticks(4)  # a whole window is of that load
